@@ -1,0 +1,70 @@
+import type { Command, Condition } from './command.ts'
+import { overlap, type Path, printPath } from './path.ts'
+import { Refusal } from './problem.ts'
+import { sizeOf } from './size.ts'
+
+/** Commands that one atomic update applies, all or none, if every condition holds. Frozen plain data. */
+export interface Chain {
+  readonly conditions: readonly Condition[]
+  readonly commands: readonly Command[]
+}
+
+/** More commands than any page has fields. The check for overlaps compares each with each. */
+const MAX_COMMANDS = 256
+
+export const EMPTY_CHAIN: Chain = Object.freeze({ conditions: Object.freeze([]), commands: Object.freeze([]) })
+
+/** The chain with more commands at its end; throws a {@link Refusal} where two of them touch the same place. */
+export function extend(chain: Chain, more: readonly Command[]): Chain {
+  const commands = [...chain.commands]
+  for (const command of more) {
+    for (const path of places(command)) {
+      for (const earlier of commands) {
+        const other = places(earlier).find((place) => overlap(path, place))
+        if (other) throw new Refusal({ kind: 'overlap', path: printPath(path), other: printPath(other) })
+      }
+    }
+    if (command.kind === 'rename' && overlap(command.path, command.to)) {
+      throw new Refusal({ kind: 'overlap', path: printPath(command.path), other: printPath(command.to) })
+    }
+    commands.push(command)
+    if (commands.length > MAX_COMMANDS) {
+      throw new Refusal({ kind: 'size', bytes: commands.length, limit: MAX_COMMANDS })
+    }
+  }
+  return Object.freeze({ conditions: chain.conditions, commands: Object.freeze(commands) })
+}
+
+/** The chain with one more condition, all of which are judged on the data before the chain. */
+export function onlyIf(chain: Chain, condition: Condition): Chain {
+  return Object.freeze({ conditions: Object.freeze([...chain.conditions, condition]), commands: chain.commands })
+}
+
+/** Every place that a command changes. */
+export function places(command: Command): readonly Path[] {
+  return command.kind === 'rename' ? [command.path, command.to] : [command.path]
+}
+
+/** True unless every command only removes: a session above its limit may still be made smaller. */
+export function canGrow(chain: Chain): boolean {
+  return chain.commands.some(({ kind }) => !SHRINKING.has(kind))
+}
+
+const SHRINKING: ReadonlySet<Command['kind']> = new Set(['unset', 'take', 'pop', 'pull', 'pullAll'])
+
+/** About the bytes that a chain carries, and an upper bound of what it can add to a session. */
+export function weigh(chain: Chain): number {
+  let bytes = 0
+  for (const command of chain.commands) {
+    for (const path of places(command)) bytes += sizeOf(printPath(path)) + padding(path)
+    bytes += 'value' in command ? sizeOf(command.value) : 'values' in command ? sizeOf(command.values) : 32
+  }
+  for (const { path, value } of chain.conditions)
+    bytes += sizeOf(printPath(path)) + (value === undefined ? 0 : sizeOf(value))
+  return bytes
+}
+
+/** An index past the end of a list fills the gap with `null`, five bytes each as JSON. */
+function padding(path: Path): number {
+  return path.reduce((sum, key) => sum + (/^\d{1,4}$/.test(key) ? 5 * Number(key) : 0), 0)
+}

@@ -1,0 +1,146 @@
+import { keyFault, MAX_DEPTH } from './path.ts'
+import { type Found, Refusal } from './problem.ts'
+
+/** A BSON value of the MongoDB driver, such as an `ObjectId`: kept as it is, compared as a whole. */
+export interface BsonValue {
+  readonly _bsontype: string
+}
+
+/** What a session can hold: JSON, `Date`, and on MongoDB some BSON values. */
+export type Value = null | boolean | number | string | Date | BsonValue | List | Data
+export type List = readonly Value[]
+/** A session's data, or an object within them. */
+export type Data = { readonly [key: string]: Value }
+
+/**
+ * BSON values that come back from MongoDB as they went in. The number classes do not (the driver reads plain
+ * numbers), so that they would change their meaning on the way.
+ */
+const BSON_TYPES = new Set(['ObjectId', 'Binary', 'UUID', 'Decimal128'])
+
+export function isDate(value: unknown): value is Date {
+  return value instanceof Date
+}
+
+/** The time of anything that really is a Date, one of another realm included; undefined for what only looks like one. */
+function timeOf(value: object): number | undefined {
+  if (Object.prototype.toString.call(value) !== '[object Date]') return undefined
+  try {
+    return Date.prototype.getTime.call(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** The type is inherited from a class of the driver: an own `_bsontype` is data that only pretends. */
+export function isBson(value: unknown): value is BsonValue {
+  return typeof value === 'object' && value !== null && '_bsontype' in value && !Object.hasOwn(value, '_bsontype')
+}
+
+export function isList(value: unknown): value is List {
+  return Array.isArray(value)
+}
+
+/** True for an object with keys, as opposed to a list, a date, a BSON value or null. */
+export function isObject(value: unknown): value is Data {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isDate(value) && !isBson(value)
+}
+
+/** The word for a value in messages. */
+export function typeOf(value: Value): Found {
+  if (value === null) return 'null'
+  if (isList(value)) return 'list'
+  if (isDate(value)) return 'date'
+  if (isBson(value)) return 'bson'
+  return typeof value as 'boolean' | 'number' | 'string' | 'object'
+}
+
+/** Deep equality: the order of keys does not count, dates are equal by their time, -0 is 0. */
+export function equal(a: Value | undefined, b: Value | undefined): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (isList(a)) return isList(b) && a.length === b.length && a.every((value, i) => equal(value, b[i]))
+  if (isList(b)) return false
+  if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
+  if (isBson(a)) return isBson(b) && a._bsontype === b._bsontype && JSON.stringify(a) === JSON.stringify(b)
+  if (isDate(b) || isBson(b)) return false
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
+}
+
+/** True when the object has all of these fields, each with an equal value. */
+export function hasFields(value: Value, fields: Data): boolean {
+  return (
+    isObject(value) && Object.keys(fields).every((key) => Object.hasOwn(value, key) && equal(value[key], fields[key]))
+  )
+}
+
+/**
+ * A frozen copy of a value, or a {@link Refusal} that names the place within it that can't be kept.
+ * Every property is read once, so that a getter or a Proxy can't show the check one value and the store another.
+ */
+export function copyValue(input: unknown, path: string, depth = 0): Value {
+  const refuse = (reason: string): never => {
+    throw new Refusal({ kind: 'value', path, reason })
+  }
+  switch (typeof input) {
+    case 'boolean':
+      return input
+    case 'number':
+      if (!Number.isFinite(input)) refuse(`${input} is no JSON number`)
+      return input === 0 ? 0 : input
+    case 'string':
+      if (input.includes('\0')) refuse('a NUL character, which PostgreSQL cannot keep')
+      if (!input.isWellFormed()) refuse('a lone surrogate; pass the text through toWellFormed()')
+      return input
+    case 'undefined':
+      return refuse('undefined; use unset() to remove a value')
+    case 'bigint':
+      return refuse('a BigInt; pass a number, or a string')
+    case 'object':
+      break
+    default:
+      return refuse(`a ${typeof input}`)
+  }
+  if (input === null) return null
+  if (isBson(input)) {
+    if (!BSON_TYPES.has(input._bsontype)) refuse(`a BSON ${input._bsontype}; pass a number, a string or a Date`)
+    return input
+  }
+  const time = timeOf(input)
+  if (time !== undefined) return Number.isNaN(time) ? refuse('an invalid Date') : new Date(time)
+  if (depth >= MAX_DEPTH) refuse(`more than ${MAX_DEPTH} levels, or a cycle`)
+  return Array.isArray(input) ? copyList(input, path, depth) : copyObject(input, path, depth)
+}
+
+function copyList(input: readonly unknown[], path: string, depth: number): List {
+  const length = input.length
+  const copy: Value[] = []
+  for (let i = 0; i < length; i++) {
+    if (!Object.hasOwn(input, i)) throw new Refusal({ kind: 'value', path: `${path}.${i}`, reason: 'a hole in a list' })
+    copy.push(copyValue(input[i], `${path}.${i}`, depth + 1))
+  }
+  return Object.freeze(copy)
+}
+
+function copyObject(input: object, path: string, depth: number): Data {
+  const refuse = (at: string, reason: string): never => {
+    throw new Refusal({ kind: 'value', path: at, reason })
+  }
+  // A plain object's prototype is a root or nothing; asking this way accepts objects of another realm too.
+  const prototype = Object.getPrototypeOf(input)
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    refuse(path, `a ${prototype.constructor?.name || 'class'} instance; pass a plain object`)
+  }
+  const copy: Record<string, Value> = {}
+  for (const key of Reflect.ownKeys(input)) {
+    if (typeof key === 'symbol') return refuse(path, 'a symbol as a key')
+    const fault = keyFault(key)
+    if (fault) refuse(path, fault)
+    const property = Object.getOwnPropertyDescriptor(input, key)
+    if (!property?.enumerable) continue
+    if (property.get || property.set) refuse(`${path}.${key}`, 'a getter; pass its value')
+    copy[key] = copyValue(property.value, `${path}.${key}`, depth + 1)
+  }
+  return Object.freeze(copy)
+}

@@ -1,0 +1,103 @@
+/**
+ * Sessions in this process's memory, for development and tests: gone on exit, seen by one process only.
+ *
+ * @module koa-atomic-session/memory
+ */
+import { equal, parsePath, type Value, valueAt } from '../../command/index.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../store.ts'
+import { begin, judge, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+
+export interface MemoryOptions {
+  /**
+   * How many sessions are kept. Beyond it the one that was changed longest ago goes, so that a flood of visitors
+   * can't exhaust the memory.
+   * @default 10_000
+   */
+  readonly max?: number
+}
+
+/** A store that keeps at most `max` sessions in a map. It needs no set-up and never fails. */
+export function memory({ max = 10_000 }: MemoryOptions = {}): IndexableStore {
+  return new MemoryStore(max)
+}
+
+class MemoryStore implements IndexableStore, IndexedStore {
+  readonly name = 'memory'
+  /** In the order of the last change, which makes the first one the one to go. */
+  readonly #sessions = new Map<string, StoredSession>()
+  readonly #max: number
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  async create(session: NewSession): Promise<SessionRecord | undefined> {
+    if (this.#sessions.has(session.id)) return undefined
+    const stored = begin(session, Date.now())
+    this.#keep(stored)
+    return recordOf(stored)
+  }
+
+  async load(access: Access): Promise<Loaded> {
+    return loaded(this.#sessions.get(access.id), access, Date.now())
+  }
+
+  async update(access: Access, change: Change): Promise<Updated> {
+    const { next, answer } = transition(this.#sessions.get(access.id), access, change, Date.now())
+    if (next) this.#keep(next)
+    return answer
+  }
+
+  async destroy(access: Access): Promise<boolean> {
+    return judge(this.#sessions.get(access.id), access, Date.now()).live && this.#sessions.delete(access.id)
+  }
+
+  indexed(): IndexedStore {
+    return this
+  }
+
+  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    const now = Date.now()
+    return this.#having(field, value)
+      .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
+      .map(recordOf)
+  }
+
+  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    const doomed = this.#having(field, value).filter(({ id }) => id !== except)
+    for (const { id } of doomed) this.#sessions.delete(id)
+    return doomed.length
+  }
+
+  async setup(): Promise<void> {}
+
+  async prune(): Promise<number> {
+    const now = Date.now()
+    const dead = [...this.#sessions.values()].filter(({ expires }) => expires <= now)
+    for (const { id } of dead) this.#sessions.delete(id)
+    return dead.length
+  }
+
+  async close(): Promise<void> {}
+
+  #keep(stored: StoredSession): void {
+    this.#sessions.delete(stored.id)
+    this.#sessions.set(stored.id, stored)
+    if (this.#sessions.size > this.#max) this.#sessions.delete(this.#sessions.keys().next().value!)
+  }
+
+  #having(field: string, value: IndexValue): StoredSession[] {
+    const path = parsePath(field)
+    return [...this.#sessions.values()].filter(({ data }) => equal(valueAt(data, path), value as Value))
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * Sessions in a SQLite file, shared by the processes of one machine.
+ *
+ * @module koa-atomic-session/sqlite
+ */
+import { equal, parsePath, type Value, valueAt } from '../../command/index.ts'
+import { SessionUsageError, StoreError } from '../../errors.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../store.ts'
+import { begin, judge, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { decode, encode } from '../json.ts'
+import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
+
+export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
+
+export interface SqliteOptions {
+  /**
+   * The table's name; letters, digits and `_`.
+   * @default 'sessions'
+   */
+  readonly table?: string
+  /**
+   * How long a write waits for another process that is writing, in milliseconds. The whole process waits with it,
+   * because SQLite's drivers are synchronous; others' writes take well under a millisecond.
+   * @default 1000
+   */
+  readonly busyTimeout?: number
+}
+
+/**
+ * A store in a SQLite file, or in a database handed in, which then stays open on `close()`.
+ *
+ * A chain is one immediate transaction: what any process reads and writes in it, no other interrupts. The table is
+ * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ */
+export function sqlite(database: string | SqliteDatabase, options: SqliteOptions = {}): IndexableStore {
+  const { table = 'sessions', busyTimeout = 1000 } = options
+  if (!/^\w{1,60}$/.test(table)) {
+    throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
+  }
+  return new SqliteStore(database, table, busyTimeout)
+}
+
+type Statements = Record<
+  'begin' | 'commit' | 'rollback' | 'get' | 'insert' | 'save' | 'remove' | 'prune',
+  SqliteStatement
+>
+
+class SqliteStore implements IndexableStore, IndexedStore {
+  readonly name = 'sqlite'
+  readonly #source: string | SqliteDatabase
+  readonly #table: string
+  readonly #busyTimeout: number
+  #fields: readonly string[] = []
+  #opening: Promise<Opened> | undefined
+
+  constructor(source: string | SqliteDatabase, table: string, busyTimeout: number) {
+    this.#source = source
+    this.#table = table
+    this.#busyTimeout = busyTimeout
+  }
+
+  create(session: NewSession): Promise<SessionRecord | undefined> {
+    return this.#transaction(({ sql }) => {
+      const stored = begin(session, Date.now())
+      return Number(sql.insert.run(stored.id, ...columnsOf(stored)).changes) === 1 ? recordOf(stored) : undefined
+    })
+  }
+
+  async load(access: Access): Promise<Loaded> {
+    const { sql } = await this.#open()
+    return loaded(
+      this.#try(() => fromRow(sql.get.get(access.id))),
+      access,
+      Date.now(),
+    )
+  }
+
+  update(access: Access, change: Change): Promise<Updated> {
+    return this.#transaction(({ sql }) => {
+      const { next, answer } = transition(fromRow(sql.get.get(access.id)), access, change, Date.now())
+      if (next) sql.save.run(...columnsOf(next), next.id)
+      return answer
+    })
+  }
+
+  destroy(access: Access): Promise<boolean> {
+    return this.#transaction(({ sql }) => {
+      const { live } = judge(fromRow(sql.get.get(access.id)), access, Date.now())
+      return live && Number(sql.remove.run(access.id).changes) === 1
+    })
+  }
+
+  indexed(fields: readonly string[]): IndexedStore {
+    this.#fields = fields
+    return this
+  }
+
+  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    const opened = await this.#open()
+    const now = Date.now()
+    return this.#try(() => this.#having(opened, field, value))
+      .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
+      .map(recordOf)
+  }
+
+  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    return this.#transaction((opened) => {
+      const doomed = this.#having(opened, field, value).filter(({ id }) => id !== except)
+      for (const { id } of doomed) opened.sql.remove.run(id)
+      return doomed.length
+    })
+  }
+
+  async setup(): Promise<void> {
+    await this.#open()
+  }
+
+  prune(): Promise<number> {
+    return this.#transaction(({ sql }) => Number(sql.prune.run(Date.now()).changes))
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#opening
+    this.#opening = undefined
+    if (opening && typeof this.#source === 'string') (await opening).database.close()
+  }
+
+  #open(): Promise<Opened> {
+    this.#opening ??= this.#prepare().catch((error) => {
+      // The next request tries again: the disk may have room by then, or the driver be installed.
+      this.#opening = undefined
+      throw error instanceof SessionUsageError
+        ? error
+        : new StoreError(this.name, 'could not open its file', false, error)
+    })
+    return this.#opening
+  }
+
+  async #prepare(): Promise<Opened> {
+    const database = typeof this.#source === 'string' ? open(this.#source) : this.#source
+    const table = this.#table
+    // The first statement of all: the others must already wait for a process that is writing.
+    database.exec(`PRAGMA busy_timeout = ${Number(this.#busyTimeout)}`)
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA synchronous = FULL')
+    database.exec(schema(table, this.#fields))
+    return { database, sql: statements(database, table), having: new Map() }
+  }
+
+  #having({ database, having }: Opened, field: string, value: IndexValue): StoredSession[] {
+    const path = parsePath(field)
+    let statement = having.get(field)
+    if (!statement) {
+      statement = database.prepare(`SELECT ${COLUMNS} FROM ${this.#table} WHERE ${extract(field)} = ?`)
+      having.set(field, statement)
+    }
+    const key = typeof value === 'boolean' ? Number(value) : (value as string | number)
+    // SQLite knows no booleans in JSON: true is found as 1 and told apart here.
+    return statement
+      .all(key)
+      .map((row) => fromRow(row)!)
+      .filter(({ data }) => equal(valueAt(data, path), value as Value))
+  }
+
+  /**
+   * Runs synchronously between BEGIN IMMEDIATE and COMMIT, so that nothing of this process comes between, and
+   * nothing of another one either, because an immediate transaction holds the write lock from its first moment.
+   */
+  async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
+    const opened = await this.#open()
+    const { begin, commit, rollback } = opened.sql
+    this.#try(() => begin.run())
+    let result: T
+    try {
+      result = this.#try(() => work(opened))
+    } catch (error) {
+      rollback.run()
+      throw error
+    }
+    try {
+      commit.run()
+    } catch (error) {
+      // A commit that finds no room or no lock has changed nothing; after any other failure nobody knows.
+      const applied = /SQLITE_(BUSY|FULL)|database is locked|disk is full/.test(String(error)) ? false : 'unknown'
+      this.#try(() => rollback.run(), true)
+      throw new StoreError(this.name, 'could not commit', applied, error)
+    }
+    return result
+  }
+
+  #try<T>(work: () => T, quietly = false): T {
+    try {
+      return work()
+    } catch (error) {
+      if (quietly) return undefined as T
+      throw new StoreError(this.name, 'failed', false, error)
+    }
+  }
+}
+
+interface Opened {
+  readonly database: SqliteDatabase
+  readonly sql: Statements
+  readonly having: Map<string, SqliteStatement>
+}
+
+const COLUMNS = 'id, hash, previous, data, version, created, expires, max_age, auth_at, rotated, epoch, ops'
+
+function schema(table: string, fields: readonly string[]): string {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${table} (
+      id TEXT PRIMARY KEY, hash TEXT NOT NULL, previous TEXT, data TEXT NOT NULL, version INTEGER NOT NULL,
+      created INTEGER NOT NULL, expires INTEGER NOT NULL, max_age INTEGER, auth_at INTEGER,
+      rotated INTEGER NOT NULL, epoch TEXT NOT NULL, ops TEXT NOT NULL
+    ) WITHOUT ROWID`,
+    `CREATE INDEX IF NOT EXISTS ${table}_expires ON ${table} (expires)`,
+    ...fields.map((field) => `CREATE INDEX IF NOT EXISTS "${table}_by_${field}" ON ${table} (${extract(field)})`),
+  ].join(';')
+}
+
+/** The names of indexed fields hold letters, digits, `_` and `-` only, so that they can stand in SQL. */
+function extract(field: string): string {
+  const path = field.split('.').map((key) => (/^\d+$/.test(key) ? `[${key}]` : `."${key}"`))
+  return `json_extract(data, '$${path.join('')}')`
+}
+
+function statements(database: SqliteDatabase, table: string): Statements {
+  const places = COLUMNS.split(', ').map(() => '?')
+  const sets = COLUMNS.split(', ')
+    .slice(1)
+    .map((column) => `${column} = ?`)
+  return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
+    rollback: database.prepare('ROLLBACK'),
+    get: database.prepare(`SELECT ${COLUMNS} FROM ${table} WHERE id = ?`),
+    insert: database.prepare(`INSERT INTO ${table} (${COLUMNS}) VALUES (${places}) ON CONFLICT DO NOTHING`),
+    save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
+    remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
+    prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
+  }
+}
+
+function columnsOf(stored: StoredSession): (string | number | null)[] {
+  return [
+    stored.hash,
+    stored.previous && JSON.stringify(stored.previous),
+    encode(stored.data),
+    stored.version,
+    stored.created,
+    stored.expires,
+    stored.maxAge,
+    stored.authAt,
+    stored.rotated,
+    stored.epoch,
+    stored.ops.join(' '),
+  ]
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row of COLUMNS; picked by name, because libsql adds a property
+function fromRow(row: any): StoredSession | undefined {
+  if (!row) return undefined
+  return {
+    id: row.id,
+    hash: row.hash,
+    previous: row.previous && JSON.parse(row.previous),
+    data: decode(row.data),
+    version: row.version,
+    created: row.created,
+    expires: row.expires,
+    maxAge: row.max_age,
+    authAt: row.auth_at,
+    rotated: row.rotated,
+    epoch: row.epoch,
+    ops: row.ops === '' ? [] : row.ops.split(' '),
+  }
+}

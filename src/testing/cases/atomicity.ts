@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { commands } from '../../command/index.ts'
+import type { Store, Updated } from '../../store.ts'
+import { afterHeld } from '../../transition.ts'
+import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, randomId, visitor } from '../harness.ts'
+
+export function atomicity({ describe, it }: Runner, make: MakeStore): void {
+  describe('atomicity', () => {
+    let shared: Promise<Store> | undefined
+    const open = () => (shared ??= make())
+    const { condition, inc, push, set, take, unset } = commands
+
+    it('loses none of many changes at once', async () => {
+      const store = await open()
+      const { access } = await visitor(store)
+      const chains = Array.from({ length: 200 }, (_, i) => chainOf([inc('n'), push('l', [i]), inc(`by.${i % 7}`)]))
+      await Promise.all(chains.map((chain) => store.update(access, changeOf(chain))))
+      const { n, l, by } = (await dataOf(store, access)) as { n: number; l: number[]; by: Record<string, number> }
+      assert.equal(n, 200)
+      assert.deepEqual(
+        [...l].sort((a, b) => a - b),
+        Array.from({ length: 200 }, (_, i) => i),
+      )
+      assert.equal(
+        Object.values(by).reduce((a, b) => a + b),
+        200,
+      )
+    })
+
+    it('applies nothing of a chain when one of its commands cannot be applied', async () => {
+      const store = await open()
+      const before = { text: 'x', n: 1, l: [1] }
+      const { access } = await visitor(store, before)
+      const chain = chainOf([inc('n'), push('l', [2]), set('new', 1), unset('other.deep'), inc('text')])
+      const updated = await store.update(access, changeOf(chain))
+      assert.deepEqual(updated, {
+        outcome: 'refused',
+        problem: { kind: 'type', command: 'inc', path: 'text', found: 'string' },
+      })
+      assert.deepEqual(await dataOf(store, access), before)
+    })
+
+    it('applies an operation once, however often it is sent', async () => {
+      const store = await open()
+      const { access } = await visitor(store)
+      const change = changeOf(chainOf(inc('n')))
+      await Promise.all(Array.from({ length: 5 }, () => store.update(access, change)))
+      await store.update(access, changeOf(chainOf(inc('m'))))
+      assert.deepEqual(changed(await store.update(access, change)).data, { n: 1, m: 1 })
+    })
+
+    it('answers a repeated rotation as done', async () => {
+      const store = await open()
+      const { access, hash, record } = await visitor(store)
+      const change = changeOf(chainOf(inc('n')), { rotation: { from: hash, to: randomId(), grace: 0 } })
+      assert.equal((await store.update(access, change)).outcome, 'changed')
+      const holder = { ...access, proof: { created: record.created } }
+      assert.deepEqual(changed(await store.update(holder, change)).data, { n: 1 })
+    })
+
+    it('gives what is taken to exactly one of many', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { code: 'once' })
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => store.update(access, changeOf(chainOf(take('code'))))),
+      )
+      assert.equal(answers.filter((answer) => (answer as { taken?: unknown }).taken === 'once').length, 1)
+    })
+
+    it('lets one of many pass a condition that the chain itself ends', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { seat: null })
+      const chain = (i: number) => chainOf(set('seat', i), condition('seat', null))
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => store.update(access, changeOf(chain(i)))))
+      assert.equal(answers.filter(({ outcome }) => outcome === 'changed').length, 1)
+    })
+
+    it('answers a holder of the newest version so that its copy plus the chain is what the store keeps', async () => {
+      const store = await open()
+      const { access, record } = await visitor(store, { n: 1, blob: 'x'.repeat(500) })
+      const chain = chainOf([inc('n'), push('l', [1])])
+      const change = changeOf(chain, { held: record })
+      const answer = await store.update(access, change)
+      const result = answer.outcome === 'held' ? afterHeld(record, change, answer) : changed(answer)
+      assert.deepEqual(result.data, { n: 2, l: [1], blob: 'x'.repeat(500) })
+      assert.deepEqual(await dataOf(store, access), result.data)
+      assert.equal(result.version, 2)
+    })
+
+    it('sends the whole record to a holder of an older version', async () => {
+      const store = await open()
+      const { access, record } = await visitor(store, { n: 1 })
+      await store.update(access, changeOf(chainOf(set('beside', true))))
+      const change = changeOf(chainOf(inc('n')), { held: record })
+      assert.deepEqual(changed(await store.update(access, change)).data, { n: 2, beside: true })
+    })
+
+    it('refuses what cannot be applied also when the caller holds the newest version', async () => {
+      const store = await open()
+      const { access, record } = await visitor(store, { text: 'x' })
+      const updated = await store.update(access, changeOf(chainOf([set('a', 1), inc('text')]), { held: record }))
+      assert.equal(updated.outcome, 'refused')
+      assert.deepEqual(await dataOf(store, access), { text: 'x' })
+    })
+
+    it('applies a change whose result nobody waits for', async () => {
+      const store = await open()
+      const { access, record } = await visitor(store, { blob: 'x'.repeat(500) })
+      const outcomes: Updated['outcome'][] = []
+      for (const held of [undefined, record]) {
+        outcomes.push((await store.update(access, changeOf(chainOf(inc('n')), { held, answer: false }))).outcome)
+      }
+      assert.ok(outcomes.every((outcome) => outcome === 'done' || outcome === 'changed' || outcome === 'held'))
+      assert.equal((await dataOf(store, access)).n, 2)
+    })
+
+    it('lets no session grow that is above its limit, but lets it shrink', async () => {
+      const store = await open()
+      const blob = 'x'.repeat(3000)
+      const { access } = await visitor(store, { blob })
+      const grown = await store.update(access, changeOf(chainOf(push('l', [1])), { maxBytes: 2000 }))
+      assert.equal(grown.outcome, 'refused')
+      assert.equal((grown as { problem: { kind: string } }).problem.kind, 'size')
+      assert.deepEqual(await dataOf(store, access), { blob })
+      assert.deepEqual(
+        changed(await store.update(access, changeOf(chainOf(unset('blob')), { maxBytes: 2000 }))).data,
+        {},
+      )
+      assert.deepEqual(
+        changed(await store.update(access, changeOf(chainOf(push('l', [1])), { maxBytes: 2000 }))).data,
+        { l: [1] },
+      )
+    })
+  })
+}

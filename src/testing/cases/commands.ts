@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { commands } from '../../command/index.ts'
+import type { Store } from '../../store.ts'
+import { EXAMPLES } from '../examples.ts'
+import { chainOf, changed, changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+
+export function examples({ describe, it }: Runner, make: MakeStore): void {
+  describe('commands', () => {
+    let shared: Promise<Store> | undefined
+    const open = () => (shared ??= make())
+
+    for (const { says, before, command, after } of EXAMPLES) {
+      it(says, async () => {
+        const store = await open()
+        const { access } = await visitor(store, before)
+        const updated = await store.update(access, changeOf(chainOf(command)))
+        if ('refused' in after) {
+          const problem = { kind: 'type', command: after.refused, path: after.path, found: after.found }
+          assert.deepEqual(updated, { outcome: 'refused', problem })
+          assert.deepEqual(await dataOf(store, access), before)
+        } else {
+          assert.deepEqual(changed(updated).data, after)
+          assert.deepEqual(await dataOf(store, access), after)
+        }
+      })
+    }
+
+    it("currentDate writes the store's clock", async () => {
+      const store = await open()
+      const { access } = await visitor(store)
+      const { seen } = changed(await store.update(access, changeOf(chainOf(commands.currentDate('seen.last')))))
+        .data as {
+        seen: { last: Date }
+      }
+      assert.ok(seen.last instanceof Date)
+      assert.ok(Math.abs(seen.last.getTime() - Date.now()) < MINUTE)
+    })
+
+    it('take answers with what it removed, undefined where nothing was', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { flash: { text: 'hi', at: new Date(5) } })
+      const first = await store.update(access, changeOf(chainOf(commands.take('flash'))))
+      assert.deepEqual((first as { taken?: unknown }).taken, { text: 'hi', at: new Date(5) })
+      assert.deepEqual(changed(first).data, {})
+      const second = await store.update(access, changeOf(chainOf(commands.take('flash'))))
+      assert.equal((second as { taken?: unknown }).taken, undefined)
+    })
+
+    it('if() lets the chain apply only where the value is equal', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { step: 1, l: [1], o: { a: 1, b: 2 }, none: null, at: new Date(7) })
+      const { condition, inc } = commands
+      const holding: [string, unknown][] = [
+        ['step', 1],
+        ['l', [1]],
+        ['l.0', 1],
+        ['o', { b: 2, a: 1 }],
+        ['o.a', 1],
+        ['none', null],
+        ['at', new Date(7)],
+        ['nothing', undefined],
+        ['step.deeper', undefined],
+        ['l.7', undefined],
+      ]
+      for (const [path, value] of holding) {
+        const updated = await store.update(access, changeOf(chainOf(inc('n'), condition(path, value))))
+        assert.equal(updated.outcome, 'changed', `${path} is ${JSON.stringify(value)}`)
+      }
+      const failing: [string, unknown][] = [
+        ['step', 2],
+        ['step', '1'],
+        ['step', null],
+        ['step', undefined],
+        ['l', 1],
+        ['l', []],
+        ['o', { a: 1 }],
+        ['none', undefined],
+        ['nothing', null],
+        ['at', 7],
+      ]
+      for (const [path, value] of failing) {
+        const updated = await store.update(access, changeOf(chainOf(inc('n'), condition(path, value))))
+        assert.deepEqual(updated, { outcome: 'refused', problem: { kind: 'condition', path } })
+      }
+      assert.equal((await dataOf(store, access)).n, holding.length)
+    })
+  })
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { commands } from '../../command/index.ts'
+import type { IndexedStore } from '../../store.ts'
+import { chainOf, changeOf, eventually, type MakeStore, type Runner, visitor } from '../harness.ts'
+
+/** The fields that a store given to the index cases must have been told to index. */
+export const INDEXED_FIELDS: readonly string[] = ['user_id', 'org.name']
+
+export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): void {
+  describe('index', () => {
+    let shared: Promise<IndexedStore> | undefined
+    const open = () => (shared ??= make())
+    const forever = Number.POSITIVE_INFINITY
+    const idsOf = async (store: IndexedStore, field: string, value: string | number | boolean) =>
+      (await store.find(field, value, forever)).map(({ id }) => id).sort()
+
+    it('finds the live sessions that hold a value, by its type too', async () => {
+      const store = await open()
+      const [a, b, c] = [
+        await visitor(store, { user_id: 1, name: 'phone' }),
+        await visitor(store, { user_id: 1, name: 'laptop' }),
+        await visitor(store, { user_id: '1' }),
+      ]
+      await visitor(store, { user_id: true })
+      const found = await store.find('user_id', 1, forever)
+      assert.deepEqual(found.map(({ data }) => data.name).sort(), ['laptop', 'phone'])
+      assert.deepEqual(await idsOf(store, 'user_id', 1), [a.id, b.id].sort())
+      assert.deepEqual(await idsOf(store, 'user_id', '1'), [c.id])
+      assert.deepEqual(await idsOf(store, 'user_id', 2), [])
+    })
+
+    it('follows every change of the field', async () => {
+      const store = await open()
+      const { id, access, hash } = await visitor(store)
+      assert.deepEqual(await idsOf(store, 'user_id', 20), [])
+      await store.update(
+        access,
+        changeOf(chainOf(commands.set('user_id', 20)), { rotation: { from: hash, to: hash, grace: 0 } }),
+      )
+      assert.deepEqual(await idsOf(store, 'user_id', 20), [id])
+      await store.update(access, changeOf(chainOf(commands.inc('user_id'))))
+      assert.deepEqual(await idsOf(store, 'user_id', 20), [])
+      assert.deepEqual(await idsOf(store, 'user_id', 21), [id])
+      await store.update(access, changeOf(chainOf(commands.unset('user_id'))))
+      assert.deepEqual(await idsOf(store, 'user_id', 21), [])
+    })
+
+    it('reads a dotted field, also when its parent changes as a whole', async () => {
+      const store = await open()
+      const { id, access } = await visitor(store, { org: { name: 'acme' } })
+      assert.deepEqual(await idsOf(store, 'org.name', 'acme'), [id])
+      await store.update(access, changeOf(chainOf(commands.set('org', { name: "o'hara" }))))
+      assert.deepEqual(await idsOf(store, 'org.name', 'acme'), [])
+      assert.deepEqual(await idsOf(store, 'org.name', "o'hara"), [id])
+    })
+
+    it('finds neither destroyed nor expired sessions', async () => {
+      const store = await open()
+      const gone = await visitor(store, { user_id: 30 })
+      await visitor(store, { user_id: 30 }, { idle: 20 })
+      await visitor(store, { user_id: 30 }, { created: 1_700_000_000_000 })
+      await store.destroy(gone.access)
+      const found = () => store.find('user_id', 30, 3_600_000)
+      assert.deepEqual(await eventually(found, (records) => records.length === 0), [])
+    })
+
+    it('removes all sessions of a value but one, and no others', async () => {
+      const store = await open()
+      const mine = await Promise.all(Array.from({ length: 5 }, () => visitor(store, { user_id: 40 })))
+      const other = await visitor(store, { user_id: 41 })
+      const [here, ...elsewhere] = mine
+      assert.equal(await store.destroyAll('user_id', 40, here!.id), 4)
+      for (const { access } of elsewhere) assert.equal((await store.load(access)).outcome, 'absent')
+      assert.deepEqual(await idsOf(store, 'user_id', 40), [here!.id])
+      assert.equal(await store.destroyAll('user_id', 40, undefined), 1)
+      assert.equal(await store.destroyAll('user_id', 40, undefined), 0)
+      assert.equal((await store.load(other.access)).outcome, 'live')
+    })
+  })
+}

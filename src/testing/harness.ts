@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { type Chain, type Command, type Condition, type Data, EMPTY_CHAIN, extend, onlyIf } from '../command/index.ts'
+import type { Access, Change, NewSession, SessionRecord, Store, Updated } from '../store.ts'
+
+/** The two functions of a test runner that the suite needs; vitest, node:test, mocha and jest have them. */
+export interface Runner {
+  describe(name: string, body: () => void): void
+  it(name: string, body: () => Promise<void>): void
+}
+
+/** Gives an empty store that shares nothing with any other; called once for each group of tests. */
+export type MakeStore<S extends Store = Store> = () => Promise<S>
+
+export const MINUTE = 60_000
+
+export function randomId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+export function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url')
+}
+
+/** A session of the suite: what a visitor's cookie would hold, and the ways to use it. */
+export interface Visitor {
+  readonly id: string
+  readonly hash: string
+  /** Access by the cookie's secret. */
+  readonly access: Access
+  readonly record: SessionRecord
+}
+
+export async function visitor(store: Store, data: Data = {}, session: Partial<NewSession> = {}): Promise<Visitor> {
+  const id = session.id ?? randomId()
+  const hash = session.hash ?? hashOf(id)
+  const record = await store.create({
+    id,
+    hash,
+    data,
+    maxAge: null,
+    idle: 10 * MINUTE,
+    authenticated: false,
+    ...session,
+  })
+  assert.ok(record, 'a free id can be created')
+  return { id, hash, record, access: { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY } }
+}
+
+export function chainOf(commands: Command | readonly Command[], ...conditions: Condition[]): Chain {
+  const list = Array.isArray(commands) ? commands : [commands as Command]
+  return conditions.reduce(onlyIf, extend(EMPTY_CHAIN, list))
+}
+
+/** A change with everything at rest but for what is given. */
+export function changeOf(chain: Chain, more: Partial<Change> = {}): Change {
+  return {
+    op: randomId(),
+    chain,
+    held: undefined,
+    answer: true,
+    slide: { idle: 10 * MINUTE, atLeast: MINUTE },
+    maxBytes: 65_536,
+    ...more,
+  }
+}
+
+/** The record of an update that must have been applied. */
+export function changed(updated: Updated): SessionRecord {
+  assert.equal(updated.outcome, 'changed', JSON.stringify(updated))
+  return (updated as Updated & { outcome: 'changed' }).record
+}
+
+export async function dataOf(store: Store, access: Access): Promise<Data> {
+  const loaded = await store.load(access)
+  assert.equal(loaded.outcome, 'live')
+  return (loaded as typeof loaded & { outcome: 'live' }).record.data
+}
+
+/** Asks until the answer is there: how the suite awaits the store's clock without knowing its speed. */
+export async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  for (const end = performance.now() + 10_000; ; ) {
+    const answer = await ask()
+    if (holds(answer)) return answer
+    if (performance.now() > end) assert.fail(`still ${JSON.stringify(answer)} after ten seconds`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

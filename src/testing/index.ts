@@ -1,0 +1,39 @@
+/**
+ * What every store of this package must do, as tests for stores of your own.
+ *
+ * @module koa-atomic-session/testing
+ */
+import type { IndexedStore } from '../store.ts'
+import { atomicity } from './cases/atomicity.ts'
+import { examples } from './cases/commands.ts'
+import { expiry } from './cases/expiry.ts'
+import { INDEXED_FIELDS, index } from './cases/index.ts'
+import { lifecycle } from './cases/lifecycle.ts'
+import { secret } from './cases/secret.ts'
+import { type DifferentialOptions, differential } from './differential.ts'
+import type { MakeStore, Runner } from './harness.ts'
+
+export { chain, document } from './arbitraries.ts'
+export type { DifferentialOptions } from './differential.ts'
+export { EXAMPLES, type Example } from './examples.ts'
+export type { MakeStore, Runner } from './harness.ts'
+export { INDEXED_FIELDS }
+
+export interface ConformanceOptions extends DifferentialOptions {
+  /** Gives a store that indexes {@link INDEXED_FIELDS}; absent for a store that has no index. */
+  readonly makeIndexed?: MakeStore<IndexedStore>
+}
+
+/**
+ * Declares the whole suite with the `describe` and `it` of your test runner. `make` gives an empty store at every
+ * call; the suite closes none of them.
+ */
+export function conformance(runner: Runner, make: MakeStore, options: ConformanceOptions = {}): void {
+  lifecycle(runner, make)
+  secret(runner, make)
+  expiry(runner, make)
+  examples(runner, make)
+  atomicity(runner, make)
+  if (options.makeIndexed) index(runner, options.makeIndexed)
+  differential(runner, make, options)
+}

@@ -1,0 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sqlite } from 'koa-atomic-session/sqlite'
+import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { afterAll, describe, it } from 'vitest'
+
+const folder = mkdtempSync(join(tmpdir(), 'sessions-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let files = 0
+const make = async () => sqlite(join(folder, `${++files}.db`))
+
+conformance({ describe, it }, make, { makeIndexed: async () => (await make()).indexed(INDEXED_FIELDS) })

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+const here = (path: string): string => new URL(path, import.meta.url).pathname
+
+export default defineConfig({
+  resolve: {
+    // The documents' examples import the package by its name; here that name means these sources.
+    alias: [
+      { find: /^koa-atomic-session$/, replacement: here('./src/index.ts') },
+      { find: /^koa-atomic-session\/testing$/, replacement: here('./src/testing/index.ts') },
+      { find: /^koa-atomic-session\/(\w+)$/, replacement: here('./src/stores/$1/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+})
