@@ -137,13 +137,17 @@ export interface Rotation {
   readonly epoch?: string
 }
 
-/** Why a session can't be had: no such id, its time ran out, another secret, or a secret past its grace. */
-export type Absence = 'absent' | 'expired' | 'mismatch' | 'reused'
+/**
+ * Why a session can't be had: no such id, its time ran out, another secret; or the secret before the last rotation,
+ * whose grace ended `ago` milliseconds before now.
+ */
+export type Absent =
+  | { readonly outcome: 'absent' | 'expired' | 'mismatch' }
+  | { readonly outcome: 'reused'; readonly ago: number }
 
 export type Loaded =
   /** `grace`: the secret is the one before the last rotation, and still allowed. */
-  | { readonly outcome: 'live'; readonly record: SessionRecord; readonly grace: boolean; readonly now: number }
-  | { readonly outcome: Absence }
+  { readonly outcome: 'live'; readonly record: SessionRecord; readonly grace: boolean; readonly now: number } | Absent
 
 export type Updated =
   /** Applied; the record after it. `taken` is present when the chain has a `take` and this is the first answer to it. */
@@ -161,7 +165,7 @@ export type Updated =
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** `rotation.from` is not the current secret any more. */
   | { readonly outcome: 'outrun' }
-  | { readonly outcome: Absence }
+  | Absent
 
 /** How many operation ids a record remembers. A retry ends within seconds, long before so many others came. */
 export const REMEMBERED_OPS = 16

@@ -1,6 +1,6 @@
 import { apply, canGrow, type Data, sizeOf } from './command/index.ts'
 import {
-  type Absence,
+  type Absent,
   type Access,
   type Change,
   type Loaded,
@@ -40,11 +40,11 @@ export function begin(session: NewSession, now: number): StoredSession {
 /** The stored session that an access opens, `grace` when by the secret before the last rotation; or why it opens none. */
 export type Verdict =
   | { readonly live: true; readonly stored: StoredSession; readonly grace: boolean }
-  | { readonly live: false; readonly outcome: Absence }
+  | { readonly live: false; readonly answer: Absent }
 
 /** Whether this access opens what is stored under its id, by the store's clock. */
 export function judge(stored: StoredSession | undefined, access: Access, now: number): Verdict {
-  const no = (outcome: Absence): Verdict => ({ live: false, outcome })
+  const no = (outcome: 'absent' | 'expired' | 'mismatch'): Verdict => ({ live: false, answer: { outcome } })
   if (!stored) return no('absent')
   if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no('expired')
   if ('created' in access.proof) {
@@ -52,13 +52,14 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
   }
   if (stored.hash === access.proof.hash) return { live: true, stored, grace: false }
   if (stored.previous?.hash !== access.proof.hash) return no('mismatch')
-  return now < stored.previous.until ? { live: true, stored, grace: true } : no('reused')
+  const ago = now - stored.previous.until
+  return ago < 0 ? { live: true, stored, grace: true } : { live: false, answer: { outcome: 'reused', ago } }
 }
 
 /** The answer of `Store.load`. */
 export function loaded(stored: StoredSession | undefined, access: Access, now: number): Loaded {
   const verdict = judge(stored, access, now)
-  if (!verdict.live) return { outcome: verdict.outcome }
+  if (!verdict.live) return verdict.answer
   return { outcome: 'live', record: recordOf(verdict.stored), grace: verdict.grace, now }
 }
 
@@ -73,12 +74,14 @@ export function transition(
   change: Change,
   now: number,
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
-  const verdict = judge(found, access, now)
-  if (!verdict.live) return { next: undefined, answer: { outcome: verdict.outcome } }
-  const { stored, grace } = verdict
-  if (stored.ops.includes(change.op)) {
-    return { next: undefined, answer: { outcome: 'changed', record: recordOf(stored), grace, now } }
+  // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
+  // else can know the id of an operation.
+  if (found?.ops.includes(change.op) && found.expires > now) {
+    return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
   }
+  const verdict = judge(found, access, now)
+  if (!verdict.live) return { next: undefined, answer: verdict.answer }
+  const { stored, grace } = verdict
   if (change.rotation && change.rotation.from !== stored.hash) return { next: undefined, answer: { outcome: 'outrun' } }
 
   const result = apply(stored.data, change.chain, now)

@@ -13,10 +13,10 @@ export type List = readonly Value[]
 export type Data = { readonly [key: string]: Value }
 
 /**
- * BSON values that come back from MongoDB as they went in. The number classes do not (the driver reads plain
- * numbers), so that they would change their meaning on the way.
+ * BSON values that mean the same to the oracle and to MongoDB. The classes of numbers do not: MongoDB compares and
+ * adds them as numbers, and the driver reads most of them as such.
  */
-const BSON_TYPES = new Set(['ObjectId', 'Binary', 'UUID', 'Decimal128'])
+const BSON_TYPES = new Set(['ObjectId', 'Binary', 'UUID'])
 
 export function isDate(value: unknown): value is Date {
   return value instanceof Date

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { commands } from '../../command/index.ts'
 import type { Store, Updated } from '../../store.ts'
 import { afterHeld } from '../../transition.ts'
-import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, randomId, visitor } from '../harness.ts'
+import {
+  chainOf,
+  changed,
+  changeOf,
+  dataOf,
+  hashOf,
+  type MakeStore,
+  type Runner,
+  randomId,
+  visitor,
+} from '../harness.ts'
 
 export function atomicity({ describe, it }: Runner, make: MakeStore): void {
   describe('atomicity', () => {
@@ -49,13 +59,14 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       assert.deepEqual(changed(await store.update(access, change)).data, { n: 1, m: 1 })
     })
 
-    it('answers a repeated rotation as done', async () => {
+    it('answers a repeated rotation as done, though it comes with the secret that it made invalid', async () => {
       const store = await open()
       const { access, hash, record } = await visitor(store)
-      const change = changeOf(chainOf(inc('n')), { rotation: { from: hash, to: randomId(), grace: 0 } })
+      const change = changeOf(chainOf(inc('n')), { rotation: { from: hash, to: hashOf(randomId()), grace: 0 } })
       assert.equal((await store.update(access, change)).outcome, 'changed')
       const holder = { ...access, proof: { created: record.created } }
-      assert.deepEqual(changed(await store.update(holder, change)).data, { n: 1 })
+      for (const again of [access, holder]) assert.deepEqual(changed(await store.update(again, change)).data, { n: 1 })
+      assert.equal((await store.load(access)).outcome, 'reused')
     })
 
     it('gives what is taken to exactly one of many', async () => {

@@ -1,0 +1,169 @@
+import type { SessionChain } from './chain.ts'
+import { type Command, commands } from './command/index.ts'
+import type {
+  Allowed,
+  ComparableKey,
+  DateKey,
+  DeepPath,
+  DeepReadonly,
+  ElementOf,
+  Fields,
+  Key,
+  ListKey,
+  NumberKey,
+} from './data.ts'
+import type { Duration } from './duration.ts'
+import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from './step.ts'
+
+/**
+ * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
+ * within `change`, so that a chain which can't be completed knows it and applies none of its commands.
+ */
+export const ADD: unique symbol = Symbol('add')
+
+/**
+ * The commands, with the names and meanings of MongoDB's update operators.
+ *
+ * Each call returns the chain, so that more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of
+ * it or nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
+ * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
+ * Everything else rejects the chain.
+ */
+export abstract class Commands<D> {
+  abstract [ADD](change: (step: Step) => Step): SessionChain<D>
+
+  /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
+  set<K extends Key<D>>(path: Allowed<K>, value: Fields<D>[K]): SessionChain<D>
+  set(path: DeepPath<D>, value: unknown): SessionChain<D>
+  set(values: { readonly [K in Key<D>]?: Fields<D>[K] }): SessionChain<D>
+  set(path: unknown, value?: unknown): SessionChain<D> {
+    return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : commands.setAll(path)))
+  }
+
+  /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
+  unset<K extends Key<D>>(...paths: (K | DeepPath<D>)[]): SessionChain<D> {
+    return this.#add(() => paths.map(commands.unset))
+  }
+
+  /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
+  inc<K extends NumberKey<D>>(path: Allowed<K> | DeepPath<D>, by = 1): SessionChain<D> {
+    return this.#add(() => [commands.inc(path, by)])
+  }
+
+  /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
+  mul<K extends NumberKey<D>>(path: Allowed<K> | DeepPath<D>, by: number): SessionChain<D> {
+    return this.#add(() => [commands.mul(path, by)])
+  }
+
+  /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  min<K extends ComparableKey<D>>(path: Allowed<K> | DeepPath<D>, value: number | Date): SessionChain<D> {
+    return this.#add(() => [commands.min(path, value)])
+  }
+
+  /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  max<K extends ComparableKey<D>>(path: Allowed<K> | DeepPath<D>, value: number | Date): SessionChain<D> {
+    return this.#add(() => [commands.max(path, value)])
+  }
+
+  /** Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists. */
+  rename<K extends Key<D>>(path: Allowed<K> | DeepPath<D>, to: Allowed<K> | Key<D> | DeepPath<D>): SessionChain<D> {
+    return this.#add(() => [commands.rename(path, to)])
+  }
+
+  /** Appends to a list; a missing one begins empty. An error on anything but a list. */
+  push<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
+  push(path: DeepPath<D>, ...values: unknown[]): SessionChain<D>
+  push(path: unknown, ...values: unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.push(path, values)])
+  }
+
+  /** Appends to a list and keeps only `slice` elements of it: the first, or with a negative number the last. */
+  pushAll<K extends ListKey<D>>(
+    path: Allowed<K>,
+    values: readonly ElementOf<D, K>[],
+    options?: PushOptions,
+  ): SessionChain<D>
+  pushAll(path: DeepPath<D>, values: readonly unknown[], options?: PushOptions): SessionChain<D>
+  pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): SessionChain<D> {
+    return this.#add(() => [commands.push(path, values, slice)])
+  }
+
+  /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
+  addToSet<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
+  addToSet(path: DeepPath<D>, ...values: unknown[]): SessionChain<D>
+  addToSet(path: unknown, ...values: unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.addToSet(path, values)])
+  }
+
+  /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
+  pull<K extends ListKey<D>>(
+    path: Allowed<K> | DeepPath<D>,
+    value: Partial<ElementOf<D, K>> | unknown,
+  ): SessionChain<D> {
+    return this.#add(() => [commands.pull(path, value)])
+  }
+
+  /** Removes the elements that are equal to one of the values. */
+  pullAll<K extends ListKey<D>>(path: Allowed<K> | DeepPath<D>, values: readonly unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.pullAll(path, values)])
+  }
+
+  /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
+  pop<K extends ListKey<D>>(path: Allowed<K> | DeepPath<D>, end: 1 | -1 = 1): SessionChain<D> {
+    return this.#add(() => [commands.pop(path, end)])
+  }
+
+  /** Writes the present time, by the store's clock. */
+  currentDate<K extends DateKey<D>>(path: Allowed<K> | DeepPath<D>): SessionChain<D> {
+    return this.#add(() => [commands.currentDate(path)])
+  }
+
+  /**
+   * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
+   * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   */
+  if<K extends Key<D>>(path: Allowed<K>, value: DeepReadonly<Fields<D>[K]> | undefined): SessionChain<D>
+  if(path: DeepPath<D>, value: unknown): SessionChain<D>
+  if(path: unknown, value: unknown): SessionChain<D> {
+    return this[ADD]((step) => withCondition(step, commands.condition(path, value)))
+  }
+
+  /**
+   * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
+   * exactly one gets the value: for flash messages and one-time codes.
+   *
+   * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
+   */
+  take<K extends Key<D>>(path: Allowed<K>): Promise<Fields<D>[K] | undefined>
+  take(path: DeepPath<D>): Promise<unknown>
+  take(path: unknown): Promise<unknown> {
+    return this.#add(() => [commands.take(path)]).taken()
+  }
+
+  /**
+   * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
+   * with null it takes that away. A session that is gone is passed over in silence.
+   */
+  touch(maxAge?: Duration | null): SessionChain<D> {
+    return this[ADD]((step) => ({ ...step, touch: touchOf(maxAge) }))
+  }
+
+  /**
+   * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. For log-in and
+   * every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
+   *
+   * @throws {@link RotationLostError} when another request rotated first; nothing of the chain is applied then.
+   */
+  rotate(options: RotateOptions = {}): SessionChain<D> {
+    return this[ADD]((step) => ({ ...step, rotate: rotationOf(options) }))
+  }
+
+  #add(make: () => Command[]): SessionChain<D> {
+    return this[ADD]((step) => withCommands(step, make()))
+  }
+}
+
+export interface PushOptions {
+  /** How many elements stay: `10` the first ten, `-10` the last ten. */
+  readonly slice?: number
+}

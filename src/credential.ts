@@ -1,0 +1,90 @@
+import { createHash, randomBytes } from 'node:crypto'
+import Keygrip from 'keygrip'
+import { SessionUsageError } from './errors.ts'
+
+/** What a valid cookie says: a session's id and secret, or the id that a visitor without a session carries. */
+export type Credential =
+  | { readonly kind: 'session'; readonly id: string; readonly secret: string; readonly hash: string }
+  | { readonly kind: 'visitor'; readonly id: string }
+
+/** The application's keys as Koa has them: the first one signs, all of them are accepted. */
+export type Keys = readonly string[] | Keygrip | undefined
+
+/** 128 random bits as 22 characters of base64url; names a session, proves nothing. */
+const ID = '[A-Za-z0-9_-]{22}'
+/** 256 random bits as 43 characters. */
+const SECRET = '[A-Za-z0-9_-]{43}'
+/** SHA-256 gives 43 characters; a Keygrip of the application's own may use another hash. */
+const VALUE = new RegExp(`^(?:s\\.(${ID})\\.(${SECRET})|n\\.(${ID}))\\.([A-Za-z0-9_-]{27,86})$`)
+
+export function newId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+/** A fresh credential for the session with this id. */
+export function newSecret(id: string): Credential & { kind: 'session' } {
+  const secret = randomBytes(32).toString('base64url')
+  return { kind: 'session', id, secret, hash: hashOf(secret) }
+}
+
+/** All that a store learns of a secret. */
+export function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url')
+}
+
+/** The cookie's value, with a MAC over it and the cookie's name, so that no other cookie's value can stand in. */
+export function writeCredential(credential: Credential, name: string, keygrip: Keygrip): string {
+  const value = credential.kind === 'session' ? `s.${credential.id}.${credential.secret}` : `n.${credential.id}`
+  return `${value}.${keygrip.sign(`${name}=${value}`)}`
+}
+
+/**
+ * Reads a cookie's value; undefined for anything that these keys have not signed under this name.
+ * `renew` says that an older key signed it, so that the cookie should be written again.
+ */
+export function readCredential(
+  text: string,
+  name: string,
+  keygrip: Keygrip,
+): { readonly credential: Credential; readonly renew: boolean } | undefined {
+  const match = VALUE.exec(text)
+  if (!match) return undefined
+  const [, id, secret, visitor, mac] = match
+  const key = keygrip.index(`${name}=${text.slice(0, -mac!.length - 1)}`, mac!)
+  if (key < 0) return undefined
+  const credential: Credential =
+    visitor === undefined
+      ? { kind: 'session', id: id!, secret: secret!, hash: hashOf(secret!) }
+      : { kind: 'visitor', id: visitor }
+  return { credential, renew: key > 0 }
+}
+
+const keygrips = new WeakMap<readonly string[], Keygrip>()
+
+/** The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. */
+export function keygripOf(keys: Keys): Keygrip {
+  if (Array.isArray(keys)) {
+    let keygrip = keygrips.get(keys)
+    if (!keygrip) {
+      check(keys)
+      keygrip = new Keygrip(keys, 'sha256')
+      keygrips.set(keys, keygrip)
+    }
+    return keygrip
+  }
+  if (keys && typeof (keys as Keygrip).index === 'function') return keys as Keygrip
+  throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
+}
+
+function check(keys: readonly unknown[]): void {
+  if (keys.length === 0) {
+    throw new SessionUsageError('app.keys is empty: app.keys = [process.env.SESSION_KEY]')
+  }
+  for (const key of keys) {
+    if (typeof key !== 'string' || key.length < 16) {
+      throw new SessionUsageError(
+        'Each of app.keys must be a text of at least 16 characters that nobody can guess, such as the output of: openssl rand -base64 32',
+      )
+    }
+  }
+}

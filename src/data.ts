@@ -1,0 +1,104 @@
+/**
+ * What your sessions hold. Augment it once, and every `ctx.session()` knows its fields:
+ *
+ * ```ts
+ * declare module 'koa-atomic-session' {
+ *   interface SessionData { user_id: number; views: number; seen: string[] }
+ * }
+ * ```
+ *
+ * Empty, as here, it means that a session may hold anything.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: it is there to be augmented
+export interface SessionData {}
+
+/** Names that the session itself uses. No data can have them at the top, neither by type nor at run time. */
+export type ReservedName = (typeof RESERVED)[number]
+
+export const RESERVED = [
+  'id',
+  'created',
+  'expires',
+  'maxAge',
+  'isNew',
+  'data',
+  'authAt',
+  'toJSON',
+  'then',
+  'catch',
+  'finally',
+  'set',
+  'unset',
+  'inc',
+  'mul',
+  'min',
+  'max',
+  'rename',
+  'push',
+  'pushAll',
+  'addToSet',
+  'pull',
+  'pullAll',
+  'pop',
+  'currentDate',
+  'take',
+  'if',
+  'update',
+  'touch',
+  'rotate',
+  'destroy',
+  'regenerate',
+  'createCSRF',
+  'assertCSRF',
+  'requireFresh',
+] as const
+
+const reserved: ReadonlySet<string> = new Set(RESERVED)
+
+export function isReserved(key: string): boolean {
+  return reserved.has(key)
+}
+
+/** The fields of `D`; anything at all where `D` names none. */
+// biome-ignore lint/suspicious/noExplicitAny: the fields of sessions that nobody has described
+export type Fields<D> = keyof D extends never ? { [key: string]: any } : D
+
+/** Fails to compile where `D` has a reserved name. */
+export type Unreserved<D> = { [K in keyof D]: K extends ReservedName ? never : D[K] }
+
+/** A top-level field of `D`. */
+export type Key<D> = Exclude<keyof Fields<D> & string, never>
+
+/** A field as an argument: `K` unless it is reserved. */
+export type Allowed<K> = K & (K extends ReservedName ? never : unknown)
+
+/** A path into a field of `D`: `cart.0.qty`. */
+export type DeepPath<D> = `${Key<D>}.${string}`
+
+type Holding<D, V> = { [K in Key<D>]-?: NonNullable<Fields<D>[K]> extends V ? K : never }[Key<D>]
+
+/** The fields that hold a number, for `inc` and `mul`. */
+export type NumberKey<D> = Holding<D, number>
+/** The fields that hold a number or a date, for `min` and `max`. */
+export type ComparableKey<D> = Holding<D, number> | Holding<D, Date>
+/** The fields that hold a date, for `currentDate`. */
+export type DateKey<D> = Holding<D, Date>
+/** The fields that hold a list, for `push` and the like. */
+export type ListKey<D> = Holding<D, readonly unknown[]>
+
+/** An element of the list in field `K`. */
+export type ElementOf<D, K extends Key<D>> = NonNullable<Fields<D>[K]> extends readonly (infer E)[] ? E : never
+
+/** A value and all within it, read-only. */
+export type DeepReadonly<T> = T extends Date | string | number | boolean | null | undefined
+  ? T
+  : T extends readonly (infer E)[]
+    ? readonly DeepReadonly<E>[]
+    : T extends { readonly _bsontype: string }
+      ? T
+      : T extends object
+        ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+        : T
+
+/** The data of a session: every field may be missing, because no session has them from its start. */
+export type SessionView<D> = { readonly [K in keyof Fields<D>]?: DeepReadonly<Fields<D>[K]> }

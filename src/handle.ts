@@ -1,0 +1,64 @@
+import { inspect } from 'node:util'
+import { SessionChain } from './chain.ts'
+import { ADD, Commands } from './commands.ts'
+import type { Session } from './session.ts'
+import type { Step } from './step.ts'
+import type { Visit } from './visit.ts'
+
+/**
+ * What `ctx.session()` returns: nothing has been read, and nothing will be until it is awaited. Every command can be
+ * called on it right away. One a request, however often it is asked for.
+ */
+export class SessionHandle<D> extends Commands<D> implements PromiseLike<Session<D>> {
+  readonly #visit: Visit
+
+  constructor(visit: Visit) {
+    super()
+    this.#visit = visit
+  }
+
+  override [ADD](change: (step: Step) => Step): SessionChain<D> {
+    return new SessionChain<D>(this.#visit)[ADD](change)
+  }
+
+  /**
+   * Loads the session, once a request. A visitor without one gets a new session, for which nothing is read.
+   *
+   * @throws {@link StoreError} when the store fails: nobody gets an empty session in place of their own.
+   */
+  then<A = Session<D>, B = never>(
+    onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#visit.current<D>().then(onfulfilled, onrejected)
+  }
+
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B> {
+    return this.then(null, onrejected)
+  }
+
+  finally(onfinally?: (() => void) | null): Promise<Session<D>> {
+    return this.then().finally(onfinally)
+  }
+
+  /** Reads the session anew. */
+  async update(): Promise<Session<D>> {
+    await this.#visit.reload()
+    return this.#visit.current<D>()
+  }
+
+  /** Removes the session and its cookie without reading it. */
+  destroy(): Promise<void> {
+    return this.#visit.destroy()
+  }
+
+  /** Removes the session without reading it, and goes on with a brand new one without data. */
+  async regenerate(): Promise<Session<D>> {
+    await this.#visit.regenerate()
+    return this.#visit.current<D>()
+  }
+
+  [inspect.custom](): string {
+    return 'SessionHandle {}'
+  }
+}

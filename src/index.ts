@@ -1,0 +1,24 @@
+/**
+ * Atomic sessions for Koa: a change is a command that the database applies.
+ *
+ * @module koa-atomic-session
+ */
+export type { SessionChain } from './chain.ts'
+export type { BsonValue, Data, Found, Problem, Value } from './command/index.ts'
+export type { PushOptions } from './commands.ts'
+export type { DeepReadonly, ReservedName, SessionData, SessionView } from './data.ts'
+export type { Duration } from './duration.ts'
+export * from './errors.ts'
+export type { SessionHandle } from './handle.ts'
+export {
+  atomicSession,
+  atomicSession as default,
+  type KoaContext,
+  type KoaSessions,
+  type SessionContext,
+} from './koa.ts'
+export type { SessionOptions } from './options.ts'
+export type { LoadedSession, Session } from './session.ts'
+export type { FoundSession, Sessions } from './sessions.ts'
+export type { RotateOptions } from './step.ts'
+export type * from './store.ts'

@@ -1,0 +1,71 @@
+import onHeaders from 'on-headers'
+import { readCookie, writeCookie } from './cookie.ts'
+import { type Credential, keygripOf, readCredential, writeCredential } from './credential.ts'
+import type { CookieSettings } from './options.ts'
+import type { Exchange } from './visit.ts'
+
+/**
+ * One response's cookie: at most one Set-Cookie, the last state wins.
+ *
+ * It is written when the headers are, not before, because Koa removes every header that was set before an error; a
+ * `rotate()` followed by an error would otherwise leave the visitor with a secret that is dead.
+ */
+export class CookieJar {
+  /** What the request's cookie says, if it is one cookie and these keys have signed it. */
+  readonly credential: Credential | undefined
+  readonly #exchange: Exchange
+  readonly #settings: CookieSettings
+  readonly #present: boolean
+  readonly #outdated: boolean
+  #pending: { readonly value: string; readonly maxAge: number | undefined } | undefined
+
+  constructor(exchange: Exchange, settings: CookieSettings) {
+    this.#exchange = exchange
+    this.#settings = settings
+    const values = readCookie(exchange.headers.cookie, settings.name)
+    // Which of several cookies of one name is ours can't be told: one may have been planted by a sister domain.
+    const read = values.length === 1 ? readCredential(values[0]!, settings.name, keygripOf(exchange.keys())) : undefined
+    this.credential = read?.credential
+    this.#outdated = read?.renew ?? false
+    this.#present = values.length > 0
+    onHeaders(exchange.response, () => this.#write())
+  }
+
+  /** The response will carry this credential. */
+  keep(credential: Credential, maxAge: number | undefined): void {
+    const value = writeCredential(credential, this.#settings.name, keygripOf(this.#exchange.keys()))
+    this.#pending = { value, maxAge }
+  }
+
+  /** Writes the cookie again, with all its attributes, when an older key has signed it. */
+  renew(credential: Credential, maxAge: number | undefined, grace: boolean): void {
+    if (this.#outdated && !grace && !this.#pending) this.keep(credential, maxAge)
+  }
+
+  /** The response will remove the cookie, if there is one. */
+  clear(): void {
+    this.#pending = this.#present ? { value: '', maxAge: 0 } : undefined
+  }
+
+  #write(): void {
+    const { response, secure } = this.#exchange
+    response.setHeader('Vary', vary(response.getHeader('Vary')))
+    if (!this.#pending) return
+    const { value, maxAge } = this.#pending
+    const cookie = writeCookie(this.#settings, value, maxAge, this.#settings.secure ?? secure)
+    const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
+    response.setHeader('Set-Cookie', [...others, cookie])
+    // A shared cache must not hand one visitor's cookie to another.
+    response.setHeader('Cache-Control', 'no-store')
+  }
+}
+
+function vary(header: number | string | string[] | undefined): string {
+  const fields = String(header ?? '')
+    .split(',')
+    .map((field) => field.trim())
+    .filter(Boolean)
+  return fields.includes('*') || fields.some((field) => field.toLowerCase() === 'cookie')
+    ? fields.join(', ')
+    : [...fields, 'Cookie'].join(', ')
+}

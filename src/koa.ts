@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type Koa from 'koa'
+import type { Keys } from './credential.ts'
+import type { SessionData, Unreserved } from './data.ts'
+import { SessionUsageError } from './errors.ts'
+import type { SessionHandle } from './handle.ts'
+import { type SessionOptions, settingsOf } from './options.ts'
+import { Sessions } from './sessions.ts'
+import type { Visit } from './visit.ts'
+
+/** What is needed of a Koa context; every application's own context type has it. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly secure: boolean
+}
+
+/** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
+export interface SessionContext<D = SessionData> {
+  session(): SessionHandle<D>
+}
+
+declare module 'koa' {
+  interface DefaultContext {
+    /** This visitor's session; nothing is read until it is awaited. */
+    session(): SessionHandle<SessionData>
+  }
+}
+
+/** The sessions of a Koa application. */
+export class KoaSessions<D> extends Sessions<D> {
+  readonly #visits = new WeakMap<object, { visit: Visit; handle: SessionHandle<D> }>()
+  readonly #keys: () => Keys
+
+  constructor(...[settings, store, background, keys]: [...ConstructorParameters<typeof Sessions>, () => Keys]) {
+    super(settings, store, background)
+    this.#keys = keys
+  }
+
+  /** The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types. */
+  of(ctx: KoaContext): SessionHandle<D> {
+    let entry = this.#visits.get(ctx.req)
+    if (!entry) {
+      const { req, res } = ctx
+      entry = this.handle({
+        headers: req.headers,
+        response: res,
+        keys: this.#keys,
+        get secure() {
+          return ctx.secure
+        },
+      })
+      this.#visits.set(req, entry)
+    }
+    return entry.handle
+  }
+
+  /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
+  async around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
+    try {
+      await next()
+    } catch (error) {
+      // The request fails with its own error; what its commands do besides is told to the application.
+      await this.#visits.get(ctx.req)?.visit.settle().catch(this.background)
+      throw error
+    }
+    await this.#visits.get(ctx.req)?.visit.settle()
+  }
+}
+
+const cookies = new WeakMap<object, Set<string>>()
+
+/**
+ * Gives every request of a Koa application, 2 or 3, its session as `ctx.session()`.
+ *
+ * `app.keys` must be set before the first request that uses a session. A request that uses none costs nothing and
+ * gets no cookie.
+ *
+ * @example
+ * ```ts
+ * const sessions = atomicSession(app, { store: sqlite('sessions.db'), maxAge: '30 days' })
+ * app.use(async (ctx) => {
+ *   const session = await ctx.session()
+ *   await session.inc('views')
+ *   ctx.body = `seen ${session.views} times`
+ * })
+ * ```
+ * @throws {@link SessionUsageError} for an option that can't work, and when it is called twice for one name or cookie.
+ */
+export function atomicSession<D extends Unreserved<D> = SessionData>(
+  // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
+  app: Koa<any, any>,
+  options: SessionOptions = {},
+): KoaSessions<D> {
+  if (typeof app?.use !== 'function' || typeof app.context !== 'object') {
+    throw new SessionUsageError('atomicSession takes the Koa application first: atomicSession(app, { store })')
+  }
+  const settings = settingsOf(options)
+  const { property, cookie } = settings
+  const names = cookies.get(app) ?? new Set()
+  if (property in app.context) {
+    throw new SessionUsageError(
+      names.size > 0
+        ? `atomicSession was called before for ctx.${property}. For a second kind of session pass another property and key`
+        : `ctx.${property} belongs to another middleware already. Remove that one, or pass { property: 'visit' } to use ctx.visit()`,
+    )
+  }
+  if (names.has(cookie.name)) {
+    throw new SessionUsageError(
+      `The cookie '${cookie.name}' belongs to another atomicSession of this application: pass another key`,
+    )
+  }
+  const sessions = new KoaSessions<D>(
+    settings,
+    options.store,
+    (error) => app.emit('error', error),
+    () => app.keys as Keys,
+  )
+  cookies.set(app, names.add(cookie.name))
+  Object.defineProperty(app.context, property, {
+    configurable: true,
+    value(this: KoaContext) {
+      return sessions.of(this)
+    },
+  })
+  const around = (ctx: KoaContext, next: () => Promise<unknown>) => sessions.around(ctx, next)
+  // Middleware that was installed earlier runs outside of this one; what it begins must be settled, too.
+  if (app.middleware.length > 0) app.middleware.unshift(around)
+  app.use(around)
+  return sessions
+}

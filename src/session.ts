@@ -1,0 +1,165 @@
+import { inspect } from 'node:util'
+import { SessionChain } from './chain.ts'
+import type { Data, Value } from './command/index.ts'
+import { ADD, Commands } from './commands.ts'
+import { isReserved, type SessionView } from './data.ts'
+import type { Duration } from './duration.ts'
+import { SessionUsageError } from './errors.ts'
+import type { Step } from './step.ts'
+import type { Visit } from './visit.ts'
+
+/** A loaded session: its data as read-only properties, and what can be done with it. */
+export type Session<D> = LoadedSession<D> & SessionView<D>
+
+/**
+ * What a session has beside its data. The data are a picture: they show what the store held when this request last
+ * heard of it, and its own commands as soon as they are applied.
+ */
+export class LoadedSession<D> extends Commands<D> {
+  readonly #visit: Visit
+
+  constructor(visit: Visit) {
+    super()
+    this.#visit = visit
+    this.update = this.update.bind(this)
+  }
+
+  /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
+  get id(): string | undefined {
+    return this.#visit.id
+  }
+
+  /** When the session began, by the store's clock; undefined for a new one. */
+  get created(): Date | undefined {
+    return date(this.#visit.record?.created)
+  }
+
+  /** When it will be over unless it is used; undefined for a new one. */
+  get expires(): Date | undefined {
+    return date(this.#visit.record?.expires)
+  }
+
+  /** Its idle time in milliseconds. */
+  get maxAge(): number {
+    return this.#visit.maxAge
+  }
+
+  /** When the visitor last proved who they are: `rotate({ authenticated: true })`. */
+  get authAt(): Date | undefined {
+    return date(this.#visit.record?.authAt ?? undefined)
+  }
+
+  /** Nothing is stored yet: the first command will create it. */
+  get isNew(): boolean {
+    return this.#visit.isNew
+  }
+
+  /** The data alone, read-only, whatever their keys are called. */
+  get data(): SessionView<D> {
+    return freeze(this.#visit.data) as SessionView<D>
+  }
+
+  toJSON(): SessionView<D> {
+    return this.data
+  }
+
+  override [ADD](change: (step: Step) => Step): SessionChain<D> {
+    return new SessionChain<D>(this.#visit)[ADD](change)
+  }
+
+  /**
+   * Reads the session anew, so that it shows what other requests did. After a command, as in
+   * `session.inc('views').then(session.update)`, the command has brought that already and nothing is read. Bound.
+   *
+   * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
+   */
+  async update(fresh?: unknown): Promise<Session<D>> {
+    if (fresh === undefined) await this.#visit.reload()
+    return this.#visit.current<D>()
+  }
+
+  /** Removes the session and its cookie; no new one begins. Removing one that is gone is no error. */
+  destroy(): Promise<void> {
+    return this.#visit.destroy()
+  }
+
+  /** Removes the session, and goes on with a brand new one without data, which its first command saves. */
+  async regenerate(): Promise<Session<D>> {
+    await this.#visit.regenerate()
+    return this.#visit.current<D>()
+  }
+
+  /**
+   * A token for a form of this visitor. For one without a session it sets a cookie that holds no secret and costs no
+   * I/O; the form stays valid when a session begins, and until log-in rotates it.
+   */
+  createCSRF(): string {
+    return this.#visit.createCSRF()
+  }
+
+  /**
+   * Throws a `CsrfError` (403) unless the token was made for this visitor and session by `createCSRF()` and the browser
+   * does not say that the request comes from another site. Takes any value, such as a field of a parsed body.
+   */
+  assertCSRF(token: unknown): void {
+    this.#visit.assertCSRF(token)
+  }
+
+  /** Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time. */
+  requireFresh(within: Duration): void {
+    this.#visit.requireFresh(within)
+  }
+
+  [inspect.custom](): string {
+    return `Session ${this.isNew ? '(new) ' : ''}${inspect(this.data)}`
+  }
+}
+
+/** The session with its data as properties of its own. */
+export function viewOf<D>(session: LoadedSession<D>, visit: Visit): Session<D> {
+  const dataOf = (key: string | symbol): Value | undefined =>
+    typeof key === 'string' && Object.hasOwn(visit.data, key) && !isReserved(key) ? visit.data[key] : undefined
+  return new Proxy(session, {
+    get: (target, key) => {
+      const value = dataOf(key)
+      if (value !== undefined) return freeze(value)
+      const member = Reflect.get(target, key, target)
+      // Methods run on the session itself, which has the private fields that a Proxy lacks.
+      return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
+    },
+    has: (target, key) => dataOf(key) !== undefined || Reflect.has(target, key),
+    ownKeys: () => Object.keys(visit.data).filter((key) => !isReserved(key)),
+    getOwnPropertyDescriptor: (_, key) => {
+      const value = dataOf(key)
+      return value === undefined
+        ? undefined
+        : { value: freeze(value), enumerable: true, configurable: true, writable: false }
+    },
+    set: (_, key) => readOnly(key, `set('${String(key)}', value)`),
+    defineProperty: (_, key) => readOnly(key, `set('${String(key)}', value)`),
+    deleteProperty: (_, key) => readOnly(key, `unset('${String(key)}')`),
+  }) as Session<D>
+}
+
+function readOnly(key: string | symbol, instead: string): never {
+  if (key === 'maxAge') instead = 'touch(maxAge)'
+  throw new SessionUsageError(`session.${String(key)} is read-only. Write: await session.${instead}`)
+}
+
+/** Freezes data when they are first looked at. Frozen data have frozen parts: the commands' copies are made so. */
+export function freeze<T extends Value>(value: T): T {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Object.isFrozen(value) ||
+    value instanceof Date ||
+    '_bsontype' in value
+  )
+    return value
+  for (const key of Object.keys(value)) freeze((value as Data)[key]!)
+  return Object.freeze(value)
+}
+
+function date(time: number | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time)
+}

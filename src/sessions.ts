@@ -1,0 +1,118 @@
+import type { SessionView } from './data.ts'
+import { SessionUsageError } from './errors.ts'
+import { SessionHandle } from './handle.ts'
+import type { Settings } from './options.ts'
+import { ReliableStore } from './reliable.ts'
+import { freeze } from './session.ts'
+import type { IndexableStore, IndexedStore, IndexValue, Store } from './store.ts'
+import { type MongoCollection, mongodb } from './stores/mongodb/index.ts'
+import { type Exchange, type Host, Visit } from './visit.ts'
+
+/** A session as `find` shows it. */
+export interface FoundSession<D> {
+  readonly id: string
+  readonly data: SessionView<D>
+  readonly created: Date
+  readonly expires: Date
+  readonly authAt: Date | undefined
+}
+
+/** The sessions of one application: what `atomicSession()` returns. */
+export class Sessions<D> {
+  readonly settings: Settings
+  #store: Store | undefined
+  #host: Host | undefined
+  protected readonly background: (error: unknown) => void
+
+  constructor(settings: Settings, store: Store | undefined, background: (error: unknown) => void) {
+    this.settings = settings
+    this.background = background
+    if (store) this.store = store
+  }
+
+  /** Where sessions are kept; may be set at any time before the first request that uses a session. */
+  get store(): Store {
+    if (this.#store) return this.#store
+    throw new SessionUsageError(
+      "No store is set: pass { store: sqlite('sessions.db') } to atomicSession(), or set sessions.collection = db.collection('sessions') before a request uses a session",
+    )
+  }
+
+  set store(store: Store) {
+    if (typeof store?.update !== 'function') {
+      throw new SessionUsageError(
+        "A store comes from a function of this package, such as sqlite('sessions.db') or mongodb(collection)",
+      )
+    }
+    const { index } = this.settings
+    if (index.length > 0 && typeof (store as IndexableStore).indexed !== 'function') {
+      throw new SessionUsageError(`The ${store.name} store keeps no index; leave out the option index`)
+    }
+    this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
+    this.#host = undefined
+  }
+
+  /** A collection of the MongoDB driver, 6 or 7: short for `store = mongodb(collection)`. */
+  set collection(collection: MongoCollection) {
+    this.store = mongodb(collection)
+  }
+
+  /** The handle of a request, the same one every time. */
+  handle(exchange: Exchange): { visit: Visit; handle: SessionHandle<D> } {
+    const visit = new Visit(this.#hostOf(), exchange)
+    return { visit, handle: new SessionHandle<D>(visit) }
+  }
+
+  /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
+  async ensureIndex(): Promise<void> {
+    await this.store.setup()
+  }
+
+  /**
+   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
+   */
+  async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
+    const records = await this.#indexed(field).find(field, value, this.settings.maxLifetime)
+    return records.map(({ id, data, created, expires, authAt }) => ({
+      id,
+      data: freeze(data) as SessionView<D>,
+      created: new Date(created),
+      expires: new Date(expires),
+      authAt: authAt === null ? undefined : new Date(authAt),
+    }))
+  }
+
+  /** Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. */
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<number> {
+    return this.#indexed(field).destroyAll(field, value, except)
+  }
+
+  /** Removes what has expired, where the database does not do it by itself; answers how many. */
+  async prune(): Promise<number> {
+    return this.store.prune()
+  }
+
+  /** Releases what the store has opened by itself. */
+  async close(): Promise<void> {
+    await this.#store?.close()
+  }
+
+  #hostOf(): Host {
+    this.#host ??= {
+      settings: this.settings,
+      store: this.store,
+      reliable: new ReliableStore(this.store, this.settings.timeout),
+      background: this.background,
+    }
+    return this.#host
+  }
+
+  #indexed(field: string): IndexedStore {
+    if (this.settings.index.includes(field)) return this.store as IndexedStore
+    throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
+  }
+}

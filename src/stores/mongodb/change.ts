@@ -1,0 +1,116 @@
+import { apply, canGrow, sizeOf, weigh } from '../../command/index.ts'
+import { type Access, type Change, REMEMBERED_OPS, type SessionRecord } from '../../store.ts'
+import type { Document } from './client.ts'
+import { compile, compileKnown } from './compile.ts'
+
+/** A whole change as one update, to documents that the filter finds; `expires` is the expiry that it sets. */
+export interface NativeChange {
+  readonly filter: Document
+  readonly update: Record<string, Document>
+  readonly expires: number | undefined
+}
+
+/** Compiles a change; undefined where MongoDB's operators can't say what its chain means. */
+export function compileChange(access: Access, change: Change, now: number): NativeChange | undefined {
+  const native = compile(change.chain)
+  if (!native) return undefined
+  const limit = canGrow(change.chain) && { size: { $lte: change.maxBytes } }
+  return assemble(access, change, now, { ...limit, ...native.filter }, native.update)
+}
+
+/**
+ * Compiles a change of the version that the caller holds: its data are known, and with them the result. Undefined
+ * where the oracle refuses the change, which may be otherwise for a later version.
+ */
+export function compileHeld(
+  access: Access,
+  change: Change,
+  held: SessionRecord,
+  now: number,
+): NativeChange | undefined {
+  const result = apply(held.data, change.chain, now)
+  if (!result.ok || (canGrow(change.chain) && sizeOf(held.data) > change.maxBytes)) return undefined
+  return assemble(access, change, now, { version: held.version }, compileKnown(change.chain, held.data, result.data))
+}
+
+function assemble(
+  access: Access,
+  change: Change,
+  now: number,
+  conditions: Document,
+  operators: Record<string, Document>,
+): NativeChange {
+  const hash = change.rotation?.from ?? ('hash' in access.proof ? access.proof.hash : undefined)
+  const slid = slide(change, now)
+  const filter = {
+    ...live(access, now),
+    ...(hash !== undefined && { hash }),
+    ...slid.filter,
+    ...(isTouch(change) ? {} : { ops: { $ne: change.op } }),
+    ...conditions,
+  }
+  return { filter, update: merge(operators, slid.update, bookkeeping(change, now)), expires: slid.expires }
+}
+
+/** What finds a session that is live by this access, but for its hash. */
+export function live({ id, proof, maxLifetime }: Access, now: number): Document {
+  const oldest = maxLifetime !== Number.POSITIVE_INFINITY && { $gt: new Date(now - maxLifetime) }
+  const born = 'created' in proof && { $eq: new Date(proof.created) }
+  return { _id: id, expires: { $gt: new Date(now) }, ...((oldest || born) && { created: { ...oldest, ...born } }) }
+}
+
+/** Changes nothing but the expiry, so that it needs no memory of having been applied. */
+function isTouch({ chain, rotation, authenticated }: Change): boolean {
+  return chain.commands.length === 0 && !rotation && !authenticated
+}
+
+/**
+ * How the expiry moves. MongoDB's update operators know no arithmetic on dates, so that the update must know the
+ * session's own idle time: it asks for the one that the caller knows (that of the record it holds, else none), and
+ * applies to no other.
+ */
+function slide(
+  change: Change,
+  now: number,
+): { filter: Document; update: Record<string, Document>; expires: number | undefined } {
+  const { slide, held } = change
+  if (slide.maxAge !== undefined) {
+    const expires = now + (slide.maxAge ?? slide.idle)
+    return { expires, filter: {}, update: { $set: { maxAge: slide.maxAge, expires: new Date(expires) } } }
+  }
+  const maxAge = held?.maxAge ?? null
+  const expires = now + (maxAge ?? slide.idle)
+  if (held && expires - held.expires < slide.atLeast) return { expires: undefined, filter: { maxAge }, update: {} }
+  // A touch that is not due must not write, so that of many at once one does.
+  const due = isTouch(change) && { expires: { $gt: new Date(now), $lte: new Date(expires - slide.atLeast) } }
+  return { expires, filter: { maxAge, ...due }, update: { $max: { expires: new Date(expires) } } }
+}
+
+function bookkeeping(change: Change, now: number): Record<string, Document> {
+  const { chain, rotation, authenticated, op } = change
+  if (isTouch(change)) return {}
+  return {
+    $push: { ops: { $each: [op], $slice: -REMEMBERED_OPS } },
+    $inc: { ...(chain.commands.length > 0 && { version: 1 }), ...(canGrow(chain) && { size: weigh(chain) }) },
+    $set: {
+      ...(authenticated && { authAt: new Date(now) }),
+      ...(rotation && {
+        hash: rotation.to,
+        previous: { hash: rotation.from, until: new Date(now + rotation.grace) },
+        rotated: new Date(now),
+        ...(rotation.epoch !== undefined && { epoch: rotation.epoch }),
+      }),
+    },
+  }
+}
+
+/** One update document of several, without operators that say nothing. */
+function merge(...parts: Record<string, Document>[]): Record<string, Document> {
+  const merged: Record<string, Document> = {}
+  for (const part of parts) {
+    for (const [operator, fields] of Object.entries(part)) {
+      if (Object.keys(fields).length > 0) merged[operator] = { ...merged[operator], ...fields }
+    }
+  }
+  return merged
+}

@@ -1,0 +1,80 @@
+/** The part of a collection of the official MongoDB driver, 6 or 7, that the store uses. */
+export interface MongoCollection {
+  readonly db: { command(command: Document): Promise<Document> }
+  findOne(filter: Document, options?: Document): Promise<Document | null>
+  find(filter: Document): { toArray(): Promise<Document[]> }
+  insertOne(document: Document, options?: Document): Promise<unknown>
+  updateOne(filter: Document, update: Document, options?: Document): Promise<{ readonly matchedCount: number }>
+  findOneAndUpdate(
+    filter: Document,
+    update: Document,
+    options: Document & { includeResultMetadata: false },
+  ): Promise<Document | null>
+  deleteOne(filter: Document, options?: Document): Promise<{ readonly deletedCount: number }>
+  deleteMany(filter: Document, options?: Document): Promise<{ readonly deletedCount: number }>
+  createIndex(fields: Document, options?: Document): Promise<unknown>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: documents and filters of any shape, as the driver has them
+export type Document = any
+
+const COMMAND_NOT_FOUND = 59
+/** How old a reading of the server's clock may become: quartz drifts by milliseconds in that time. */
+const MAX_AGE = 600_000
+
+/**
+ * The server's clock, read once and carried on by this process's monotonic clock, so that neither a wrong nor a
+ * stepping clock of an application server ends a session early or late.
+ */
+export class ServerClock {
+  readonly #collection: MongoCollection
+  #reading: Promise<{ server: number; here: number }> | undefined
+  #readAt = Number.NEGATIVE_INFINITY
+
+  constructor(collection: MongoCollection) {
+    this.#collection = collection
+  }
+
+  async now(): Promise<number> {
+    if (!this.#reading || performance.now() - this.#readAt > MAX_AGE) this.#refresh()
+    const { server, here } = await this.#reading!
+    return Math.round(server + performance.now() - here)
+  }
+
+  #refresh(): void {
+    const former = this.#reading
+    const fresh = this.#read()
+    this.#readAt = performance.now()
+    // The first caller waits for the first reading; a later one goes on with the old reading until the new one is there.
+    this.#reading = former ?? fresh
+    fresh.then(
+      () => {
+        this.#reading = fresh
+      },
+      () => {
+        if (this.#reading === fresh) this.#reading = undefined
+        this.#readAt = Number.NEGATIVE_INFINITY
+      },
+    )
+  }
+
+  async #read(): Promise<{ server: number; here: number }> {
+    const sent = performance.now()
+    const { localTime } = await this.#hello()
+    const received = performance.now()
+    // A server that does not tell its time is taken to share ours.
+    const server = localTime instanceof Date ? localTime.getTime() : Date.now()
+    return { server, here: (sent + received) / 2 }
+  }
+
+  async #hello(): Promise<Document> {
+    const { db } = this.#collection
+    try {
+      return await db.command({ hello: 1 })
+    } catch (error) {
+      // Servers older than 4.4.2, and some that speak the protocol without being MongoDB, know the former name only.
+      if ((error as { code?: unknown }).code !== COMMAND_NOT_FOUND) throw error
+      return db.command({ isMaster: 1 })
+    }
+  }
+}

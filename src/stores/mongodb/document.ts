@@ -1,0 +1,55 @@
+import { type Data, isBson, isDate, sizeOf, type Value } from '../../command/index.ts'
+import type { StoredSession } from '../../transition.ts'
+import type { Document } from './client.ts'
+
+/** A session as MongoDB keeps it. `size` is an upper bound of the data's size, which the store keeps by adding. */
+export function toDocument(stored: StoredSession): Document {
+  const { id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = stored
+  return {
+    _id: id,
+    hash,
+    previous: previous && { hash: previous.hash, until: new Date(previous.until) },
+    data,
+    version,
+    created: new Date(created),
+    expires: new Date(expires),
+    maxAge,
+    authAt: authAt === null ? null : new Date(authAt),
+    rotated: new Date(rotated),
+    epoch,
+    ops,
+    size: sizeOf(data),
+  }
+}
+
+export function fromDocument(document: Document | null): StoredSession | undefined {
+  if (!document) return undefined
+  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = document
+  return {
+    id: _id,
+    hash,
+    previous: previous && { hash: previous.hash, until: previous.until.getTime() },
+    data: fromBson(data) as Data,
+    version,
+    created: created.getTime(),
+    expires: expires.getTime(),
+    maxAge,
+    authAt: authAt === null ? null : authAt.getTime(),
+    rotated: rotated.getTime(),
+    epoch,
+    ops,
+  }
+}
+
+/** Products of doubles may be -0, which other stores don't have; everything else is as the driver gives it. */
+function fromBson(value: Value): Value {
+  if (typeof value === 'number') return value + 0
+  if (typeof value !== 'object' || value === null || isDate(value) || isBson(value)) return value
+  const copy = value as { [key: string]: Value }
+  for (const key of Object.keys(copy)) put(copy, key, fromBson(copy[key]!))
+  return value
+}
+
+function put(target: { [key: string]: Value }, key: string, value: Value): void {
+  if (!Object.is(target[key], value)) target[key] = value
+}

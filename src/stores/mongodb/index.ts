@@ -1,0 +1,220 @@
+/**
+ * Sessions in a MongoDB collection, by a collection of the official driver 6 or 7.
+ *
+ * @module koa-atomic-session/mongodb
+ */
+import { type CommandName, equal, parsePath, type Value, valueAt } from '../../command/index.ts'
+import { SessionUsageError, StoreError } from '../../errors.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../store.ts'
+import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { compileChange, compileHeld, live } from './change.ts'
+import { type MongoCollection, ServerClock } from './client.ts'
+import { field } from './compile.ts'
+import { fromDocument, toDocument } from './document.ts'
+import { outcomeOf } from './outcome.ts'
+
+export type { MongoCollection } from './client.ts'
+
+/**
+ * A store in a collection, whose client, database and write concern stay the application's.
+ *
+ * A chain is one `updateOne` or `findOneAndUpdate` with MongoDB's own update operators. Where those mean something
+ * else than the command does (`addToSet` of objects compares the order of their keys), the chain is one read and one
+ * update that applies only to what was read. `setup()` creates the TTL index on `expires`.
+ */
+export function mongodb(collection: MongoCollection): IndexableStore {
+  if (typeof collection?.findOneAndUpdate !== 'function') {
+    throw new SessionUsageError("The mongodb store takes a collection: mongodb(client.db().collection('sessions'))")
+  }
+  return new MongoStore(collection)
+}
+
+/** A change that meets others on every try gives up in the end; each try of all of them lets one through. */
+const MAX_TRIES = 300
+
+class MongoStore implements IndexableStore, IndexedStore {
+  readonly name = 'mongodb'
+  readonly bson = true
+  readonly #collection: MongoCollection
+  readonly #clock: ServerClock
+  #fields: readonly string[] = []
+
+  constructor(collection: MongoCollection) {
+    this.#collection = collection
+    this.#clock = new ServerClock(collection)
+  }
+
+  create(session: NewSession): Promise<SessionRecord | undefined> {
+    return this.#try(async () => {
+      const stored = begin(session, await this.#clock.now())
+      try {
+        await this.#collection.insertOne(toDocument(stored))
+        return recordOf(stored)
+      } catch (error) {
+        if ((error as { code?: unknown }).code === 11000) return undefined
+        throw error
+      }
+    })
+  }
+
+  load(access: Access): Promise<Loaded> {
+    return this.#try(async () => loaded(await this.#find(access.id), access, await this.#clock.now()))
+  }
+
+  update(access: Access, change: Change): Promise<Updated> {
+    return this.#try(async () => {
+      const now = await this.#clock.now()
+      return (
+        (await this.#held(access, change, now)) ??
+        (await this.#native(access, change, now)) ??
+        this.#compare(access, change)
+      )
+    })
+  }
+
+  destroy(access: Access): Promise<boolean> {
+    return this.#try(async () => {
+      const now = await this.#clock.now()
+      const { hash } = access.proof as { hash?: string }
+      // The secret before the last rotation may log out, too, while it may do anything else.
+      const proof = hash ? { $or: [{ hash }, { 'previous.hash': hash, 'previous.until': { $gt: new Date(now) } }] } : {}
+      return (await this.#collection.deleteOne({ ...live(access, now), ...proof })).deletedCount === 1
+    })
+  }
+
+  indexed(fields: readonly string[]): IndexedStore {
+    this.#fields = fields
+    return this
+  }
+
+  find(key: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    return this.#try(async () => {
+      const now = await this.#clock.now()
+      return (await this.#having(key, value))
+        .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
+        .map(recordOf)
+    })
+  }
+
+  destroyAll(key: string, value: IndexValue, except: string | undefined): Promise<number> {
+    return this.#try(async () => {
+      // The values are compared again here, because a query's equality also looks into lists.
+      const doomed = (await this.#having(key, value)).map(({ id }) => id).filter((id) => id !== except)
+      const at = field(parsePath(key))
+      return (await this.#collection.deleteMany({ _id: { $in: doomed }, [at]: { $eq: value } })).deletedCount
+    })
+  }
+
+  async setup(): Promise<void> {
+    await this.#try(async () => {
+      await this.#collection.createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
+      for (const key of this.#fields)
+        await this.#collection.createIndex({ [field(parsePath(key))]: 1 }, { sparse: true })
+    })
+  }
+
+  prune(): Promise<number> {
+    return this.#try(async () => {
+      const now = new Date(await this.#clock.now())
+      return (await this.#collection.deleteMany({ expires: { $lte: now } })).deletedCount
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  /** On the version that the caller holds: it knows the result, so that none needs to be sent back. */
+  async #held(access: Access, change: Change, now: number): Promise<Updated | undefined> {
+    const { held, chain } = change
+    // The server's clock, and what was taken from which of many, are known only from its answer.
+    if (!held || has(change, 'take') || has(change, 'currentDate')) return undefined
+    const native = compileHeld(access, change, held, now)
+    if (!native) return undefined
+    const { matchedCount } = await this.#collection.updateOne(native.filter, native.update)
+    if (matchedCount === 0) return undefined
+    const version = held.version + (chain.commands.length > 0 ? 1 : 0)
+    return { outcome: 'held', version, expires: native.expires ?? held.expires, now }
+  }
+
+  /** By MongoDB's own operators in one operation; undefined when that was not possible, and nothing was changed. */
+  async #native(access: Access, change: Change, now: number): Promise<Updated | undefined> {
+    const native = compileChange(access, change, now)
+    if (!native) return undefined
+    const { filter, update } = native
+    const takes = has(change, 'take')
+    // What was taken is only in the document before, the server's time only in the one after.
+    if (takes && has(change, 'currentDate')) return undefined
+    if (!change.answer && !takes) {
+      const result = await this.#attempt(() => this.#collection.updateOne(filter, update))
+      return result && result.matchedCount > 0 ? { outcome: 'done' } : undefined
+    }
+    const options = { returnDocument: takes ? 'before' : 'after', includeResultMetadata: false } as const
+    const document = await this.#attempt(() => this.#collection.findOneAndUpdate(filter, update, options))
+    const stored = fromDocument(document ?? null)
+    if (!stored) return undefined
+    if (takes) return transition(stored, access, change, now).answer
+    return { outcome: 'changed', record: recordOf(stored), grace: false, now }
+  }
+
+  /**
+   * Reads, applies the oracle, and writes if nothing has changed since, else begins again: for everything that the
+   * operators can't say, and to find out why they did not apply.
+   */
+  async #compare(access: Access, change: Change): Promise<Updated> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const found = await this.#find(access.id)
+      const { next, answer } = transition(found, access, change, await this.#clock.now())
+      if (!found || !next) return answer
+      const { _id, ...rest } = toDocument(next)
+      const { version, hash, expires } = toDocument(found)
+      const same = { _id, version, hash, expires, ops: { $ne: change.op } }
+      if ((await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1) return answer
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+    }
+    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+  }
+
+  async #find(id: string): Promise<StoredSession | undefined> {
+    return fromDocument(await this.#collection.findOne({ _id: id }))
+  }
+
+  async #having(key: string, value: IndexValue): Promise<StoredSession[]> {
+    const path = parsePath(key)
+    const documents = await this.#collection.find({ [field(path)]: { $eq: value } }).toArray()
+    return documents
+      .map((document) => fromDocument(document)!)
+      .filter(({ data }) => equal(valueAt(data, path), value as Value))
+  }
+
+  /** An operator that the document's values don't allow fails as a whole; the oracle then says why. */
+  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (outcomeOf(error) === 'refused') return undefined
+      throw error
+    }
+  }
+
+  async #try<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof StoreError) throw error
+      throw new StoreError(this.name, 'failed', outcomeOf(error) === 'unknown' ? 'unknown' : false, error)
+    }
+  }
+}
+
+function has({ chain }: Change, kind: CommandName): boolean {
+  return chain.commands.some((command) => command.kind === kind)
+}

@@ -1,0 +1,426 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { apply, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
+import { type Credential, type Keys, keygripOf, newId, newSecret } from './credential.ts'
+import { assertSite, assertToken, createToken } from './csrf.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import {
+  CsrfError,
+  errorOf,
+  FreshAuthRequiredError,
+  RotationLostError,
+  SessionGoneError,
+  SessionUsageError,
+  StoreError,
+} from './errors.ts'
+import { CookieJar } from './jar.ts'
+import type { Settings } from './options.ts'
+import type { ReliableStore } from './reliable.ts'
+import { LoadedSession, type Session, viewOf } from './session.ts'
+import type { Step } from './step.ts'
+import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
+import { afterHeld } from './transition.ts'
+
+/** What a visit needs of the server it runs in. */
+export interface Exchange {
+  readonly headers: IncomingHttpHeaders
+  readonly response: ServerResponse
+  /** The request came over TLS, as far as the application trusts its proxies. */
+  readonly secure: boolean
+  readonly keys: () => Keys
+}
+
+/** What a visit needs of the instance it belongs to. */
+export interface Host {
+  readonly settings: Settings
+  readonly store: Store
+  readonly reliable: ReliableStore
+  /** Failures that no request can be told of any more. */
+  readonly background: (error: unknown) => void
+}
+
+/** `unread`: there is a valid cookie, but the store was not asked yet. `gone`: destroyed, by us or by another request. */
+type State = 'unread' | 'live' | 'new' | 'gone'
+
+/** The grace of rotations that happen by themselves: longer than a page takes to send its requests. */
+const ROTATION_GRACE = 30_000
+/** How long after a rotation a request with the old secret counts as late instead of as stale. */
+const LATE = 60_000
+const NO_DATA: Data = Object.freeze({})
+/** More than any handler writes; a loop that never awaits is stopped by it. */
+const MAX_QUEUE = 1000
+
+/**
+ * One request's dealings with one session: its credential, its record once the store has answered, and the order of
+ * its calls. Everything that happens to a session within a request passes through here.
+ */
+export class Visit {
+  readonly settings: Settings
+  readonly #host: Host
+  readonly #exchange: Exchange
+  readonly #jar: CookieJar
+  readonly #view: Session<unknown>
+  #state: State
+  #credential: Credential | undefined
+  #record: SessionRecord | undefined
+  /** The record is what the store had when it last answered, so that it may be named as held. */
+  #current = false
+  /** This request came with the secret before the last rotation: it must not write a cookie, or it would undo the new one. */
+  #grace = false
+  /** The idle time that `touch` gave to a session that does not exist yet, and the lifetime it goes on with. */
+  #start: { maxAge: number | null; created?: number } = { maxAge: null }
+  #tail: Promise<unknown> = Promise.resolve()
+  #queued = 0
+  #failures: unknown[] = []
+  #settled = false
+  #loading: Promise<void> | undefined
+  #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
+
+  constructor(host: Host, exchange: Exchange) {
+    this.#host = host
+    this.settings = host.settings
+    this.#exchange = exchange
+    this.#jar = new CookieJar(exchange, host.settings.cookie)
+    this.#credential = this.#jar.credential
+    this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
+    this.#view = viewOf(new LoadedSession<unknown>(this), this)
+  }
+
+  get store(): Store {
+    return this.#host.store
+  }
+
+  get record(): SessionRecord | undefined {
+    return this.#record
+  }
+
+  get data(): Data {
+    return this.#record?.data ?? NO_DATA
+  }
+
+  get isNew(): boolean {
+    return this.#state === 'new'
+  }
+
+  get id(): string | undefined {
+    return this.#credential?.id
+  }
+
+  get maxAge(): number {
+    return (this.#record ?? this.#start).maxAge ?? this.settings.idle
+  }
+
+  /** The session as it is now; reads it if that has not happened. */
+  async current<D>(): Promise<Session<D>> {
+    if (this.#queued > 0 || !this.#shown()) await this.#load()
+    return this.#view as Session<D>
+  }
+
+  /** Reads the session again, also when it has been read. */
+  reload(): Promise<void> {
+    return this.enqueue(() => this.#read())
+  }
+
+  /** Runs the request's calls one after another, in the order in which they were written. */
+  enqueue<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#queued >= MAX_QUEUE) {
+      throw new SessionUsageError(
+        `One request has ${MAX_QUEUE} session commands waiting: await them, or write them as one chain`,
+      )
+    }
+    this.#queued++
+    const result = this.#tail.then(work)
+    this.#tail = result.then(this.#done, this.#done)
+    return result
+  }
+
+  readonly #done = (): void => {
+    this.#queued--
+  }
+
+  /** A chain has failed. Unless somebody watches it, its failure is the request's. */
+  failed(error: unknown, watched: boolean): void {
+    if (watched) return
+    if (this.#settled) this.#host.background(error)
+    else this.#failures.push(error)
+  }
+
+  /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
+  async settle(): Promise<void> {
+    while (this.#queued > 0) await this.#tail
+    if (this.#state === 'live' && (this.#due.touch || this.#due.rotate)) await this.#maintain()
+    this.#settled = true
+    const [failure, ...others] = this.#failures.splice(0)
+    for (const other of others) this.#host.background(other)
+    if (failure !== undefined) throw failure
+  }
+
+  /** Applies one step, in its turn, and answers what its `take` removed. */
+  async run(step: Step, answer: boolean): Promise<Value | undefined> {
+    if (this.#state === 'gone') return this.#gone(step)
+    if (this.#state === 'new') return this.#begin(step)
+    const held = this.#current ? this.#record : undefined
+    const secret = step.rotate && newSecret(this.#credential!.id)
+    const change: Change = {
+      op: randomBytes(12).toString('base64url'),
+      chain: step.chain,
+      held,
+      answer,
+      slide: { idle: this.settings.idle, ...slideOf(step), atLeast: step.touch ? 0 : this.settings.touchAfter },
+      maxBytes: this.settings.maxBytes,
+      ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: step.rotate!.grace, epoch: newId() } }),
+      ...(step.rotate?.authenticated && { authenticated: true }),
+    }
+    const updated = await this.#host.reliable.update(this.#access(), change)
+    switch (updated.outcome) {
+      case 'changed':
+      case 'held':
+      case 'done':
+        this.#applied(updated, change, secret)
+        return this.#taken(step, updated)
+      case 'refused':
+        throw errorOf(updated.problem)
+      case 'outrun':
+        throw new RotationLostError()
+      default:
+        return this.#absent(updated) === 'new' ? this.#begin(step) : this.#gone(step)
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await this.enqueue(() => this.#destroy())
+  }
+
+  async regenerate(): Promise<void> {
+    await this.enqueue(async () => {
+      // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
+      if (this.settings.maxLifetime !== Number.POSITIVE_INFINITY && this.#state === 'unread') await this.#read()
+      const created = this.#record?.created
+      await this.#destroy()
+      this.#state = 'new'
+      this.#credential = undefined
+      this.#grace = false
+      this.#start =
+        this.settings.maxLifetime !== Number.POSITIVE_INFINITY && created ? { maxAge: null, created } : { maxAge: null }
+    })
+  }
+
+  createCSRF(): string {
+    if (this.#state === 'gone') throw new SessionGoneError()
+    if (!this.#credential) {
+      this.#assertWritable()
+      this.#credential = { kind: 'visitor', id: newId() }
+      this.#jar.keep(this.#credential, undefined)
+    }
+    return createToken(this.#binding(), this.#keygrip())
+  }
+
+  assertCSRF(token: unknown): void {
+    assertSite(this.#exchange.headers, this.settings.origins)
+    if (!this.#credential || this.#state === 'gone') throw new CsrfError('token')
+    assertToken(token, this.#binding(), this.#keygrip())
+  }
+
+  requireFresh(within: Duration): void {
+    const limit = milliseconds(within, 'requireFresh')
+    const authAt = this.#record?.authAt
+    if (authAt == null || this.#now() - authAt > limit) throw new FreshAuthRequiredError()
+  }
+
+  #binding(): { cookie: string; id: string; epoch: string } {
+    return { cookie: this.settings.cookie.name, id: this.#credential!.id, epoch: this.#record?.epoch ?? '' }
+  }
+
+  #keygrip(): ReturnType<typeof keygripOf> {
+    return keygripOf(this.#exchange.keys())
+  }
+
+  /** The store's clock, as far as this request knows: what it said last, and the time since. */
+  #clock = { store: 0, here: 0 }
+  #now(): number {
+    return this.#clock.store + performance.now() - this.#clock.here
+  }
+
+  /** What this request can show is what the store last answered. */
+  #shown(): boolean {
+    return this.#state === 'live' ? this.#current : this.#state !== 'unread'
+  }
+
+  /** Loads once, after everything that was begun before. */
+  #load(): Promise<void> {
+    this.#loading ??= this.enqueue(async () => {
+      if (!this.#shown()) await this.#read()
+    }).finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  async #read(): Promise<void> {
+    if (this.#state === 'gone') throw new SessionGoneError()
+    if (this.#state === 'new') return
+    const loaded = await this.#host.reliable.load(this.#access())
+    if (loaded.outcome === 'live') {
+      this.#hold(loaded.record, loaded.now, loaded.grace)
+      this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
+      this.#due.touch = loaded.now + this.maxAge - loaded.record.expires >= this.settings.touchAfter
+    } else if (this.#state === 'live') {
+      this.#absent(loaded)
+      throw new SessionGoneError()
+    } else this.#absent(loaded)
+  }
+
+  #hold(record: SessionRecord, now: number, grace: boolean): void {
+    this.#state = 'live'
+    this.#record = record
+    this.#current = true
+    this.#grace ||= grace
+    this.#clock = { store: now, here: performance.now() }
+    this.#due.rotate = !this.#grace && now - record.rotated >= this.settings.rotateEvery
+  }
+
+  #applied(updated: Updated, change: Change, secret: (Credential & { kind: 'session' }) | undefined): void {
+    if (updated.outcome === 'changed') this.#hold(updated.record, updated.now, updated.grace)
+    else if (updated.outcome === 'held') this.#hold(afterHeld(change.held!, change, updated), updated.now, false)
+    // Applied, but the store sent nothing back: what this request holds is older than what is stored.
+    else this.#current = false
+    this.#due.touch = false
+    if (secret) {
+      this.#credential = secret
+      this.#grace = false
+      this.#jar.keep(secret, this.#cookieAge())
+    } else if (this.#slid(updated)) this.#jar.keep(this.#credential!, this.#cookieAge())
+    else this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
+  }
+
+  /** The expiry has just moved, so that a cookie with a Max-Age must move too. */
+  #slid(updated: Updated): boolean {
+    if (this.#grace || !this.#record || !('now' in updated) || this.#cookieAge() === undefined) return false
+    return updated.now + this.maxAge - this.#record.expires < 1000
+  }
+
+  /** What `take` removed. A store that answers a repeated operation can't tell any more. */
+  #taken({ chain }: Step, updated: Updated): Value | undefined {
+    if (!chain.commands.some(({ kind }) => kind === 'take')) return undefined
+    if (updated.outcome === 'changed' && 'taken' in updated) return updated.taken
+    throw new StoreError(this.store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
+  }
+
+  /** The session is not there: a request that had it sees it go, any other begins anew under another id. */
+  #absent(answer: Absent): State {
+    if (this.#state === 'live') {
+      this.#state = 'gone'
+      this.#jar.clear()
+    } else if (answer.outcome === 'reused' && answer.ago < LATE) {
+      // Most likely a request that was on its way when another one rotated. A cookie in its response, new or cleared,
+      // would undo the rotated one.
+      this.#state = 'gone'
+    } else {
+      this.#state = 'new'
+      this.#credential = undefined
+    }
+    this.#record = undefined
+    this.#current = false
+    return this.#state
+  }
+
+  /** A touch passes over a session that is gone; a command must not seem to have been applied. */
+  #gone(step: Step): undefined {
+    if (step.chain.commands.length === 0 && !step.rotate) return undefined
+    throw new SessionGoneError()
+  }
+
+  /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
+  async #begin(step: Step): Promise<Value | undefined> {
+    const result = apply(NO_DATA, step.chain, Date.now())
+    if (!result.ok) throw errorOf(result.problem)
+    if (step.touch?.maxAge !== undefined) this.#start.maxAge = step.touch.maxAge
+    // A form opened before log-in must be void after it, so that what rotates does not go on with the visitor's id.
+    if (step.rotate) this.#credential = undefined
+    if (Object.keys(result.data).length === 0) return result.taken
+    this.#assertWritable()
+    const wanted = this.#credential?.id
+    for (const id of wanted ? [wanted, newId()] : [newId()]) {
+      const credential = newSecret(id)
+      const record = await this.#host.reliable.create({
+        id,
+        hash: credential.hash,
+        data: result.data,
+        idle: this.settings.idle,
+        authenticated: step.rotate?.authenticated === true,
+        ...this.#start,
+      })
+      if (!record) continue
+      this.#credential = credential
+      this.#hold(record, record.rotated, false)
+      this.#jar.keep(credential, this.#cookieAge())
+      return result.taken
+    }
+    throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
+  }
+
+  async #destroy(): Promise<void> {
+    if (this.#state === 'unread' || this.#state === 'live') await this.#host.reliable.destroy(this.#access())
+    this.#state = 'gone'
+    this.#record = undefined
+    this.#current = false
+    this.#jar.clear()
+  }
+
+  /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
+  async #maintain(): Promise<void> {
+    const { rotate } = this.#due
+    this.#due = { touch: false, rotate: false }
+    const secret = rotate ? newSecret(this.#credential!.id) : undefined
+    const change: Change = {
+      op: randomBytes(12).toString('base64url'),
+      chain: EMPTY_CHAIN,
+      held: this.#record,
+      answer: true,
+      slide: { idle: this.settings.idle, atLeast: this.settings.touchAfter },
+      maxBytes: this.settings.maxBytes,
+      // No new epoch: forms that are open stay valid.
+      ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: ROTATION_GRACE } }),
+    }
+    try {
+      const updated = await this.#host.reliable.update(this.#access(), change)
+      if (updated.outcome === 'changed' || updated.outcome === 'held') this.#applied(updated, change, secret)
+    } catch (error) {
+      // The handler has its answer. A session that could not be slid now is slid by the next request.
+      this.#host.background(error)
+    }
+  }
+
+  #access(): Access {
+    const proof = this.#record ? { created: this.#record.created } : { hash: this.#hash() }
+    return { id: this.#credential!.id, proof, maxLifetime: this.settings.maxLifetime }
+  }
+
+  #hash(): string {
+    return (this.#credential as Credential & { kind: 'session' }).hash
+  }
+
+  #cookieAge(): number | undefined {
+    const own = this.#record?.maxAge ?? null
+    return this.settings.cookie.persistent || own !== null ? this.maxAge : undefined
+  }
+
+  /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
+  #assertWritable(): void {
+    this.#keygrip()
+    if (this.#exchange.response.headersSent) {
+      throw new SessionUsageError(
+        'The response has begun, so that a new session cannot send its cookie: use it before the body',
+      )
+    }
+    if (this.settings.cookie.secure === true && !this.#exchange.secure) {
+      throw new SessionUsageError(
+        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true',
+      )
+    }
+  }
+}
+
+function slideOf({ touch }: Step): { maxAge?: number | null } {
+  return touch?.maxAge === undefined ? {} : { maxAge: touch.maxAge }
+}

@@ -1,0 +1,148 @@
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+/** A database server that the tests have started, or that was handed in by an environment variable. */
+export interface Server {
+  readonly url: string
+  /** One line for people: which server it is. */
+  readonly what: string
+  /** Freezes and thaws all its processes. */
+  pause(): void
+  resume(): void
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>
+  /** Starts it again on the same port with the same data. */
+  restart(): Promise<void>
+  /** Ends it and removes its data. */
+  stop(): Promise<void>
+}
+
+/** Why a server can't be had here, and how to get it. */
+export interface Missing {
+  readonly missing: string
+}
+
+export interface Spec {
+  readonly url: string
+  readonly what: string
+  readonly port: number
+  readonly folder: string
+  readonly command: string
+  readonly arguments: readonly string[]
+  readonly options?: SpawnOptions
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) signal(child, 'SIGKILL')
+})
+
+/** Starts a server and waits until it accepts connections. */
+export async function start(spec: Spec): Promise<Server> {
+  let child = await launch(spec)
+  return {
+    url: spec.url,
+    what: spec.what,
+    pause: () => signal(child, 'SIGSTOP'),
+    resume: () => signal(child, 'SIGCONT'),
+    kill: () => end(child),
+    async restart() {
+      await end(child)
+      child = await launch(spec)
+    },
+    async stop() {
+      await end(child)
+      rmSync(spec.folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A server that somebody else runs: it can be used, not controlled. */
+export function handedIn(url: string, what: string): Server {
+  const not = (): never => {
+    throw new Error(`${what} was handed in by an environment variable and can't be controlled`)
+  }
+  return { url, what, pause: not, resume: not, kill: not, restart: not, stop: async () => {} }
+}
+
+async function launch({ command, arguments: args, options, port, what }: Spec): Promise<ChildProcess> {
+  // A process group of its own, so that signals reach the processes that the server forks.
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  running.add(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => (output = (output + chunk).slice(-4000)))
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error(`${what} ended while it was starting:\n${output}`)))
+  })
+  await Promise.race([accepting(port), failed])
+  child.removeAllListeners('exit')
+  return child
+}
+
+/** Waits until something listens on the port. */
+export async function accepting(port: number): Promise<void> {
+  for (const until = Date.now() + 60_000; Date.now() < until; ) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true))
+      socket.once('error', () => resolve(false))
+      socket.once('connect', () => socket.destroy())
+    })
+    if (open) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`nothing listens on port ${port} after a minute`)
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  running.delete(child)
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  signal(child, 'SIGKILL')
+  await gone
+}
+
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    process.kill(-child.pid!, name)
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `${name}-`))
+}
+
+/** The full path of a program, looked for in these folders and on the PATH. */
+export function program(name: string, ...folders: string[]): string | undefined {
+  for (const folder of [...folders, ...(process.env.PATH ?? '').split(delimiter)]) {
+    const path = join(folder, name)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined
+}
+
+export function versionOf(command: string, pattern: RegExp): string {
+  return pattern.exec(execFileSync(command, ['--version'], { encoding: 'utf8' }))?.[0] ?? ''
+}
