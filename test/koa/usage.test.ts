@@ -1,0 +1,124 @@
+import Koa from 'koa'
+import { atomicSession, isSessionError, SessionUsageError } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import { sqlite } from 'koa-atomic-session/sqlite'
+import { describe, expect, it } from 'vitest'
+import { TestApp } from '../visitor.ts'
+
+describe('wrong use says what to write instead', () => {
+  const make = (options: object) => () => atomicSession(new Koa(), { store: memory(), ...options })
+
+  it.each([
+    [{ maxAge: undefined }, "maxAge is undefined (ms('1 month') gives undefined)"],
+    [{ maxAge: '1 mnth' }, "maxAge '1 mnth' has a unit that is not known"],
+    [{ maxAge: '30' }, "maxAge '30' is no duration with units"],
+    [{ maxAge: '1 month or so' }, 'is no duration with units'],
+    [{ maxAge: -1 }, 'maxAge is -1'],
+    [{ maxAge: Number.NaN }, 'maxAge is NaN'],
+    [{ maxAge: 0 }, 'maxAge must be longer than nothing'],
+    [{ maxAge: '401 days' }, 'maxAge is longer than 400 days'],
+    [{ key: 'a b' }, "key 'a b' cannot be a cookie's name"],
+    [{ key: '__Host-sid' }, "key '__Host-sid' needs secure: true"],
+    [{ key: '__host-sid', secure: true, domain: 'example.org' }, "key '__host-sid' allows neither domain nor path"],
+    [{ key: '__Host_sid', secure: true }, 'a cookie prefix is written __Host-'],
+    [{ sameSite: 'none' }, "sameSite 'none' needs secure: true"],
+    [{ sameSite: 'Lax' }, "sameSite is 'lax', 'strict' or 'none'"],
+    [{ partitioned: true }, 'partitioned needs secure: true'],
+    [{ domain: 'example.org;x' }, 'is no host name'],
+    [{ path: 'app' }, "path 'app' is no cookie path"],
+    [{ path: '/a;b' }, 'is no cookie path'],
+    [{ origin: 'example.org' }, "origin 'example.org' must look like 'https://example.org'"],
+    [{ origin: 'https://example.org/' }, 'must look like'],
+    [{ index: ["user'id"] }, "index 'user'id'"],
+    [{ index: ['a.__proto__'] }, 'is no path'],
+    [{ maxBytes: 0 }, 'maxBytes must be'],
+    [{ store: {} }, 'A store comes from a function of this package'],
+  ])('%o', (options, message) => {
+    expect(make(options)).toThrow(message)
+    expect(make(options)).toThrow(SessionUsageError)
+  })
+
+  it('an application that is none', () => {
+    expect(() => atomicSession({} as Koa)).toThrow('atomicSession takes the Koa application first')
+  })
+
+  it('a second call for one application', () => {
+    const app = new Koa()
+    atomicSession(app, { store: memory() })
+    expect(() => atomicSession(app, { store: memory() })).toThrow('called before for ctx.session. For a second kind of session pass')
+    expect(() => atomicSession(app, { store: memory(), property: 'b' })).toThrow("cookie 'sid' belongs to another")
+    expect(() => atomicSession(app, { store: memory(), property: 'b', key: 'b' })).not.toThrow()
+  })
+
+  it('a ctx.session that belongs to somebody else', () => {
+    const app = new Koa()
+    Object.defineProperty(app.context, 'session', { get: () => ({}) })
+    expect(() => atomicSession(app, { store: memory() })).toThrow("{ property: 'visit' }")
+  })
+
+  it('a table name that is none', () => {
+    expect(() => sqlite('x.db', { table: 'x"; drop table y; --' })).toThrow('cannot be the name of the table')
+  })
+
+  it('a field that is not indexed', async () => {
+    const sessions = atomicSession(new Koa(), { store: memory(), index: ['user_id'] })
+    await expect(sessions.find('name', 1)).rejects.toThrow("pass index: ['name'] to atomicSession()")
+    await expect(sessions.find('user_id', 1)).resolves.toEqual([])
+  })
+
+  it.each([
+    ['no store', undefined, ['a key that nobody can guess'], 'sessions.collection = db.collection('],
+    ['no keys', memory(), undefined, 'Sessions need app.keys'],
+    ['empty keys', memory(), [], 'app.keys is empty'],
+    ['short keys', memory(), ['secret'], 'openssl rand -base64 32'],
+  ])('%s: the request that uses a session fails, others do not notice', async (_, store, keys, message) => {
+    const app = new TestApp()
+    app.koa.keys = keys as string[]
+    atomicSession(app.koa, store ? { store } : {})
+    app.koa.use(async (ctx) => {
+      if (ctx.path === '/use') await ctx.session().set('a', 1)
+      ctx.body = 'fine'
+    })
+    await app.listen()
+    expect((await app.visitor().fetch('/')).status).toBe(200)
+    expect((await app.visitor().fetch('/use')).status).toBe(500)
+    expect(app.errors[0]?.message).toContain(message)
+    expect(isSessionError(app.errors[0])).toBe(true)
+    await app.close()
+  })
+
+  it('a value that a session cannot keep: refused before any I/O, with its path', async () => {
+    const app = new TestApp()
+    atomicSession(app.koa, { store: memory() })
+    const values: [unknown, string][] = [
+      [undefined, 'undefined; use unset()'],
+      [Number.NaN, 'NaN is no JSON number'],
+      [1n, 'a BigInt'],
+      ['\0', 'NUL'],
+      ['\ud800', 'lone surrogate'],
+      [new Map(), 'a Map instance'],
+      [[1, , 2], 'a hole in a list'],
+      [{ $gt: 1 }, "begins with '$'"],
+      [{ 'a.b': 1 }, "'.' in it"],
+      [JSON.parse('{"__proto__":1}'), "the key '__proto__'"],
+      [{ _bsontype: 'ObjectId' }, '_bsontype'],
+      [new Date(Number.NaN), 'an invalid Date'],
+      [() => 1, 'a function'],
+    ]
+    const seen: string[] = []
+    app.koa.use(async (ctx) => {
+      for (const [value, message] of values) {
+        try {
+          ctx.session().set('deep', { in: [value] })
+        } catch (error) {
+          seen.push(`${(error as Error).message.includes(message)} ${(error as { path: string }).path}`)
+        }
+      }
+      ctx.body = 'fine'
+    })
+    await app.listen()
+    await app.visitor().fetch('/')
+    expect(seen).toEqual(values.map(() => expect.stringMatching(/^true deep\.in\.0/)))
+    await app.close()
+  })
+})
