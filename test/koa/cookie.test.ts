@@ -67,7 +67,9 @@ describe('the cookie', () => {
     expect(app.errors[0]?.message).toContain('app.proxy = true')
     expect(store.calls).toEqual([])
     app.koa.proxy = true
-    const [cookie] = (await app.visitor().fetch('/', { headers: { 'x-forwarded-proto': 'https' } })).headers.getSetCookie()
+    const [cookie] = (
+      await app.visitor().fetch('/', { headers: { 'x-forwarded-proto': 'https' } })
+    ).headers.getSetCookie()
     expect(cookie).toMatch(/^__Host-sid=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
   })
 
@@ -174,7 +176,13 @@ describe('the cookie', () => {
       const response = await visitor.fetch('/', { headers: { cookie: `sid=${cookie}` } })
       expect([cookie.slice(0, 100), await response.json()]).toEqual([cookie.slice(0, 100), { value: null }])
     }
-    for (const cookie of [`sid=${value}; sid=${value}`, `SID=${value}`, ` sid =${value}`, `xsid=${value}`, `=sid=${value}`]) {
+    for (const cookie of [
+      `sid=${value}; sid=${value}`,
+      `SID=${value}`,
+      ` sid =${value}`,
+      `xsid=${value}`,
+      `=sid=${value}`,
+    ]) {
       const response = await visitor.fetch('/', { headers: { cookie } })
       expect([cookie, await response.json()]).toEqual([cookie, { value: null }])
     }
@@ -189,7 +197,11 @@ describe('the cookie', () => {
     atomicSession(app.koa, { store: other, key: 'two', property: 'second' })
     app.koa.use(async (ctx) => {
       if (ctx.path === '/write') await ctx.session().set('a', 1)
-      else ctx.body = [(await ctx.session()).a ?? null, (await (ctx as never as { second(): Promise<{ a?: number }> }).second()).a ?? null]
+      else
+        ctx.body = [
+          (await ctx.session()).a ?? null,
+          (await (ctx as never as { second(): Promise<{ a?: number }> }).second()).a ?? null,
+        ]
       ctx.body ??= {}
     })
     await app.listen()
@@ -209,7 +221,9 @@ describe('the cookie', () => {
     handler = read
     const response = await visitor.fetch('/')
     expect(await response.json()).toEqual({ value: 1 })
-    expect(response.headers.getSetCookie()[0]).toMatch(/^sid=[^;]+; Path=\/; Max-Age=86400; Expires=[^;]+; HttpOnly; SameSite=Lax$/)
+    expect(response.headers.getSetCookie()[0]).toMatch(
+      /^sid=[^;]+; Path=\/; Max-Age=86400; Expires=[^;]+; HttpOnly; SameSite=Lax$/,
+    )
     expect(visitor.cookies.get('sid')).not.toBe(old)
     expect((await visitor.fetch('/')).headers.getSetCookie()).toEqual([])
     app.koa.keys = ['an unrelated key that nobody knows']

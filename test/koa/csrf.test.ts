@@ -119,6 +119,7 @@ describe('CSRF tokens', () => {
       [{ origin: 'https://EXAMPLE.org' }, 403],
       [{ origin: 'null' }, 403],
     ]
-    for (const [headers, status] of verdicts) expect([headers, await send(visitor, token, headers)]).toEqual([headers, status])
+    for (const [headers, status] of verdicts)
+      expect([headers, await send(visitor, token, headers)]).toEqual([headers, status])
   })
 })

@@ -93,10 +93,13 @@ describe('a request asks the store for nothing that it does not need', () => {
     expect(store.calls).toEqual(['load', 'update'])
   })
 
-  it.each(['/unset', '/touch', '/logout', '/take'])('%s by a visitor without a session: nothing at all', async (path) => {
-    const response = await app.visitor().fetch(path)
-    expect(response.status).toBe(200)
-    expect(response.headers.getSetCookie()).toEqual([])
-    expect(store.calls).toEqual([])
-  })
+  it.each(['/unset', '/touch', '/logout', '/take'])(
+    '%s by a visitor without a session: nothing at all',
+    async (path) => {
+      const response = await app.visitor().fetch(path)
+      expect(response.status).toBe(200)
+      expect(response.headers.getSetCookie()).toEqual([])
+      expect(store.calls).toEqual([])
+    },
+  )
 })

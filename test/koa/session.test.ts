@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import Koa3 from 'koa'
-import Koa2 from 'koa2'
 import { atomicSession, type KoaSessions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
+import Koa2 from 'koa2'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { counting, TestApp } from '../visitor.ts'
 
@@ -89,7 +89,11 @@ describe.each([
     handler = (ctx) => ctx.session().set('text', 'x')
     await visitor.fetch('/')
     // biome-ignore lint/suspicious/noExplicitAny: an error
-    handler = (ctx) => ctx.session().inc('text').catch((error: any) => error.code)
+    handler = (ctx) =>
+      ctx
+        .session()
+        .inc('text')
+        .catch((error: any) => error.code)
     expect(await visitor.json('/')).toEqual({ value: 'ERR_SESSION_TYPE' })
     expect(app.errors).toEqual([])
   })

@@ -45,7 +45,9 @@ describe('wrong use says what to write instead', () => {
   it('a second call for one application', () => {
     const app = new Koa()
     atomicSession(app, { store: memory() })
-    expect(() => atomicSession(app, { store: memory() })).toThrow('called before for ctx.session. For a second kind of session pass')
+    expect(() => atomicSession(app, { store: memory() })).toThrow(
+      'called before for ctx.session. For a second kind of session pass',
+    )
     expect(() => atomicSession(app, { store: memory(), property: 'b' })).toThrow("cookie 'sid' belongs to another")
     expect(() => atomicSession(app, { store: memory(), property: 'b', key: 'b' })).not.toThrow()
   })
