@@ -16,5 +16,10 @@ export default defineConfig({
     globalSetup: ['test/servers/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // For a program that counts, besides what people read.
+    ...(process.env.VITEST_REPORT && {
+      reporters: ['default', 'json'],
+      outputFile: { json: process.env.VITEST_REPORT },
+    }),
   },
 })

@@ -1,19 +1,19 @@
 const ITEMS = ['apple', 'pear', 'plum']
 
-const escape = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+const html = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
 const button = (csrf, action, label, fields = {}) => `
   <form method="post" action="${action}">
-    <input type="hidden" name="csrf" value="${escape(csrf)}">
+    <input type="hidden" name="csrf" value="${html(csrf)}">
     ${Object.entries(fields)
-      .map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`)
+      .map(([name, value]) => `<input type="hidden" name="${name}" value="${html(value)}">`)
       .join('')}
-    <button>${escape(label)}</button>
+    <button>${html(label)}</button>
   </form>`
 
 const logIn = (csrf) => `
   <form method="post" action="/login">
-    <input type="hidden" name="csrf" value="${escape(csrf)}">
+    <input type="hidden" name="csrf" value="${html(csrf)}">
     <label>Your name <input name="name" required maxlength="40" autocomplete="username"></label>
     <button>Log in</button>
   </form>`
@@ -34,13 +34,13 @@ export function page({ session, flash, csrf }) {
 </style>
 <main>
   <h1>A small shop</h1>
-  ${flash ? `<p role="status">${escape(flash)}</p>` : ''}
-  <p>${session.name ? `Hello ${escape(session.name)}. ` : ''}You have opened this page ${session.views} times.</p>
+  ${flash ? `<p role="status">${html(flash)}</p>` : ''}
+  <p>${session.name ? `Hello ${html(session.name)}. ` : ''}You have opened this page ${session.views} times.</p>
   ${session.name ? button(csrf, '/logout', 'Log out') : logIn(csrf)}
   <h2>Buy</h2>
   ${ITEMS.map((item) => button(csrf, '/cart', item, { item })).join('')}
   <h2>Your cart</h2>
-  ${cart.length ? `<ul>${cart.map((item) => `<li>${escape(item)} ${button(csrf, '/remove', 'remove all of these', { item })}</li>`).join('')}</ul>` : '<p>It is empty.</p>'}
+  ${cart.length ? `<ul>${cart.map((item) => `<li>${html(item)} ${button(csrf, '/remove', 'remove all of these', { item })}</li>`).join('')}</ul>` : '<p>It is empty.</p>'}
 </main>
 </html>`
 }

@@ -14,8 +14,8 @@ export type Keys = readonly string[] | Keygrip | undefined
 const ID = '[A-Za-z0-9_-]{22}'
 /** 256 random bits as 43 characters. */
 const SECRET = '[A-Za-z0-9_-]{43}'
-/** SHA-256 gives 43 characters; a Keygrip of the application's own may use another hash. */
-const VALUE = new RegExp(`^(?:s\\.(${ID})\\.(${SECRET})|n\\.(${ID}))\\.([A-Za-z0-9_-]{27,86})$`)
+/** SHA-256 gives 43 characters; a Keygrip of the application's own may use anything from SHA-1 to SHA-512 in hex. */
+const VALUE = new RegExp(`^(?:s\\.(${ID})\\.(${SECRET})|n\\.(${ID}))\\.([A-Za-z0-9_-]{27,128})$`)
 
 export function newId(): string {
   return randomBytes(16).toString('base64url')

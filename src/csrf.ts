@@ -10,7 +10,7 @@ export interface Binding {
   readonly epoch: string
 }
 
-const TOKEN = /^([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{27,86})$/
+const TOKEN = /^([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{27,128})$/
 
 /** A token for a form. Each one differs, so that compression can't reveal it (BREACH), and all stay valid. */
 export function createToken(binding: Binding, keygrip: Keygrip): string {

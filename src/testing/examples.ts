@@ -80,7 +80,7 @@ export const EXAMPLES: readonly Example[] = [
     command: set('o.99999', 1),
     after: { o: { '99999': 1 } },
   },
-  { says: 'set takes quotes as part of a key', before: {}, command: set(`a'b"c\\d`, 1), after: { [`a'b"c\\d`]: 1 } },
+  { says: 'set takes quotes as part of a key', before: {}, command: set(`a'b"c\\d`, 1), after: { 'a\'b"c\\d': 1 } },
   { says: 'unset removes', before: { a: 1, b: 2 }, command: unset('a'), after: { b: 2 } },
   { says: 'unset leaves the parent', before: { a: { b: 1 } }, command: unset('a.b'), after: { a: {} } },
   { says: 'unset leaves null in a list', before: { l: [1, 2, 3] }, command: unset('l.1'), after: { l: [1, null, 3] } },

@@ -45,7 +45,8 @@ describe.each([
     store.calls.length = 0
     handler = async (ctx) => {
       const [a, b] = await Promise.all([ctx.session(), ctx.session()])
-      return a === b && ctx.session() === ctx.session() && a === (await sessions.of(ctx))
+      const [once, again] = [ctx.session(), ctx.session()]
+      return a === b && once === again && a === (await sessions.of(ctx))
     }
     expect(await visitor.json('/')).toEqual({ value: true })
     expect(store.calls).toEqual(['load'])
@@ -88,12 +89,11 @@ describe.each([
     const visitor = app.visitor()
     handler = (ctx) => ctx.session().set('text', 'x')
     await visitor.fetch('/')
-    // biome-ignore lint/suspicious/noExplicitAny: an error
     handler = (ctx) =>
       ctx
         .session()
         .inc('text')
-        .catch((error: any) => error.code)
+        .catch((error: { code: string }) => error.code)
     expect(await visitor.json('/')).toEqual({ value: 'ERR_SESSION_TYPE' })
     expect(app.errors).toEqual([])
   })
@@ -243,8 +243,7 @@ describe.each([
     handler = async (ctx) => {
       const session = await ctx.session()
       await session.destroy()
-      // biome-ignore lint/suspicious/noExplicitAny: an error
-      return session.set('user', 1).catch((error: any) => error.code)
+      return session.set('user', 1).catch((error: { code: string }) => error.code)
     }
     expect(await visitor.json('/')).toEqual({ value: 'ERR_SESSION_GONE' })
     expect(visitor.cookies.size).toBe(0)

@@ -99,7 +99,7 @@ describe('wrong use says what to write instead', () => {
       ['\0', 'NUL'],
       ['\ud800', 'lone surrogate'],
       [new Map(), 'a Map instance'],
-      [[1, , 2], 'a hole in a list'],
+      [new Array(3), 'a hole in a list'],
       [{ $gt: 1 }, "begins with '$'"],
       [{ 'a.b': 1 }, "'.' in it"],
       [JSON.parse('{"__proto__":1}'), "the key '__proto__'"],

@@ -147,26 +147,30 @@ function guard(command: Command, good: Document[], bad: Document[]): void {
           .filter((_, i) => indexOf(path[i + 1]!) < 0)
           .map(list),
       )
-      return
+      break
     case 'set':
     case 'currentDate':
-      return parents(path, good, bad)
+      parents(path, good, bad)
+      break
     case 'inc':
     case 'mul': {
       const limit = limitOf(command)
       bad.push(not(at, NUMBER), { [at]: { $gt: limit } }, { [at]: { $lt: -limit } })
-      return parents(path, good, bad)
+      parents(path, good, bad)
+      break
     }
     case 'min':
     case 'max':
       bad.push(not(at, isDate(command.value) ? [DATE] : NUMBER))
-      return parents(path, good, bad)
+      parents(path, good, bad)
+      break
     case 'rename':
       bad.push(...prefixes(path).map(list), ...prefixes(command.to).map(list))
-      return parents(command.to, good, bad)
+      parents(command.to, good, bad)
+      break
     default:
       good.push(missingOr(at, [ARRAY]))
-      return parents(path, good, bad)
+      parents(path, good, bad)
   }
 }
 

@@ -1,0 +1,129 @@
+// Compiled, never run: what must type-check, and by @ts-expect-error what must not.
+import Koa from 'koa'
+import { atomicSession, type Session, type SessionContext, type SessionHandle } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+
+type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+declare function exactly<A, B>(same: Equals<A, B>): void
+
+interface Shop {
+  user_id: number
+  name: string
+  role: 'admin' | 'user'
+  seen: string[]
+  cart: { sku: string; qty: number }[]
+  since: Date
+  address?: { city: string }
+}
+
+const app = new Koa()
+const sessions = atomicSession<Shop>(app, { store: memory(), maxAge: '1 month' })
+declare const ctx: Koa.Context
+const handle = sessions.of(ctx)
+const session = await handle
+
+// What a session shows: every field may be missing, nothing can be assigned, nothing is `any`.
+exactly<typeof session, Session<Shop>>(true)
+exactly<typeof session.user_id, number | undefined>(true)
+exactly<typeof session.role, 'admin' | 'user' | undefined>(true)
+exactly<typeof session.seen, readonly string[] | undefined>(true)
+exactly<typeof session.since, Date | undefined>(true)
+// @ts-expect-error: assignments change nothing
+session.user_id = 1
+// @ts-expect-error: nor do those within
+session.seen!.push('x')
+// @ts-expect-error: nor deletions
+delete session.name
+// @ts-expect-error: no such field
+session.nobody
+// @ts-expect-error: the session's own properties are read-only too
+session.id = 'x'
+
+// Wrong keys and wrong values.
+handle.set('user_id', 42).set({ name: 'x', role: 'user' }).unset('name', 'cart.0')
+// @ts-expect-error: no such field
+handle.set('nobody', 1)
+// @ts-expect-error: a user_id is a number
+handle.set('user_id', '42')
+// @ts-expect-error: there is no such role
+handle.set('role', 'root')
+// @ts-expect-error: no such field
+handle.set({ nobody: 1 })
+// @ts-expect-error: a user_id is a number
+handle.set({ user_id: 'x' })
+// @ts-expect-error: no such field
+handle.unset('nobody')
+// @ts-expect-error: inc is for numbers
+handle.inc('name')
+// @ts-expect-error: by a number
+handle.inc('user_id', '1')
+// @ts-expect-error: push is for lists
+handle.push('name', 'x')
+// @ts-expect-error: the list holds strings
+handle.push('seen', 1)
+// @ts-expect-error: an element needs its qty
+handle.push('cart', { sku: 'x' })
+// @ts-expect-error: addToSet is for lists
+handle.addToSet('user_id', 1)
+// @ts-expect-error: currentDate is for dates
+handle.currentDate('name')
+// @ts-expect-error: pop is for lists
+handle.pop('name')
+// @ts-expect-error: pop takes one end
+handle.pop('seen', 2)
+// @ts-expect-error: the condition must be possible
+handle.if('role', 'root')
+handle
+  .push('seen', 'a', 'b')
+  .pushAll('cart', [{ sku: 'x', qty: 1 }], { slice: -10 })
+  .pop('cart', -1)
+handle.min('since', new Date()).max('user_id', 7).currentDate('since').if('role', 'user').if('name', undefined)
+
+// Dotted paths reach into fields, not beside them.
+handle.set('address.city', 'Ulm').inc('cart.0.qty').unset('address.city')
+// @ts-expect-error: a path begins with a field
+handle.inc('nobody.n')
+
+// What comes back.
+exactly<Awaited<ReturnType<typeof handle.inc>>, Session<Shop>>(true)
+exactly<Awaited<ReturnType<typeof session.take<'name'>>>, string | undefined>(true)
+exactly<Awaited<ReturnType<typeof session.destroy>>, void>(true)
+const again: Session<Shop> = await session.set('name', 'x').then(session.update)
+again.assertCSRF(session.createCSRF())
+// @ts-expect-error: nothing is loaded yet, so that there is nothing to make a token of
+handle.createCSRF()
+// @ts-expect-error: nothing is loaded yet
+handle.user_id
+
+// Reserved names, as fields of a type and as keys.
+// @ts-expect-error: the session has an id of its own
+atomicSession<{ id: string }>(app)
+// @ts-expect-error: and a method inc
+atomicSession<{ inc: number }>(app)
+
+// A session that nobody has described holds anything.
+const anything = atomicSession<Record<never, never>>(app)
+const loose = await anything.of(ctx).set('whatever', 1).inc('n').push('list', 1, 'two')
+loose.whatever
+// @ts-expect-error: but no reserved name
+anything.of(ctx).set('id', 1)
+// @ts-expect-error: and no assignment
+loose.whatever = 2
+
+// The context's method, through Koa's own types and through an application's.
+const typed = new Koa<Koa.DefaultState, SessionContext<Shop>>()
+atomicSession<Shop>(typed)
+typed.use(async (ctx) => {
+  exactly<ReturnType<typeof ctx.session>, SessionHandle<Shop>>(true)
+  // @ts-expect-error: it is a method, not the session
+  ctx.session.user_id
+})
+
+// Options.
+atomicSession(app, { maxAge: 1000, sameSite: 'strict', origin: ['https://example.org'], index: ['user_id'] })
+// @ts-expect-error: no such option
+atomicSession(app, { maxage: 1000 })
+// @ts-expect-error: no such value
+atomicSession(app, { sameSite: 'loose' })
+// @ts-expect-error: a store is no URL
+atomicSession(app, { store: 'mongodb://localhost' })

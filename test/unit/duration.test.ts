@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { milliseconds } from '../../src/duration.ts'
+
+describe('a duration', () => {
+  it.each([
+    [0, 0],
+    [1500, 1500],
+    ['30 days', 2_592_000_000],
+    ['1 month', 2_629_800_000],
+    ['1h 30m', 5_400_000],
+    ['1.5 hours', 5_400_000],
+    ['250ms', 250],
+  ])('%j is %i milliseconds', (value, expected) => {
+    expect(milliseconds(value, 'maxAge')).toBe(expected)
+  })
+
+  it.each([
+    [undefined, /maxAge is undefined \(ms\('1 month'\) gives undefined\)/],
+    [Number.NaN, /maxAge is NaN/],
+    [Number.POSITIVE_INFINITY, /maxAge is Infinity/],
+    [-1, /maxAge is -1/],
+    ['1', /no duration with units/],
+    ['', /no duration with units/],
+    ['soon', /no duration with units/],
+    ['1 fortnight', /unit that is not known/],
+    ['1 day and a bit', /no duration with units/],
+    [{}, /is a object/],
+  ])('%j is refused', (value, message) => {
+    expect(() => milliseconds(value, 'maxAge')).toThrow(message)
+    expect(() => milliseconds(value, 'maxAge')).toThrow(/Write milliseconds, or a text such as '30 days'/)
+  })
+})
