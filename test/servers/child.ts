@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -33,6 +33,8 @@ export interface Spec {
   readonly command: string
   readonly arguments: readonly string[]
   readonly options?: SpawnOptions
+  /** Resolves when the server answers; absent: when it accepts connections. */
+  readonly ready?: () => Promise<unknown>
 }
 
 const running = new Set<ChildProcess>()
@@ -68,7 +70,7 @@ export function handedIn(url: string, what: string): Server {
   return { url, what, pause: not, resume: not, kill: not, restart: not, stop: async () => {} }
 }
 
-async function launch({ command, arguments: args, options, port, what }: Spec): Promise<ChildProcess> {
+async function launch({ command, arguments: args, options, port, what, ready }: Spec): Promise<ChildProcess> {
   // A process group of its own, so that signals reach the processes that the server forks.
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...options })
   running.add(child)
@@ -79,7 +81,7 @@ async function launch({ command, arguments: args, options, port, what }: Spec): 
     child.once('error', reject)
     child.once('exit', () => reject(new Error(`${what} ended while it was starting:\n${output}`)))
   })
-  await Promise.race([accepting(port), failed])
+  await Promise.race([accepting(port).then(() => ready && eventually(ready)), failed])
   child.removeAllListeners('exit')
   return child
 }
@@ -98,19 +100,60 @@ export async function accepting(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port} after a minute`)
 }
 
+async function eventually(work: () => Promise<unknown>): Promise<void> {
+  for (const until = Date.now() + 60_000; ; ) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (Date.now() > until) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 async function end(child: ChildProcess): Promise<void> {
   running.delete(child)
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
+  const others = family(child.pid!)
   signal(child, 'SIGKILL')
   await gone
+  for (const pid of others) while (alive(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+/** The process and everything that descends from it: PostgreSQL's processes leave their parent's group. */
+function family(pid: number): number[] {
+  const children = new Map<number, number[]>()
+  for (const name of existsSync('/proc') ? readdirSync('/proc') : []) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const [, parent] = /\) \w (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8')) ?? []
+      children.set(Number(parent), [...(children.get(Number(parent)) ?? []), Number(name)])
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const all = [pid]
+  for (const parent of all) all.push(...(children.get(parent) ?? []))
+  return all
+}
+
+function alive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 function signal(child: ChildProcess, name: NodeJS.Signals): void {
-  try {
-    process.kill(-child.pid!, name)
-  } catch {
-    // It has ended by itself.
+  for (const pid of [-child.pid!, ...family(child.pid!)]) {
+    try {
+      process.kill(pid, name)
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import type { Missing, Server } from './child.ts'
 import { startMongo } from './mongodb.ts'
+import { startPostgres } from './postgres.ts'
 
 /** What a test file is told of a server: where it is, or why there is none. */
 export type Provided = { readonly url: string; readonly what: string; readonly real: boolean } | Missing
@@ -8,10 +9,11 @@ export type Provided = { readonly url: string; readonly what: string; readonly r
 declare module 'vitest' {
   export interface ProvidedContext {
     mongodb: Provided
+    postgres: Provided
   }
 }
 
-const STARTS = { mongodb: startMongo } as const
+const STARTS = { mongodb: startMongo, postgres: startPostgres } as const
 
 /** Starts one server of each kind for the whole run and says in its first lines which they are. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

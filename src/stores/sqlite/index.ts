@@ -29,9 +29,8 @@ export interface SqliteOptions {
    */
   readonly table?: string
   /**
-   * How long a write waits for another process that is writing, in milliseconds. The whole process waits with it,
-   * because SQLite's drivers are synchronous; others' writes take well under a millisecond.
-   * @default 1000
+   * How long a call waits for other processes that are writing, in milliseconds; then it fails, surely not applied.
+   * @default 1500
    */
   readonly busyTimeout?: number
 }
@@ -43,7 +42,7 @@ export interface SqliteOptions {
  * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
  */
 export function sqlite(database: string | SqliteDatabase, options: SqliteOptions = {}): IndexableStore {
-  const { table = 'sessions', busyTimeout = 1000 } = options
+  const { table = 'sessions', busyTimeout = 1500 } = options
   if (!/^\w{1,60}$/.test(table)) {
     throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
   }
@@ -54,6 +53,12 @@ type Statements = Record<
   'begin' | 'commit' | 'rollback' | 'get' | 'insert' | 'save' | 'remove' | 'prune',
   SqliteStatement
 >
+
+/**
+ * SQLite's own waiting stops the whole process and is unfair: its pauses grow, so that who has waited longest asks
+ * least often. So SQLite waits for a moment only, and the rest is done here.
+ */
+const PATIENCE = 10
 
 class SqliteStore implements IndexableStore, IndexedStore {
   readonly name = 'sqlite'
@@ -78,11 +83,8 @@ class SqliteStore implements IndexableStore, IndexedStore {
 
   async load(access: Access): Promise<Loaded> {
     const { sql } = await this.#open()
-    return loaded(
-      this.#try(() => fromRow(sql.get.get(access.id))),
-      access,
-      Date.now(),
-    )
+    const stored = await this.#patiently(() => fromRow(sql.get.get(access.id)))
+    return loaded(stored, access, Date.now())
   }
 
   update(access: Access, change: Change): Promise<Updated> {
@@ -108,7 +110,7 @@ class SqliteStore implements IndexableStore, IndexedStore {
   async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
     const opened = await this.#open()
     const now = Date.now()
-    return this.#try(() => this.#having(opened, field, value))
+    return (await this.#patiently(() => this.#having(opened, field, value)))
       .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
       .map(recordOf)
   }
@@ -136,21 +138,18 @@ class SqliteStore implements IndexableStore, IndexedStore {
   }
 
   #open(): Promise<Opened> {
-    this.#opening ??= this.#prepare().catch((error) => {
+    this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
       // The next request tries again: the disk may have room by then, or the driver be installed.
       this.#opening = undefined
-      throw error instanceof SessionUsageError
-        ? error
-        : new StoreError(this.name, 'could not open its file', false, error)
+      throw error
     })
     return this.#opening
   }
 
-  async #prepare(): Promise<Opened> {
+  #prepare(): Opened {
     const database = typeof this.#source === 'string' ? open(this.#source) : this.#source
     const table = this.#table
-    // The first statement of all: the others must already wait for a process that is writing.
-    database.exec(`PRAGMA busy_timeout = ${Number(this.#busyTimeout)}`)
+    database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
     database.exec('PRAGMA journal_mode = WAL')
     database.exec('PRAGMA synchronous = FULL')
     database.exec(schema(table, this.#fields))
@@ -178,34 +177,50 @@ class SqliteStore implements IndexableStore, IndexedStore {
    */
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
     const opened = await this.#open()
-    const { begin, commit, rollback } = opened.sql
-    this.#try(() => begin.run())
-    let result: T
-    try {
-      result = this.#try(() => work(opened))
-    } catch (error) {
-      rollback.run()
-      throw error
-    }
-    try {
-      commit.run()
-    } catch (error) {
-      // A commit that finds no room or no lock has changed nothing; after any other failure nobody knows.
-      const applied = /SQLITE_(BUSY|FULL)|database is locked|disk is full/.test(String(error)) ? false : 'unknown'
-      this.#try(() => rollback.run(), true)
-      throw new StoreError(this.name, 'could not commit', applied, error)
-    }
-    return result
+    const { begin, commit } = opened.sql
+    return this.#patiently(() => {
+      begin.run()
+      try {
+        const result = work(opened)
+        commit.run()
+        return result
+      } catch (error) {
+        // What fails before the commit has changed nothing, and so has a commit that SQLite itself refuses.
+        const applied = isIoError(error) ? 'unknown' : false
+        try {
+          opened.sql.rollback.run()
+        } catch {
+          // SQLite has rolled back by itself, as it does when the disk is full.
+        }
+        throw isBusy(error) ? error : new StoreError(this.name, 'failed', applied, error)
+      }
+    })
   }
 
-  #try<T>(work: () => T, quietly = false): T {
-    try {
-      return work()
-    } catch (error) {
-      if (quietly) return undefined as T
-      throw new StoreError(this.name, 'failed', false, error)
+  /** Tries again while another process is in the way: SQLite says so before it has changed anything. */
+  async #patiently<T>(work: () => T): Promise<T> {
+    for (const end = performance.now() + this.#busyTimeout; ; ) {
+      try {
+        return work()
+      } catch (error) {
+        if (error instanceof StoreError || error instanceof SessionUsageError) throw error
+        if (!isBusy(error)) throw new StoreError(this.name, 'failed', false, error)
+        if (performance.now() > end)
+          throw new StoreError(this.name, 'waited too long for another process', false, error)
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * PATIENCE))
     }
   }
+}
+
+/** The drivers have no error code in common, but SQLite's own words. */
+function isBusy(error: unknown): boolean {
+  return /database (\S+ )?is locked|SQLITE_BUSY/.test(String(error))
+}
+
+/** The disk failed at a commit, so that nobody knows what it holds. */
+function isIoError(error: unknown): boolean {
+  return /disk I\/O error|SQLITE_IOERR/.test(String(error))
 }
 
 interface Opened {

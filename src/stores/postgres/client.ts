@@ -1,0 +1,50 @@
+/** The part of a `pg` Pool, Client or PoolClient that the store uses. */
+export interface PgClient {
+  query(query: PgQuery): Promise<PgResult>
+}
+
+export interface PgQuery {
+  readonly text: string
+  readonly values?: unknown[]
+  /** A named statement is parsed and planned once a connection. */
+  readonly name?: string
+  /** Columns come as the server's text, whatever parsers the application has set. */
+  readonly types?: { getTypeParser(): (text: string) => string }
+  /** After this time the driver gives the query up, and a pool closes its connection. */
+  readonly query_timeout?: number
+}
+
+export interface PgResult {
+  // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, as the driver has them
+  readonly rows: any[]
+  readonly rowCount: number | null
+}
+
+/** The SQLSTATE that the server-side function raises, with the problem as JSON in its detail. */
+export const REFUSED = 'KAS01'
+
+/** What is not there until `setup()` has run: undefined_table, undefined_function, undefined_column, invalid_schema_name. */
+const NOT_SET_UP = new Set(['42P01', '42883', '42703', '3F000'])
+
+/** Classes of SQLSTATE by which the server says that it has rolled the statement back. */
+const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40|42|44|53|54|55|57014$|KAS|P0)/
+
+/** Failures of opening a connection. */
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+export type PgOutcome = 'refused' | 'conflict' | 'not set up' | 'failed' | 'unknown'
+
+/**
+ * What became of a statement that failed. `conflict`: the server asks to send it again. Where only the connection
+ * tells of the failure, nobody knows whether the server went on (57P01 to 57P03 and 08006 included).
+ */
+export function outcomeOf(error: unknown): PgOutcome {
+  const { code, message } = error as { code?: string; message?: string }
+  if (code === REFUSED) return 'refused'
+  if (code === '40001' || code === '40P01') return 'conflict'
+  if (code && NOT_SET_UP.has(code)) return 'not set up'
+  if (code && (ROLLED_BACK.test(code) || NOT_CONNECTED.has(code))) return 'failed'
+  // pg-pool has no code for this one, and it has not sent anything yet.
+  if (message?.startsWith('timeout exceeded when trying to connect')) return 'failed'
+  return 'unknown'
+}

@@ -1,0 +1,275 @@
+/**
+ * Sessions in a PostgreSQL table, by a `pg` Pool, Client or PoolClient.
+ *
+ * @module koa-atomic-session/postgres
+ */
+import { canGrow, type Problem, printPath, type Value, valueAt } from '../../command/index.ts'
+import { SessionUsageError, StoreError } from '../../errors.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../store.ts'
+import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { encode, revive, tag } from '../json.ts'
+import { outcomeOf, type PgClient, type PgResult } from './client.ts'
+import { compile } from './compile.ts'
+import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
+
+export type { PgClient, PgQuery, PgResult } from './client.ts'
+
+export interface PostgresOptions {
+  /** @default 'sessions' */
+  readonly table?: string
+  /** @default 'public' */
+  readonly schema?: string
+  /**
+   * Statements are named, so that each connection parses and plans them once. False for a pooler in transaction mode
+   * that keeps no statements (PgBouncer before 1.21).
+   * @default true
+   */
+  readonly prepared?: boolean
+  /**
+   * After this many milliseconds the driver gives a query up and the pool closes its connection, so that a connection
+   * that hangs is not used again. Longer than the application's `timeout`, which answers the request.
+   * @default 5000
+   */
+  readonly queryTimeout?: number
+}
+
+/**
+ * A store in a table, which `setup()` creates together with its indexes and one function; they can be created by
+ * hand instead: `postgresSchema()` gives their SQL. The pool stays the application's, `close()` leaves it open.
+ *
+ * A chain is one `UPDATE … RETURNING` by primary key. Give the primary server, never a replica: a session that was
+ * destroyed would live on there for a while.
+ */
+export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore {
+  const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
+  if (typeof client?.query !== 'function') {
+    throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')
+  }
+  for (const [option, name] of Object.entries({ table, schema })) {
+    if (typeof name !== 'string' || name === '' || name.includes('\0') || Buffer.byteLength(name) > 50) {
+      throw new SessionUsageError(`The ${option}'s name must be a text of 1 to 50 bytes`)
+    }
+  }
+  return new PostgresStore(client, { table, schema, prepared, queryTimeout })
+}
+
+/** The SQL that `setup()` runs, for those whose application may not create tables. `fields` are those of `index`. */
+export function postgresSchema(
+  { table = 'sessions', schema = 'public' }: PostgresOptions = {},
+  fields: readonly string[] = [],
+): string {
+  return schemaSql(schema, table, fields)
+}
+
+/** Tries of a change that the server or another change asks to repeat. */
+const MAX_TRIES = 20
+const PRUNE_BATCH = 1000
+
+class PostgresStore implements IndexableStore, IndexedStore {
+  readonly name = 'postgres'
+  readonly #client: PgClient
+  readonly #options: Required<PostgresOptions>
+  readonly #sql: Statements
+  #fields: readonly string[] = []
+
+  constructor(client: PgClient, options: Required<PostgresOptions>) {
+    this.#client = client
+    this.#options = options
+    this.#sql = statements(options.schema, options.table)
+  }
+
+  async create(session: NewSession): Promise<SessionRecord | undefined> {
+    const { id, hash, data, created, maxAge, idle, authenticated } = session
+    const values = [id, hash, encode(data), created ?? null, maxAge, idle, authenticated]
+    const { rows } = await this.#run(this.#sql.create, values)
+    return rows[0] && recordOf(parse(rows[0].answer).stored)
+  }
+
+  async load(access: Access): Promise<Loaded> {
+    const found = await this.#find(access.id)
+    return loaded(found?.stored, access, found?.now ?? 0)
+  }
+
+  async update(access: Access, change: Change): Promise<Updated> {
+    const takes = change.chain.commands.some(({ kind }) => kind === 'take')
+    const wanted = change.answer || takes
+    const values = valuesOf(access, change, takes, wanted)
+    for (let tries = 1; ; tries++) {
+      const result = await this.#attempt(takes ? this.#sql.take : this.#sql.update, values, change)
+      if ('outcome' in result) return result
+      if (result.rows[0]) return wanted ? answerOf(parse(result.rows[0].answer), access, change) : { outcome: 'done' }
+      // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
+      const found = await this.#find(access.id)
+      const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
+      if (!next) return answer
+      if (tries === MAX_TRIES) throw new StoreError(this.name, 'saw too many other changes of one session', false)
+    }
+  }
+
+  async destroy(access: Access): Promise<boolean> {
+    return (await this.#run(this.#sql.destroy, proofOf(access))).rowCount === 1
+  }
+
+  indexed(fields: readonly string[]): IndexedStore {
+    this.#fields = fields
+    return this
+  }
+
+  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    const { rows } = await this.#run(this.#sql.find(field), [JSON.stringify(tag(value as Value))])
+    return rows
+      .map(({ answer }) => parse(answer))
+      .filter(({ stored, now }) => stored.created + maxLifetime > now)
+      .map(({ stored }) => recordOf(stored))
+  }
+
+  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    const values = [JSON.stringify(tag(value as Value)), except ?? null]
+    return (await this.#run(this.#sql.destroyAll(field), values)).rowCount ?? 0
+  }
+
+  async setup(): Promise<void> {
+    const { schema, table } = this.#options
+    await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
+  }
+
+  /** In batches, so that no request waits for it; rows that somebody else holds are left for the next time. */
+  async prune(): Promise<number> {
+    for (let total = 0; ; ) {
+      const removed = (await this.#run(this.#sql.prune, [PRUNE_BATCH])).rowCount ?? 0
+      total += removed
+      if (removed < PRUNE_BATCH) return total
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #find(id: string): Promise<Parsed | undefined> {
+    const { rows } = await this.#run(this.#sql.load, [id])
+    return rows[0] && parse(rows[0].answer)
+  }
+
+  /** A refusal by the server-side function is an answer, not a failure. */
+  async #attempt(statement: Statement, values: unknown[], change: Change): Promise<PgResult | Updated> {
+    try {
+      return await this.#run(statement, values)
+    } catch (error) {
+      const { cause } = error as { cause?: { detail: string } }
+      if (cause && outcomeOf(cause) === 'refused')
+        return { outcome: 'refused', problem: problemOf(cause.detail, change) }
+      throw error
+    }
+  }
+
+  #run({ name, text }: Statement, values: unknown[]): Promise<PgResult> {
+    const { prepared, queryTimeout } = this.#options
+    return this.#try(() =>
+      this.#client.query({ text, values, types: AS_TEXT, query_timeout: queryTimeout, ...(prepared && { name }) }),
+    )
+  }
+
+  async #try(send: () => Promise<PgResult>): Promise<PgResult> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await send()
+      } catch (error) {
+        const outcome = outcomeOf(error)
+        // Above READ COMMITTED the server refuses what it would otherwise put in order.
+        if (outcome === 'conflict' && tries < MAX_TRIES) continue
+        const what = outcome === 'not set up' ? 'has no table yet: call await sessions.ensureIndex() once' : 'failed'
+        throw new StoreError(this.name, what, outcome === 'unknown' ? 'unknown' : false, error)
+      }
+    }
+  }
+}
+
+const AS_TEXT = { getTypeParser: () => (text: string) => text }
+
+interface Parsed {
+  readonly now: number
+  readonly stored: StoredSession
+  /** The data before the update, where the statement sends them. */
+  readonly before?: StoredSession['data']
+}
+
+function parse(answer: string): Parsed {
+  const row = JSON.parse(answer)
+  const [now, version, expires, created, maxAge, authAt, rotated, epoch, hash, previous, until, ops, id, data, before] =
+    answer.includes('"$date"') ? revive(row) : row
+  return {
+    now,
+    stored: {
+      id,
+      hash,
+      previous: previous === null || previous === undefined ? null : { hash: previous, until },
+      data,
+      version,
+      created,
+      expires,
+      maxAge,
+      authAt,
+      rotated,
+      epoch,
+      ops,
+    },
+    before,
+  }
+}
+
+function answerOf({ now, stored, before }: Parsed, access: Access, change: Change): Updated {
+  const { version, expires, hash, data } = stored
+  if (data === undefined) return { outcome: 'held', version, expires, now }
+  const grace = 'hash' in access.proof && !change.rotation && hash !== access.proof.hash
+  const take = change.chain.commands.find(({ kind }) => kind === 'take')
+  const taken = take && valueAt(before!, take.path)
+  return { outcome: 'changed', record: recordOf(stored), grace, now, taken }
+}
+
+function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
+  return [
+    id,
+    'hash' in proof ? proof.hash : null,
+    'created' in proof ? proof.created : null,
+    maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
+  ]
+}
+
+function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean): unknown[] {
+  const { op, chain, held, slide, rotation, authenticated = false, maxBytes } = change
+  const changes = chain.commands.length > 0
+  return [
+    ...proofOf(access),
+    op,
+    changes || chain.conditions.length > 0 ? compile(chain) : null,
+    slide.idle,
+    slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
+    slide.atLeast,
+    rotation?.from ?? null,
+    rotation?.to ?? null,
+    rotation?.grace ?? null,
+    rotation?.epoch ?? null,
+    authenticated,
+    canGrow(chain) ? maxBytes : null,
+    held && !takes ? held.version + (changes ? 1 : 0) : null,
+    wanted,
+  ]
+}
+
+/** The function tells which command or condition it was; what that is called stands in the chain. */
+function problemOf(detail: string, { chain }: Change): Problem {
+  const problem = JSON.parse(detail)
+  if (problem.kind === 'size') return problem
+  if (problem.kind === 'condition') return { kind: 'condition', path: printPath(chain.conditions[problem.index]!.path) }
+  const { kind, path } = chain.commands[problem.index]!
+  return { kind: 'type', command: kind, path: printPath(path), found: problem.found }
+}

@@ -1,0 +1,24 @@
+import { postgres } from 'koa-atomic-session/postgres'
+import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import pg from 'pg'
+import { afterAll, describe, inject, it } from 'vitest'
+
+const server = inject('postgres')
+
+describe.skipIf('missing' in server)('PostgreSQL', () => {
+  const pool = new pg.Pool({ connectionString: 'url' in server ? server.url : '' })
+  afterAll(() => pool.end())
+
+  let tables = 0
+  const make = async () => {
+    const store = postgres(pool, { schema: 'public', table: `conformance "${++tables}"` })
+    await store.setup()
+    return store
+  }
+  const makeIndexed = async () => {
+    const store = postgres(pool, { table: `indexed${++tables}` }).indexed(INDEXED_FIELDS)
+    await store.setup()
+    return store
+  }
+  conformance({ describe, it }, make, { makeIndexed })
+})
