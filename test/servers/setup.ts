@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node'
 import type { Missing, Server } from './child.ts'
 import { startMongo } from './mongodb.ts'
 import { startPostgres } from './postgres.ts'
+import { startRedis, startRedisCluster } from './redis.ts'
 
 /** What a test file is told of a server: where it is, or why there is none. */
 export type Provided = { readonly url: string; readonly what: string; readonly real: boolean } | Missing
@@ -10,10 +11,17 @@ declare module 'vitest' {
   export interface ProvidedContext {
     mongodb: Provided
     postgres: Provided
+    redis: Provided
+    redisCluster: Provided
   }
 }
 
-const STARTS = { mongodb: startMongo, postgres: startPostgres } as const
+const STARTS = {
+  mongodb: startMongo,
+  postgres: startPostgres,
+  redis: startRedis,
+  redisCluster: startRedisCluster,
+} as const
 
 /** Starts one server of each kind for the whole run and says in its first lines which they are. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

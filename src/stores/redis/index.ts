@@ -1,0 +1,319 @@
+/**
+ * Sessions in Redis or Valkey, by a client of node-redis, ioredis or iovalkey.
+ *
+ * @module koa-atomic-session/redis
+ */
+import { randomUUID } from 'node:crypto'
+import {
+  canGrow,
+  type Data,
+  EMPTY_CHAIN,
+  equal,
+  type Problem,
+  parsePath,
+  printPath,
+  type Value,
+  valueAt,
+} from '../../command/index.ts'
+import { SessionUsageError, StoreError } from '../../errors.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../store.ts'
+import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { revive } from '../json.ts'
+import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
+import { compile, json, pathOf } from './compile.ts'
+import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
+import { SCRIPT, SCRIPT_SHA } from './script.ts'
+
+export type { IoRedisClient, NodeRedisClient, RedisClient } from './client.ts'
+
+export interface RedisOptions {
+  /**
+   * What the names of this store's keys begin with.
+   * @default 'session:'
+   */
+  readonly prefix?: string
+}
+
+/**
+ * A store in Redis or Valkey, 6.2 or later, a cluster too. Takes a client, pool or cluster of node-redis 5 or 6, or a
+ * client or cluster of ioredis 5 or 6 or iovalkey, which stays the application's.
+ *
+ * A session is one key, a chain one Lua script on it. The key ends with the session by Redis' own clock. Redis copies
+ * to its replicas later than it answers: what it has acknowledged, a log-out too, can be lost when a replica takes over.
+ */
+export function redis(client: RedisClient, { prefix = 'session:' }: RedisOptions = {}): IndexableStore {
+  const sessions = scriptRunner(client, SCRIPT, SCRIPT_SHA)
+  const index = scriptRunner(client, INDEX_SCRIPT, INDEX_SCRIPT_SHA)
+  if (!sessions || !index) {
+    throw new SessionUsageError(
+      'The redis store takes a client of node-redis, ioredis or iovalkey: redis(await createClient().connect())',
+    )
+  }
+  return new RedisStore(sessions, index, prefix)
+}
+
+/** Tries of a change whose indexed value depends on the data, while others change the same session. */
+const MAX_TRIES = 100
+
+class RedisStore implements IndexableStore, IndexedStore {
+  readonly name = 'redis'
+  readonly #run: RunScript
+  readonly #runIndex: RunScript
+  readonly #prefix: string
+  #index: Index | undefined
+
+  constructor(run: RunScript, runIndex: RunScript, prefix: string) {
+    this.#run = run
+    this.#runIndex = runIndex
+    this.#prefix = prefix
+  }
+
+  create(session: NewSession): Promise<SessionRecord | undefined> {
+    return this.#try(async () => {
+      const { id, hash, data, created, maxAge, idle, authenticated } = session
+      const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
+      const values = [hash, text(maxAge), text(idle), authenticated ? '1' : '', text(created), horizon ?? '']
+      const fields = Object.entries(data).flatMap(([key, value]) => [key, json(value)])
+      const answer = (await this.#call(id, 'create', ...values, ...fields)) as [now: string, hash: string[]] | null
+      return answer ? recordOf(parse(id, answer[1])!) : undefined
+    })
+  }
+
+  load(access: Access): Promise<Loaded> {
+    return this.#try(async () => {
+      const { stored, now } = await this.#find(access.id)
+      return loaded(stored, access, now)
+    })
+  }
+
+  update(access: Access, change: Change): Promise<Updated> {
+    return this.#try(async () => {
+      const index = this.#index
+      const effect = index?.effectOf(change.chain) ?? 'none'
+      if (effect === 'computed') return this.#compute(index!, access, change)
+      const horizon =
+        effect === 'known'
+          ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
+          : undefined
+      const answer = await this.#update(access, change, horizon)
+      if (answer[1] === '1') await this.#renew(index!, access, change).catch(() => {})
+      return answerOf(answer, access, change)
+    })
+  }
+
+  destroy(access: Access): Promise<boolean> {
+    return this.#try(async () => (await this.#call(access.id, 'destroy', ...proofOf(access))) === 1)
+  }
+
+  indexed(fields: readonly string[]): IndexedStore {
+    this.#index = new Index(fields, this.#prefix, this.#runIndex)
+    return this
+  }
+
+  find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    return this.#try(async () => {
+      const ids = await this.#index!.members(field, value as Value)
+      const records = await Promise.all(ids.map((id) => this.#having(id, field, value as Value, maxLifetime)))
+      return records.filter((record) => record !== undefined)
+    })
+  }
+
+  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    return this.#try(async () => {
+      const ids = await this.#index!.members(field, value as Value)
+      const doomed = ids.filter((id) => id !== except)
+      const removed = await Promise.all(doomed.map((id) => this.#destroyHaving(id, field, value as Value)))
+      return removed.filter(Boolean).length
+    })
+  }
+
+  /** Redis needs no preparation; this only asks whether it is there. */
+  async setup(): Promise<void> {
+    await this.#try(() => this.#find(''))
+  }
+
+  /** Redis removes what has expired by itself. */
+  async prune(): Promise<number> {
+    return 0
+  }
+
+  async close(): Promise<void> {}
+
+  /** A change whose indexed values only the data tell: they are read, noted, and the change holds for that version only. */
+  async #compute(index: Index, access: Access, change: Change): Promise<Updated> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const { stored, now } = await this.#find(access.id)
+      const found = stored && transition(stored, access, change, now)
+      if (!found?.next) return answerOf(await this.#update(access, change), access, change)
+      const horizon = await index.note(access.id, found.next.data, 2 * idleOf(change, stored))
+      const answer = await this.#update(access, change, horizon, stored)
+      if (answer[0] !== 'other version') return answerOf(answer, access, change)
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+    }
+    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+  }
+
+  /** The session slides beyond what the index is good for: its values are noted anew, then it slides all the way. */
+  async #renew(index: Index, access: Access, change: Change): Promise<void> {
+    const { stored } = await this.#find(access.id)
+    if (!stored) return
+    const horizon = await index.note(access.id, stored.data, 2 * idleOf(change, stored))
+    const slide: Change = {
+      op: randomUUID(),
+      chain: EMPTY_CHAIN,
+      held: undefined,
+      answer: false,
+      slide: { idle: change.slide.idle, atLeast: 0 },
+      maxBytes: change.maxBytes,
+    }
+    await this.#update({ ...access, proof: { created: stored.created } }, slide, horizon, stored)
+  }
+
+  async #update(access: Access, change: Change, horizon?: string, only?: StoredSession): Promise<Answer> {
+    const { op, chain, held, answer, slide, rotation, authenticated, maxBytes } = change
+    const takes = chain.commands.some(({ kind }) => kind === 'take')
+    const reply = await this.#call(
+      access.id,
+      'update',
+      ...proofOf(access),
+      op,
+      chain.commands.length > 0 || chain.conditions.length > 0 ? compile(chain) : '',
+      text(slide.idle),
+      slide.maxAge === null ? 'none' : text(slide.maxAge),
+      text(slide.atLeast),
+      rotation?.from ?? '',
+      rotation?.to ?? '',
+      text(rotation?.grace),
+      rotation?.epoch ?? '',
+      authenticated ? '1' : '',
+      canGrow(chain) ? text(maxBytes) : '',
+      held && !takes ? text(held.version) : '',
+      answer || takes ? '1' : '',
+      horizon ?? '',
+      only ? '1' : '',
+      text(only?.version),
+    )
+    return reply as Answer
+  }
+
+  async #find(id: string): Promise<{ stored: StoredSession | undefined; now: number }> {
+    const [now, hash] = (await this.#call(id, 'load')) as [string, string[]]
+    return { stored: parse(id, hash), now: Number(now) }
+  }
+
+  async #having(id: string, field: string, value: Value, maxLifetime: number): Promise<SessionRecord | undefined> {
+    const { stored, now } = await this.#find(id)
+    // One that does not hold the value may be just about to: its entry stays until its time is over.
+    if (!stored || !equal(valueAt(stored.data, parsePath(field)), value)) return undefined
+    return stored.expires > now && stored.created + maxLifetime > now ? recordOf(stored) : undefined
+  }
+
+  async #destroyHaving(id: string, field: string, value: Value): Promise<boolean> {
+    const { stored } = await this.#find(id)
+    if (!stored) return false
+    const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
+    const path = JSON.stringify(pathOf(parsePath(field)))
+    const removed = (await this.#call(id, 'destroy', ...proofOf(access), path, json(value))) === 1
+    if (removed) await this.#index!.forget(field, value, id)
+    return removed
+  }
+
+  #call(id: string, action: string, ...values: string[]): Promise<unknown> {
+    return this.#run(`${this.#prefix}${id}`, [action, ...values])
+  }
+
+  async #try<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof StoreError) throw error
+      throw new StoreError(this.name, 'failed', appliedAfter(error), error)
+    }
+  }
+}
+
+/** What the script answers: what became of it, whether the slide was cut short, and what goes with that. */
+type Answer = readonly [outcome: string, clamped?: string, now?: string, ...more: unknown[]]
+
+function answerOf(answer: Answer, access: Access, change: Change): Updated {
+  const [outcome, , now, ...more] = answer
+  switch (outcome) {
+    case 'changed': {
+      const stored = parse(access.id, more[0] as string[])!
+      const taken = more[1] === undefined ? undefined : (revive(JSON.parse(more[1] as string)) as Value)
+      const grace = 'hash' in access.proof && !change.rotation && stored.hash !== access.proof.hash
+      return { outcome, record: recordOf(stored), grace, now: Number(now), taken }
+    }
+    case 'held':
+      return { outcome, now: Number(now), version: Number(more[0]), expires: Number(more[1]) }
+    case 'refused':
+      return { outcome, problem: problemOf(answer.slice(1) as string[], change) }
+    case 'reused':
+      return { outcome, ago: Number(answer[1]) }
+    default:
+      return { outcome } as Updated
+  }
+}
+
+function problemOf([kind, a, b]: string[], { chain }: Change): Problem {
+  if (kind === 'size') return { kind, bytes: Number(a), limit: Number(b) }
+  if (kind === 'condition') return { kind, path: printPath(chain.conditions[Number(a)]!.path) }
+  const command = chain.commands[Number(a)]!
+  return { kind: 'type', command: command.kind, path: printPath(command.path), found: b } as Problem
+}
+
+/** The hash's names and values, one after another; undefined where there are none. */
+function parse(id: string, hash: readonly string[]): StoredSession | undefined {
+  if (hash.length === 0) return undefined
+  const fields = new Map<string, string>()
+  const data: Record<string, Value> = {}
+  for (let i = 0; i < hash.length; i += 2) {
+    const [name, value] = [hash[i]!, hash[i + 1]!]
+    if (name.startsWith('.'))
+      data[name.slice(1)] = value.includes('"$date"') ? revive(JSON.parse(value)) : JSON.parse(value)
+    else fields.set(name, value)
+  }
+  const number = (name: string): number | null => (fields.has(name) ? Number(fields.get(name)) : null)
+  const previous = fields.get('previous')
+  return {
+    id,
+    hash: fields.get('hash')!,
+    previous: previous === undefined ? null : { hash: previous, until: number('until')! },
+    data: data as Data,
+    version: number('version')!,
+    created: number('created')!,
+    expires: number('expires')!,
+    maxAge: number('maxAge'),
+    authAt: number('authAt'),
+    rotated: number('rotated')!,
+    epoch: fields.get('epoch')!,
+    ops: fields.get('ops')!.split(' '),
+  }
+}
+
+function proofOf({ proof, maxLifetime }: Access): string[] {
+  return [
+    'hash' in proof ? proof.hash : '',
+    'created' in proof ? String(proof.created) : '',
+    maxLifetime === Number.POSITIVE_INFINITY ? '' : String(maxLifetime),
+  ]
+}
+
+/** The idle time that a session will have, as far as the caller knows. */
+function idleOf({ slide }: Change, session: { maxAge: number | null } | undefined): number {
+  return Math.max(slide.idle, slide.maxAge ?? 0, session?.maxAge ?? 0)
+}
+
+function text(value: number | null | undefined): string {
+  return value === null || value === undefined ? '' : String(value)
+}

@@ -1,0 +1,65 @@
+import { Cluster, Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis5'
+import { Redis as Valkey } from 'iovalkey'
+import { type RedisClient, redis } from 'koa-atomic-session/redis'
+import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { createClient, createClientPool, createCluster } from 'redis'
+import { createClient as createClient5 } from 'redis5'
+import { afterAll, describe, inject, it } from 'vitest'
+
+const server = inject('redis')
+const cluster = inject('redisCluster')
+const urlOf = (provided: typeof server) => ('url' in provided ? provided.url : 'redis://none')
+const url = urlOf(server)
+const nodes = [{ host: '127.0.0.1', port: Number(new URL(urlOf(cluster)).port) }]
+
+interface Kind {
+  readonly client: RedisClient
+  readonly open: () => Promise<unknown>
+  readonly close: () => unknown
+}
+const nodeRedis = <C extends RedisClient & { connect(): Promise<unknown>; close(): unknown }>(client: C): Kind => ({
+  client,
+  open: () => client.connect(),
+  close: () => client.close(),
+})
+const ioRedis = <C extends RedisClient & { connect(): Promise<unknown>; quit(): unknown }>(client: C): Kind => ({
+  client,
+  open: () => client.connect(),
+  close: () => client.quit(),
+})
+const lazy = { lazyConnect: true }
+
+const single: [string, () => Kind, number][] = [
+  ['node-redis 6', () => nodeRedis(createClient({ url })), 2000],
+  ['a pool of node-redis 6', () => nodeRedis(createClientPool({ url })), 100],
+  ['node-redis 5', () => nodeRedis(createClient5({ url })), 100],
+  ['ioredis 6', () => ioRedis(new Redis(url, lazy)), 100],
+  ['ioredis 5', () => ioRedis(new Redis5(url, lazy)), 100],
+  ['iovalkey', () => ioRedis(new Valkey(url, lazy)), 100],
+]
+const clustered: [string, () => Kind, number][] = [
+  ['a cluster of node-redis 6', () => nodeRedis(createCluster({ rootNodes: [{ url: urlOf(cluster) }] })), 500],
+  ['a cluster of ioredis 6', () => ioRedis(new Cluster(nodes, lazy)), 500],
+]
+
+for (const [provided, kinds] of [
+  [server, single],
+  [cluster, clustered],
+] as const) {
+  for (const [name, make, cases] of kinds) {
+    describe.skipIf('missing' in provided)(`Redis by ${name}`, () => {
+      let kind: Kind | undefined
+      let opening: Promise<unknown> | undefined
+      let stores = 0
+      const store = async () => {
+        kind ??= make()
+        opening ??= kind.open()
+        await opening
+        return redis(kind.client, { prefix: `${name} ${++stores}:` })
+      }
+      afterAll(() => kind?.close())
+      conformance({ describe, it }, store, { makeIndexed: async () => (await store()).indexed(INDEXED_FIELDS), cases })
+    })
+  }
+}
