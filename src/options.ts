@@ -56,6 +56,12 @@ export interface SessionOptions {
    */
   readonly index?: readonly string[]
   /**
+   * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, SQLite,
+   * memory). Each process has a timer of its own at random moments, which keeps no process alive.
+   * @default never: call `sessions.prune()` yourself
+   */
+  readonly pruneEvery?: Duration
+  /**
    * The name on `ctx`: change it where another middleware owns `ctx.session`.
    * @default 'session'
    */
@@ -81,6 +87,8 @@ export interface Settings {
   readonly rotateEvery: number
   readonly origins: readonly string[]
   readonly index: readonly string[]
+  /** 0: never. */
+  readonly pruneEvery: number
   readonly property: string
   readonly timeout: number
   readonly maxBytes: number
@@ -130,6 +138,7 @@ export function settingsOf(options: SessionOptions): Settings {
     rotateEvery: given('rotateEvery') ? positive(options.rotateEvery, 'rotateEvery') : Number.POSITIVE_INFINITY,
     origins: [options.origin ?? []].flat().map(originOf),
     index,
+    pruneEvery: given('pruneEvery') ? positive(options.pruneEvery, 'pruneEvery') : 0,
     property,
     timeout: given('timeout') ? positive(options.timeout, 'timeout') : 2000,
     maxBytes,

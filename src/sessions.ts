@@ -22,6 +22,7 @@ export class Sessions<D> {
   readonly settings: Settings
   #store: Store | undefined
   #host: Host | undefined
+  #pruning: NodeJS.Timeout | undefined
   protected readonly background: (error: unknown) => void
 
   constructor(settings: Settings, store: Store | undefined, background: (error: unknown) => void) {
@@ -50,6 +51,7 @@ export class Sessions<D> {
     }
     this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
     this.#host = undefined
+    if (this.settings.pruneEvery > 0 && !this.#pruning) this.#prune()
   }
 
   /** A collection of the MongoDB driver, 6 or 7: short for `store = mongodb(collection)`. */
@@ -98,7 +100,19 @@ export class Sessions<D> {
 
   /** Releases what the store has opened by itself. */
   async close(): Promise<void> {
+    clearTimeout(this.#pruning)
+    this.#pruning = undefined
     await this.#store?.close()
+  }
+
+  /** Half to one and a half times the interval, so that processes that start together don't all prune at once. */
+  #prune(): void {
+    const pause = this.settings.pruneEvery * (0.5 + Math.random())
+    this.#pruning = setTimeout(() => {
+      this.prune()
+        .catch(this.background)
+        .finally(() => this.#pruning && this.#prune())
+    }, pause).unref()
   }
 
   #hostOf(): Host {

@@ -7,7 +7,13 @@ const RULES = [
   { of: /^command\//, may: [/^command\//], why: 'the algebra is pure: it imports nothing outside its folder' },
   {
     of: /^stores\/(\w+)\//,
-    may: [/^command\/index/, /^(errors|store|transition)\.ts$/, /^stores\/json\.ts$/, /^stores\/$1\//, /^node:module$/],
+    may: [
+      /^command\/index/,
+      /^(errors|store|transition)\.ts$/,
+      /^stores\/json\.ts$/,
+      /^stores\/$1\//,
+      /^node:(crypto|module)$/,
+    ],
     why: 'a store knows the algebra, the contract and its own folder, no driver and no other store',
   },
   { of: /^stores\//, may: [/^command\/index/], why: 'what stores share knows the algebra only' },

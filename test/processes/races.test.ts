@@ -40,7 +40,13 @@ class Process {
 const folder = mkdtempSync(join(tmpdir(), 'races-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const servers = { mongodb: inject('mongodb') }
+const cluster = inject('redisCluster')
+const servers = {
+  mongodb: inject('mongodb'),
+  postgres: inject('postgres'),
+  redis: inject('redis'),
+  'redis cluster': 'url' in cluster ? { ...cluster, url: cluster.url.replace('redis:', 'redis-cluster:') } : cluster,
+}
 const stores: { name: string; url: string | undefined; counts: number[] }[] = [
   { name: 'memory', url: 'memory:', counts: [1] },
   { name: 'sqlite', url: join(folder, 'races.db'), counts: [1, 2] },

@@ -1,0 +1,76 @@
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** What becomes of bytes on their way: they pass, they vanish, or their connection breaks. */
+export type Fate = 'pass' | 'vanish' | 'break'
+
+/** A TCP proxy in front of a server, which counts what passes and can do what networks do. */
+export class Proxy {
+  /** Bytes in both directions since the last `reset()`. */
+  bytes = 0
+  /** Asked for each piece that the client sends. */
+  request: () => Fate = () => 'pass'
+  /** Asked for each piece that the server sends. */
+  reply: () => Fate = () => 'pass'
+  readonly #target: { host: string; port: number }
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(target: URL) {
+    this.#target = { host: target.hostname, port: Number(target.port) }
+    this.#server = createServer((client) => this.#accept(client))
+  }
+
+  /** A proxy in front of the server at this URL. */
+  static async before(url: string): Promise<Proxy> {
+    const proxy = new Proxy(new URL(url))
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    return proxy
+  }
+
+  /** The URL, by way of this proxy. */
+  through(url: string): string {
+    const through = new URL(url)
+    through.host = `127.0.0.1:${(this.#server.address() as { port: number }).port}`
+    return through.href
+  }
+
+  reset(): void {
+    this.bytes = 0
+  }
+
+  /** Breaks every connection. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.cut()
+    await closed
+  }
+
+  #accept(client: Socket): void {
+    const server = connect(this.#target)
+    this.#pipe(client, server, () => this.request())
+    this.#pipe(server, client, () => this.reply())
+  }
+
+  #pipe(from: Socket, to: Socket, fate: () => Fate): void {
+    this.#sockets.add(from)
+    from.setNoDelay(true)
+    from.on('error', () => {})
+    from.on('data', (chunk) => {
+      this.bytes += chunk.length
+      const what = fate()
+      if (what === 'pass') to.write(chunk)
+      if (what !== 'break') return
+      from.destroy()
+      to.destroy()
+    })
+    from.on('end', () => to.end())
+    from.on('close', () => {
+      this.#sockets.delete(from)
+      to.destroy()
+    })
+  }
+}

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { commands } from '../../src/command/index.ts'
+import { chainOf, changeOf, type Visitor, visitor } from '../../src/testing/harness.ts'
+import { Proxy } from '../servers/proxy.ts'
+import { OPEN, type Opened } from './clients.ts'
+
+const LIMITS = { mongodb: 900, postgres: 700, redis: 700 } as const
+const page = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`field${i}`, 'x'.repeat(240)]))
+
+for (const name of ['mongodb', 'postgres', 'redis'] as const) {
+  const server = inject(name)
+  describe.skipIf('missing' in server)(`${name}: a command on a session of 16 KiB`, () => {
+    const limit = LIMITS[name]
+    let proxy: Proxy
+    let opened: Opened
+    let owner: Visitor
+    beforeAll(async () => {
+      const { url } = server as { url: string }
+      proxy = await Proxy.before(url)
+      opened = await OPEN[name](proxy.through(url), 'bytes')
+      owner = await visitor(opened.store, { ...page, views: 0 })
+      // A statement, a script, the server's clock: what is sent once a connection.
+      await run({ answer: false })
+      await run({ held: await held() })
+    })
+    afterAll(async () => {
+      await opened.close()
+      await proxy.close()
+    })
+
+    const inc = chainOf(commands.inc('views'))
+    const run = (more: Partial<Parameters<typeof changeOf>[1]>) =>
+      opened.store.update(owner.access, changeOf(inc, more))
+    async function held() {
+      const loaded = await opened.store.load(owner.access)
+      if (loaded.outcome !== 'live') throw new Error(loaded.outcome)
+      return loaded.record
+    }
+
+    it(`moves at most ${limit} bytes where the caller holds the session`, async () => {
+      const record = await held()
+      proxy.reset()
+      expect((await run({ held: record })).outcome).toBe('held')
+      expect(proxy.bytes).toBeLessThanOrEqual(limit)
+    })
+
+    it(`moves at most ${limit} bytes where nobody waits, loaded or not`, async () => {
+      proxy.reset()
+      expect((await run({ answer: false })).outcome).toBe('done')
+      expect(proxy.bytes).toBeLessThanOrEqual(limit)
+      const record = await held()
+      proxy.reset()
+      expect(['done', 'held']).toContain((await run({ held: record, answer: false })).outcome)
+      expect(proxy.bytes).toBeLessThanOrEqual(limit)
+    })
+
+    it('sends the whole session only to who has not read it', async () => {
+      proxy.reset()
+      expect((await run({})).outcome).toBe('changed')
+      expect(proxy.bytes).toBeGreaterThan(16_384)
+    })
+  })
+}
