@@ -9,7 +9,10 @@ import { KEY, Visitor } from './visitor.ts'
 const root = join(import.meta.dirname, '..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const blocks = new Map(
-  [...readme.matchAll(/<!-- run: (\w+) -->\n```ts\n([\s\S]*?)```/g)].map(([, name, code]) => [name!, code!]),
+  [...readme.matchAll(/<!-- (?:run|compile): (\w+) -->\n```ts\n([\s\S]*?)```/g)].map(([, name, code]) => [
+    name!,
+    code!,
+  ]),
 )
 const mongo = inject('mongodb')
 
@@ -45,7 +48,7 @@ describe("the README's examples", () => {
   }
 
   it('are all there', () => {
-    expect([...blocks.keys()]).toEqual(['app', 'original', 'types'])
+    expect([...blocks.keys()]).toEqual(['app', 'original', 'stores', 'types'])
   })
 
   it('compile', () => {

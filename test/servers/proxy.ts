@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 export type Fate = 'pass' | 'vanish' | 'break'
 
 /** A TCP proxy in front of a server, which counts what passes and can do what networks do. */
-export class Proxy {
+export class TcpProxy {
   /** Bytes in both directions since the last `reset()`. */
   bytes = 0
   /** Asked for each piece that the client sends. */
@@ -21,8 +21,8 @@ export class Proxy {
   }
 
   /** A proxy in front of the server at this URL. */
-  static async before(url: string): Promise<Proxy> {
-    const proxy = new Proxy(new URL(url))
+  static async before(url: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(new URL(url))
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/command/index.ts'
 import { chainOf, changeOf, type Visitor, visitor } from '../../src/testing/harness.ts'
-import { Proxy } from '../servers/proxy.ts'
+import { TcpProxy } from '../servers/proxy.ts'
 import { OPEN, type Opened } from './clients.ts'
 
 const LIMITS = { mongodb: 900, postgres: 700, redis: 700 } as const
@@ -11,12 +11,12 @@ for (const name of ['mongodb', 'postgres', 'redis'] as const) {
   const server = inject(name)
   describe.skipIf('missing' in server)(`${name}: a command on a session of 16 KiB`, () => {
     const limit = LIMITS[name]
-    let proxy: Proxy
+    let proxy: TcpProxy
     let opened: Opened
     let owner: Visitor
     beforeAll(async () => {
       const { url } = server as { url: string }
-      proxy = await Proxy.before(url)
+      proxy = await TcpProxy.before(url)
       opened = await OPEN[name](proxy.through(url), 'bytes')
       owner = await visitor(opened.store, { ...page, views: 0 })
       // A statement, a script, the server's clock: what is sent once a connection.
