@@ -29,9 +29,7 @@ const KINDS = {
     const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 3000 })
     // A connection that breaks while it rests would otherwise end the process.
     pool.on('error', () => {})
-    const store = postgres(pool)
-    await store.setup()
-    return { store, close: () => pool.end() }
+    return { store: postgres(pool), close: () => pool.end() }
   },
 
   async redis(url) {

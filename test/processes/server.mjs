@@ -4,6 +4,7 @@ import { atomicSession } from 'koa-atomic-session'
 import { openStore } from '../../examples/store.mjs'
 
 const { store } = await openStore(process.env.STORE)
+await store.setup()
 const app = new Koa()
 app.keys = [process.env.SESSION_KEY]
 atomicSession(app, { store, timeout: 30_000 })
