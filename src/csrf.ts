@@ -27,18 +27,27 @@ export function assertToken(token: unknown, binding: Binding, keygrip: Keygrip):
 /**
  * Throws a {@link CsrfError} when the browser says that the request came from elsewhere: by Sec-Fetch-Site, which
  * scripts can't set (https://www.w3.org/TR/fetch-metadata/), else by Origin. Values that are not known are refused.
- * Where the browser says nothing the token alone decides.
+ * Answers whether the browser has said that the request comes from here; where it says nothing, a token must decide.
  */
-export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): void {
+export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, 'sec-fetch-site': site } = headers
   const trusted = origin !== undefined && origins.includes(origin)
   if (site !== undefined) {
     if (site !== 'same-origin' && site !== 'none' && !trusted) throw new CsrfError('site')
-    return
+    return true
   }
-  if (origin === undefined || trusted) return
+  if (trusted) return true
   // Without configured origins there is nothing to compare with: the Host header is the client's own word.
-  if (origins.length > 0 || origin === 'null') throw new CsrfError('origin')
+  if (origin !== undefined && (origins.length > 0 || origin === 'null')) throw new CsrfError('origin')
+  return false
+}
+
+/** RFC 9110, 9.2.1, but for TRACE, which echoes. */
+const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** A request with this method changes nothing, so that it may come from anywhere. */
+export function isSafe(method: string | undefined): boolean {
+  return SAFE.has(method)
 }
 
 function message({ cookie, id, epoch }: Binding, nonce: string): string {

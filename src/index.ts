@@ -9,10 +9,12 @@ export type { PushOptions } from './commands.ts'
 export type { DeepReadonly, ReservedName, SessionData, SessionView } from './data.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'
+export type { SessionEvent } from './events.ts'
 export type { SessionHandle } from './handle.ts'
 export {
   atomicSession,
   atomicSession as default,
+  type CsrfOptions,
   type KoaContext,
   type KoaSessions,
   type SessionContext,

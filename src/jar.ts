@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { readCookie, writeCookie } from './cookie.ts'
 import { type Credential, keygripOf, readCredential, writeCredential } from './credential.ts'
@@ -13,6 +14,8 @@ import type { Exchange } from './visit.ts'
 export class CookieJar {
   /** What the request's cookie says, if it is one cookie and these keys have signed it. */
   readonly credential: Credential | undefined
+  /** Why a cookie that was there says nothing. */
+  readonly refused: 'forged' | 'duplicate' | undefined
   readonly #exchange: Exchange
   readonly #settings: CookieSettings
   readonly #present: boolean
@@ -26,6 +29,7 @@ export class CookieJar {
     // Which of several cookies of one name is ours can't be told: one may have been planted by a sister domain.
     const read = values.length === 1 ? readCredential(values[0]!, settings.name, keygripOf(exchange.keys())) : undefined
     this.credential = read?.credential
+    this.refused = read || values.length === 0 ? undefined : values.length > 1 ? 'duplicate' : 'forged'
     this.#outdated = read?.renew ?? false
     this.#present = values.length > 0
     onHeaders(exchange.response, () => this.#write())
@@ -49,7 +53,7 @@ export class CookieJar {
 
   #write(): void {
     const { response, secure } = this.#exchange
-    response.setHeader('Vary', vary(response.getHeader('Vary')))
+    vary(response, 'Cookie')
     if (!this.#pending) return
     const { value, maxAge } = this.#pending
     const cookie = writeCookie(this.#settings, value, maxAge, this.#settings.secure ?? secure)
@@ -60,12 +64,12 @@ export class CookieJar {
   }
 }
 
-function vary(header: number | string | string[] | undefined): string {
-  const fields = String(header ?? '')
+/** Adds a field to the Vary header, once. */
+export function vary(response: ServerResponse, field: string): void {
+  const fields = String(response.getHeader('Vary') ?? '')
     .split(',')
-    .map((field) => field.trim())
+    .map((one) => one.trim())
     .filter(Boolean)
-  return fields.includes('*') || fields.some((field) => field.toLowerCase() === 'cookie')
-    ? fields.join(', ')
-    : [...fields, 'Cookie'].join(', ')
+  const has = fields.some((one) => one === '*' || one.toLowerCase() === field.toLowerCase())
+  if (!has) response.setHeader('Vary', [...fields, field].join(', '))
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type Koa from 'koa'
 import type { Keys } from './credential.ts'
+import { isSafe } from './csrf.ts'
 import type { SessionData, Unreserved } from './data.ts'
-import { SessionUsageError } from './errors.ts'
+import { CsrfError, SessionUsageError } from './errors.ts'
 import type { SessionHandle } from './handle.ts'
+import { vary } from './jar.ts'
 import { type SessionOptions, settingsOf } from './options.ts'
 import { Sessions } from './sessions.ts'
 import type { Visit } from './visit.ts'
@@ -13,6 +15,7 @@ export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly secure: boolean
+  readonly ip: string
 }
 
 /** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
@@ -27,10 +30,25 @@ declare module 'koa' {
   }
 }
 
+export interface CsrfOptions {
+  /**
+   * Reads the token of a request, `(ctx) => ctx.request.body.csrf`, and asks for one of every request that may change
+   * something. Never read it from the URL or a cookie: both travel without the page's doing.
+   * @default X-CSRF-Token, only where the browser does not say where the request comes from
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly token?: (ctx: any) => unknown
+  /** Called instead of refusing, to see on a running application what would be refused. */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly reportOnly?: (error: CsrfError, ctx: any) => void
+}
+
 /** The sessions of a Koa application. */
 export class KoaSessions<D> extends Sessions<D> {
   readonly #visits = new WeakMap<object, { visit: Visit; handle: SessionHandle<D> }>()
   readonly #keys: () => Keys
+  /** How requests arrived; kept only for `csrf()`. */
+  #methods: WeakMap<object, string | undefined> | undefined
 
   constructor(...[settings, store, background, keys]: [...ConstructorParameters<typeof Sessions>, () => Keys]) {
     super(settings, store, background)
@@ -39,6 +57,10 @@ export class KoaSessions<D> extends Sessions<D> {
 
   /** The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types. */
   of(ctx: KoaContext): SessionHandle<D> {
+    return this.#entry(ctx).handle
+  }
+
+  #entry(ctx: KoaContext): { visit: Visit; handle: SessionHandle<D> } {
     let entry = this.#visits.get(ctx.req)
     if (!entry) {
       const { req, res } = ctx
@@ -49,14 +71,52 @@ export class KoaSessions<D> extends Sessions<D> {
         get secure() {
           return ctx.secure
         },
+        get client() {
+          return ctx.ip
+        },
       })
       this.#visits.set(req, entry)
     }
-    return entry.handle
+    return entry
+  }
+
+  /**
+   * Middleware that refuses every forged request of an application with 403: `app.use(sessions.csrf())`, after
+   * `atomicSession()` and, where tokens come in bodies, after the body parser.
+   *
+   * GET, HEAD and OPTIONS pass. Any other request must come from here by the browser's own word (Sec-Fetch-Site, or an
+   * Origin that is among the option `origin`). One whose browser says nothing must carry a token of `createCSRF()`, by
+   * default in the header X-CSRF-Token. With `token` every such request must carry one. The method is the one that
+   * arrived, whatever other middleware makes of it.
+   *
+   * @throws {@link CsrfError} (403).
+   */
+  csrf({ token, reportOnly }: CsrfOptions = {}): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+    this.#methods ??= new WeakMap()
+    const tokenOf = token ?? ((ctx: KoaContext) => ctx.req.headers['x-csrf-token'])
+    const check = async (ctx: KoaContext) => {
+      if (isSafe(this.#methods?.get(ctx.req) ?? ctx.req.method)) return
+      const said = this.#entry(ctx).visit.assertOrigin()
+      if (said && !token) return
+      const session = await this.of(ctx)
+      session.assertCSRF(tokenOf(ctx))
+    }
+    return async (ctx, next) => {
+      vary(ctx.res, 'Sec-Fetch-Site')
+      vary(ctx.res, 'Origin')
+      try {
+        await check(ctx)
+      } catch (error) {
+        if (!reportOnly || !(error instanceof CsrfError)) throw error
+        reportOnly(error, ctx)
+      }
+      await next()
+    }
   }
 
   /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
   async around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
+    this.#methods?.set(ctx.req, ctx.req.method)
     try {
       await next()
     } catch (error) {

@@ -165,7 +165,9 @@ function cookieOf(options: SessionOptions): CookieSettings {
   if (prefix && secure !== true) fail(`key '${key}' needs secure: true, browsers drop the cookie otherwise`)
   if (/^__host/i.test(key) && (domain !== undefined || path !== '/'))
     fail(`key '${key}' allows neither domain nor path`)
-  if (/^__?(host|secure)/i.test(key) && !prefix) fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
+  if (key.length > 256) fail(`the key is ${key.length} characters long, and browsers drop cookies that are too long`)
+  if (/^(_+(host|secure|http)|(host|secure|http)__)/i.test(key) && !prefix)
+    fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
   const shared = domain !== undefined || path !== '/'
   return {
     name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-'}${key}` : key,

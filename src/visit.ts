@@ -13,8 +13,10 @@ import {
   SessionUsageError,
   StoreError,
 } from './errors.ts'
+import { publish, type SessionEvent } from './events.ts'
 import { CookieJar } from './jar.ts'
 import type { Settings } from './options.ts'
+import { Queue } from './queue.ts'
 import type { ReliableStore } from './reliable.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
 import type { Step } from './step.ts'
@@ -27,6 +29,8 @@ export interface Exchange {
   readonly response: ServerResponse
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
+  /** The client's address, as far as the application trusts its proxies. */
+  readonly client: string | undefined
   readonly keys: () => Keys
 }
 
@@ -46,9 +50,8 @@ type State = 'unread' | 'live' | 'new' | 'gone'
 const ROTATION_GRACE = 30_000
 /** How long after a rotation a request with the old secret counts as late instead of as stale. */
 const LATE = 60_000
+const EVENT_OF = { absent: 'unknown', mismatch: 'unknown', expired: 'expired', reused: 'reused' } as const
 const NO_DATA: Data = Object.freeze({})
-/** More than any handler writes; a loop that never awaits is stopped by it. */
-const MAX_QUEUE = 1000
 
 /**
  * One request's dealings with one session: its credential, its record once the store has answered, and the order of
@@ -59,6 +62,7 @@ export class Visit {
   readonly #host: Host
   readonly #exchange: Exchange
   readonly #jar: CookieJar
+  readonly #queue: Queue
   readonly #view: Session<unknown>
   #state: State
   #credential: Credential | undefined
@@ -69,10 +73,6 @@ export class Visit {
   #grace = false
   /** The idle time that `touch` gave to a session that does not exist yet, and the lifetime it goes on with. */
   #start: { maxAge: number | null; created?: number } = { maxAge: null }
-  #tail: Promise<unknown> = Promise.resolve()
-  #queued = 0
-  #failures: unknown[] = []
-  #settled = false
   #loading: Promise<void> | undefined
   #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
 
@@ -80,8 +80,10 @@ export class Visit {
     this.#host = host
     this.settings = host.settings
     this.#exchange = exchange
+    this.#queue = new Queue(host.background)
     this.#jar = new CookieJar(exchange, host.settings.cookie)
     this.#credential = this.#jar.credential
+    if (this.#jar.refused) this.#tell(this.#jar.refused)
     this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
     this.#view = viewOf(new LoadedSession<unknown>(this), this)
   }
@@ -112,7 +114,7 @@ export class Visit {
 
   /** The session as it is now; reads it if that has not happened. */
   async current<D>(): Promise<Session<D>> {
-    if (this.#queued > 0 || !this.#shown()) await this.#load()
+    if (!this.#queue.empty || !this.#shown()) await this.#load()
     return this.#view as Session<D>
   }
 
@@ -123,42 +125,26 @@ export class Visit {
 
   /** Runs the request's calls one after another, in the order in which they were written. */
   enqueue<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#queued >= MAX_QUEUE) {
-      throw new SessionUsageError(
-        `One request has ${MAX_QUEUE} session commands waiting: await them, or write them as one chain`,
-      )
-    }
-    this.#queued++
-    const result = this.#tail.then(work)
-    this.#tail = result.then(this.#done, this.#done)
-    return result
-  }
-
-  readonly #done = (): void => {
-    this.#queued--
+    return this.#queue.add(work)
   }
 
   /** A chain has failed. Unless somebody watches it, its failure is the request's. */
   failed(error: unknown, watched: boolean): void {
-    if (watched) return
-    if (this.#settled) this.#host.background(error)
-    else this.#failures.push(error)
+    this.#queue.failed(error, watched)
   }
 
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
-    while (this.#queued > 0) await this.#tail
+    await this.#queue.drain()
     if (this.#state === 'live' && (this.#due.touch || this.#due.rotate)) await this.#maintain()
-    this.#settled = true
-    const [failure, ...others] = this.#failures.splice(0)
-    for (const other of others) this.#host.background(other)
-    if (failure !== undefined) throw failure
+    this.#queue.settle()
   }
 
   /** Applies one step, in its turn, and answers what its `take` removed. */
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
     if (this.#state === 'gone') return this.#gone(step)
     if (this.#state === 'new') return this.#begin(step)
+    if (step.rotate) this.#assertWritable()
     const held = this.#current ? this.#record : undefined
     const secret = step.rotate && newSecret(this.#credential!.id)
     const change: Change = {
@@ -215,10 +201,26 @@ export class Visit {
     return createToken(this.#binding(), this.#keygrip())
   }
 
+  /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
+  assertOrigin(): boolean {
+    return this.#guarded(() => assertSite(this.#exchange.headers, this.settings.origins))
+  }
+
   assertCSRF(token: unknown): void {
-    assertSite(this.#exchange.headers, this.settings.origins)
-    if (!this.#credential || this.#state === 'gone') throw new CsrfError('token')
-    assertToken(token, this.#binding(), this.#keygrip())
+    this.assertOrigin()
+    this.#guarded(() => {
+      if (!this.#credential || this.#state === 'gone') throw new CsrfError('token')
+      assertToken(token, this.#binding(), this.#keygrip())
+    })
+  }
+
+  #guarded<T>(check: () => T): T {
+    try {
+      return check()
+    } catch (error) {
+      if (error instanceof CsrfError) this.#tell('csrf', error.reason)
+      throw error
+    }
   }
 
   requireFresh(within: Duration): void {
@@ -289,6 +291,7 @@ export class Visit {
       this.#credential = secret
       this.#grace = false
       this.#jar.keep(secret, this.#cookieAge())
+      this.#tell('rotated')
     } else if (this.#slid(updated)) this.#jar.keep(this.#credential!, this.#cookieAge())
     else this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
   }
@@ -308,6 +311,7 @@ export class Visit {
 
   /** The session is not there: a request that had it sees it go, any other begins anew under another id. */
   #absent(answer: Absent): State {
+    this.#tell(this.#state === 'live' ? 'gone' : EVENT_OF[answer.outcome])
     if (this.#state === 'live') {
       this.#state = 'gone'
       this.#jar.clear()
@@ -354,13 +358,16 @@ export class Visit {
       this.#credential = credential
       this.#hold(record, record.rotated, false)
       this.#jar.keep(credential, this.#cookieAge())
+      this.#tell('created')
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
   }
 
   async #destroy(): Promise<void> {
-    if (this.#state === 'unread' || this.#state === 'live') await this.#host.reliable.destroy(this.#access())
+    if (this.#state === 'unread' || this.#state === 'live') {
+      if (await this.#host.reliable.destroy(this.#access())) this.#tell('destroyed')
+    }
     this.#state = 'gone'
     this.#record = undefined
     this.#current = false
@@ -369,7 +376,9 @@ export class Visit {
 
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
-    const { rotate } = this.#due
+    // A new secret whose cookie can't be sent any more would lock the visitor out.
+    const rotate = this.#due.rotate && !this.#exchange.response.headersSent
+    if (!rotate && !this.#due.touch) return
     this.#due = { touch: false, rotate: false }
     const secret = rotate ? newSecret(this.#credential!.id) : undefined
     const change: Change = {
@@ -391,6 +400,15 @@ export class Visit {
     }
   }
 
+  #tell(type: SessionEvent['type'], reason?: string): void {
+    publish(() => {
+      const id = this.#credential?.id
+      const session = id && this.#keygrip().sign(`event:${id}`).slice(0, 16)
+      const cookie = this.settings.cookie.name
+      return { type, session, client: this.#exchange.client, cookie, ...(reason !== undefined && { reason }) }
+    })
+  }
+
   #access(): Access {
     const proof = this.#record ? { created: this.#record.created } : { hash: this.#hash() }
     return { id: this.#credential!.id, proof, maxLifetime: this.settings.maxLifetime }
@@ -410,7 +428,7 @@ export class Visit {
     this.#keygrip()
     if (this.#exchange.response.headersSent) {
       throw new SessionUsageError(
-        'The response has begun, so that a new session cannot send its cookie: use it before the body',
+        'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',
       )
     }
     if (this.settings.cookie.secure === true && !this.#exchange.secure) {

@@ -94,6 +94,12 @@ export const EXAMPLES: readonly Example[] = [
   { says: 'inc passes 32 bits', before: { n: 2147483647 }, command: inc('n'), after: { n: 2147483648 } },
   { says: 'inc keeps 16 digits', before: { n: 9007199254740990 }, command: inc('n'), after: { n: 9007199254740991 } },
   {
+    says: 'mul rounds a product of large integers as a double',
+    before: { n: 2147483647 },
+    command: mul('n', 2147483647),
+    after: { n: 2147483647 * 2147483647 },
+  },
+  {
     says: 'inc rounds past 53 bits as a double',
     before: { n: 9007199254740992 },
     command: inc('n'),

@@ -1,0 +1,43 @@
+import { channel } from 'node:diagnostics_channel'
+
+/**
+ * What happens to sessions, for logs and alarms: published on the channel `koa-atomic-session:event` of
+ * `node:diagnostics_channel`. Costs nothing while nobody listens.
+ */
+export interface SessionEvent {
+  /**
+   * - `created`, `rotated`, `destroyed`: done by a request. `regenerate()` is `destroyed`, and `created` at its first command.
+   * - `gone`: destroyed or expired under a request that had it.
+   * - `expired`, `unknown`: a well-signed cookie whose session is over, or is not there, or has another secret. A database
+   *   that removes what has expired by itself makes `unknown` of both.
+   * - `reused`: an old secret after its grace; a late request, or a stolen cookie.
+   * - `forged`, `duplicate`: a cookie that these keys have not signed, or more than one of its name.
+   * - `csrf`: a form that was refused.
+   */
+  readonly type:
+    | 'created'
+    | 'rotated'
+    | 'destroyed'
+    | 'gone'
+    | 'expired'
+    | 'unknown'
+    | 'reused'
+    | 'forged'
+    | 'duplicate'
+    | 'csrf'
+  /** A keyed hash of the session's id, the same for the same session; it opens and names nothing. */
+  readonly session: string | undefined
+  /** The client's address, as far as the application trusts its proxies. */
+  readonly client: string | undefined
+  /** The cookie's name, which tells several instances apart. */
+  readonly cookie: string
+  /** Which check refused a form. */
+  readonly reason?: string
+}
+
+const events = channel('koa-atomic-session:event')
+
+/** Publishes an event, which is made only if somebody listens. */
+export function publish(make: () => SessionEvent): void {
+  if (events.hasSubscribers) events.publish(make())
+}
