@@ -130,7 +130,7 @@ export function settingsOf(options: SessionOptions): Settings {
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) fail('maxBytes must be a positive whole number')
   const property = options.property ?? 'session'
   if (property === '') fail('property must be a name on ctx')
-  return {
+  return Object.freeze({
     cookie: cookieOf(options),
     idle,
     maxLifetime: given('maxLifetime') ? positive(options.maxLifetime, 'maxLifetime') : Number.POSITIVE_INFINITY,
@@ -142,7 +142,7 @@ export function settingsOf(options: SessionOptions): Settings {
     property,
     timeout: given('timeout') ? positive(options.timeout, 'timeout') : 2000,
     maxBytes,
-  }
+  })
 }
 
 /** The milliseconds of a session's own idle time, which its cookie must be able to follow. */
@@ -169,7 +169,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
   if (/^(_+(host|secure|http)|(host|secure|http)__)/i.test(key) && !prefix)
     fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
   const shared = domain !== undefined || path !== '/'
-  return {
+  return Object.freeze({
     name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-'}${key}` : key,
     secure,
     sameSite: SAME_SITE[sameSite],
@@ -177,7 +177,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
     path,
     partitioned,
     persistent: 'maxAge' in options,
-  }
+  })
 }
 
 function originOf(origin: string): string {

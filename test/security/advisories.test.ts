@@ -1,0 +1,248 @@
+import { atomicSession } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import { postgres } from 'koa-atomic-session/postgres'
+import { sqlite } from 'koa-atomic-session/sqlite'
+import { afterEach, describe, expect, inject, it, vi } from 'vitest'
+import { apply, commands, EMPTY_CHAIN, extend } from '../../src/command/index.ts'
+import { keygripOf, readCredential } from '../../src/credential.ts'
+import { chainOf, changed, changeOf, visitor as session } from '../../src/testing/harness.ts'
+import { temporaryFolder } from '../servers/child.ts'
+import { OPEN } from '../stores/clients.ts'
+import { KEY, TestApp } from '../visitor.ts'
+import { Shop } from './shop.ts'
+
+describe('advisories of other session libraries', () => {
+  let shop: Shop
+  afterEach(async () => {
+    vi.useRealTimers()
+    await shop?.app.close()
+  })
+
+  it('CVE-2022-25896 CVE-2023-29019: log-in changes the secret, and regenerate() carries nothing over', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/inc')
+    const planted = visitor.header
+    await visitor.fetch('/login')
+    expect(await visitor.json('/read', { headers: { cookie: planted } })).toEqual({})
+    await visitor.fetch('/regenerate')
+    expect(await visitor.json('/read')).toEqual({ user: 2 })
+  })
+
+  it('@fastify/session 9abea94: regenerate() leaves no record behind', async () => {
+    shop = await new Shop({ index: ['n'] }).open()
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/inc')
+    expect(await shop.sessions.find('n', 1)).toHaveLength(1)
+    await visitor.fetch('/regenerate')
+    expect(await shop.sessions.find('n', 1)).toEqual([])
+  })
+
+  it('@fastify/session 353a79d, koa-session #230: one session’s own maxAge is no other’s', async () => {
+    shop = await new Shop({ maxAge: '1 hour' }).open()
+    shop.routes['/remember'] = async (ctx) => void (await ctx.session().touch('30 days').set('kept', true))
+    const [one, other] = [shop.app.visitor(), shop.app.visitor()]
+    expect((await one.fetch('/remember')).headers.getSetCookie()[0]).toContain('Max-Age=2592000')
+    expect((await other.fetch('/inc')).headers.getSetCookie()[0]).toContain('Max-Age=3600')
+    expect(Object.isFrozen(shop.sessions.settings) && Object.isFrozen(shop.sessions.settings.cookie)).toBe(true)
+  })
+
+  it('CVE-2024-35220: an expiry that was stored holds after a restart', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const file = `${temporaryFolder('restart')}/sessions.db`
+    shop = await new Shop({ maxAge: '1 hour' }, sqlite(file)).open()
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/inc')
+    const { header } = visitor
+    await shop.app.close()
+    await shop.sessions.close()
+    vi.setSystemTime(Date.now() + 3_600_000)
+    shop = await new Shop({ maxAge: '1 hour' }, sqlite(file)).open()
+    expect(await shop.app.visitor().json('/read', { headers: { cookie: header } })).toEqual({})
+  })
+
+  it('CVE-2024-31999: a cookie kept from before a log-out is worth nothing', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/login')
+    const kept = visitor.header
+    await visitor.fetch('/logout')
+    for (const path of ['/read', '/touch', '/read']) await visitor.fetch(path, { headers: { cookie: kept } })
+    expect(await visitor.json('/read', { headers: { cookie: kept } })).toEqual({})
+  })
+
+  it('CVE-2025-46336 CVE-2025-32441: in 1,000 orders of a slow request and a log-out nothing comes back', async () => {
+    const store = memory()
+    let seed = 1
+    const random = () => {
+      seed = (seed * 48271) % 2147483647
+      return seed / 2147483647
+    }
+    for (let run = 0; run < 1000; run++) {
+      const { access, record } = await session(store, { user: 1 })
+      const steps = [
+        () => store.update(access, changeOf(chainOf(commands.set('late', run)))),
+        () => store.update(access, changeOf(chainOf(commands.inc('n')), { held: record })),
+        () => store.update(access, changeOf(EMPTY_CHAIN, { slide: { idle: 1e9, atLeast: 0 } })),
+        () => store.destroy(access),
+      ].sort(() => random() - 0.5)
+      await Promise.all(steps.map((step) => step()))
+      expect((await store.load(access)).outcome).toBe('absent')
+    }
+  })
+
+  it('CVE-2019-16782: a record is found by its name, which proves nothing, and the secret is compared as a hash', async () => {
+    const store = memory()
+    const { access, record } = await session(store, { user: 1 })
+    for (const hash of ['', record.id, 'x'.repeat(43)]) {
+      expect((await store.load({ ...access, proof: { hash } })).outcome).toBe('mismatch')
+    }
+  })
+
+  it('CVE-2026-39324: there is one parser, and what it refuses no other reads', () => {
+    const keygrip = keygripOf([KEY])
+    const id = 'A'.repeat(22)
+    const secret = 'B'.repeat(43)
+    const signed = (value: string) => `${value}.${keygrip.sign(`sid=${value}`)}`
+    expect(readCredential(signed(`s.${id}.${secret}`), 'sid', keygrip)).toBeDefined()
+    const values = [
+      signed(`v2.${id}.${secret}`),
+      signed(`s.${id}`),
+      signed(`n.${id}.${secret}`),
+      signed(Buffer.from(JSON.stringify({ user: 1 })).toString('base64url')),
+      `s.${id}.${secret}`,
+      `s.${id}.${secret}.`,
+      JSON.stringify({ id, secret }),
+    ]
+    for (const value of values) expect(readCredential(value, 'sid', keygrip)).toBeUndefined()
+  })
+
+  it('express-session 1.17.2: an application without a key, or with one to guess, is refused', async () => {
+    for (const keys of [undefined, [], [''], ['secret'], ['keyboard cat'], [KEY, 'short']]) {
+      const app = new TestApp()
+      const store = memory()
+      atomicSession(app.koa, { store })
+      app.koa.keys = keys as never
+      app.koa.use(async (ctx) => {
+        ctx.body = { ...(await ctx.session().inc('n')).data }
+      })
+      await app.listen()
+      expect((await app.visitor().fetch('/')).status).toBe(500)
+      expect(app.errors[0]!.message).toMatch(/app\.keys/)
+      await app.close()
+    }
+  })
+
+  it('koa-session: keys with an underscore, and changes that a checksum would miss, are kept', async () => {
+    shop = await new Shop().open()
+    shop.routes['/odd'] = async (ctx) => void (await ctx.session().set({ _x: 1, _maxAge: 'own', plumless: 1 }))
+    shop.routes['/swap'] = async (ctx) => void (await ctx.session().set('plumless', 'buckeroo'))
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/odd')
+    await visitor.fetch('/swap')
+    expect(await visitor.json('/read')).toEqual({ _x: 1, _maxAge: 'own', plumless: 'buckeroo' })
+  })
+
+  it('CVE-2014-1418 CVE-2014-0473 CVE-2023-30861: what was made from a session says so to caches', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    for (const path of ['/form', '/read', '/inc'])
+      expect((await visitor.fetch(path)).headers.get('vary')).toBe('Cookie')
+  })
+
+  it('CVE-2016-7401: another cookie’s value cannot become a session or a token', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    await visitor.fetch('/inc')
+    const value = visitor.cookies.get('sid')
+    for (const cookie of [
+      `__utmz=x]sid=${value}`,
+      `__utmz=x sid=${value}`,
+      `__utmz="x\tsid=${value}"`,
+      `a=b, sid=${value}`,
+    ])
+      expect(await visitor.json('/read', { headers: { cookie } })).toEqual({})
+  })
+
+  const hostileKeys = [`a'--`, 'a}', '"', '\\', `'); DROP TABLE x; --`, '{}', '[0]', '*', '%', '?', ':x', 'x$1', '`']
+  for (const name of ['mongodb', 'postgres', 'redis'] as const) {
+    const server = inject(name)
+    it.skipIf('missing' in server)(
+      `CVE-2019-14234 GHSA-c442-97qw-j6c6: on ${name} a key is never a part of a statement`,
+      async () => {
+        const { store, close } = await OPEN[name]((server as { url: string }).url, 'hostile')
+        const { access } = await session(store)
+        for (const key of hostileKeys) {
+          const path = `o.${key}`
+          expect(changed(await store.update(access, changeOf(chainOf(commands.set(path, key))))).data.o).toHaveProperty(
+            [key],
+            key,
+          )
+          expect(
+            changed(await store.update(access, changeOf(chainOf(commands.push(`l.${key}`, [key]))))).data.l,
+          ).toHaveProperty([key], [key])
+          expect(changed(await store.update(access, changeOf(chainOf(commands.unset(path))))).data.o).toEqual({})
+        }
+        await close()
+      },
+    )
+  }
+
+  it('CVE-2019-15658: a name of a table is quoted or refused', () => {
+    expect(() => sqlite(':memory:', { table: 'x"; DROP TABLE y' })).toThrow(/cannot be the name of the table/)
+    const sent: string[] = []
+    const client = { query: async ({ text }: { text: string }) => ({ rows: [], rowCount: sent.push(text) }) }
+    return postgres(client, { table: 'x"; DROP TABLE y; --' })
+      .setup()
+      .then(() => expect(sent.join()).toContain('"public"."x""; DROP TABLE y; --"'))
+  })
+
+  it('CVE-2023-3696: a stored __proto__ changes no prototype', async () => {
+    const found = apply(
+      JSON.parse('{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}},"n":1}'),
+      extend(EMPTY_CHAIN, [commands.inc('n')]),
+      0,
+    )
+    expect(found.ok).toBe(true)
+    expect(({} as { x?: number }).x).toBeUndefined()
+  })
+
+  it.each(Object.keys(commands).filter((name) => !['setAll', 'condition', 'pullsByFields'].includes(name)))(
+    'prototype pollution: %s refuses __proto__, constructor and prototype anywhere in its path',
+    (name) => {
+      const command = (commands as never as Record<string, (path: string, value: unknown) => unknown>)[name]!
+      const value = { push: [], addToSet: [], pullAll: [], pop: 1, rename: 'to' }[name] ?? 1
+      for (const path of ['__proto__', '__proto__.x', 'a.__proto__.x', 'constructor.prototype.x', 'a.prototype'])
+        expect(() => command(path, value)).toThrow()
+      if (name === 'rename') expect(() => command('a', '__proto__.x')).toThrow()
+    },
+  )
+
+  it('CVE-2024-53900 CVE-2025-23061: what a body holds is never an operator', async () => {
+    shop = await new Shop().open()
+    shop.routes['/save'] = async (ctx) => {
+      let text = ''
+      for await (const chunk of ctx.req) text += chunk
+      await ctx.session().set('name', JSON.parse(text))
+    }
+    const visitor = shop.app.visitor()
+    for (const body of [
+      { $ne: 1 },
+      { $where: 'sleep(1)' },
+      { a: [{ $gt: '' }] },
+      { $set: { admin: true } },
+      { _bsontype: 'ObjectId' },
+      { $ref: 'x', $id: 1 },
+    ]) {
+      const response = await visitor.fetch('/save', { method: 'POST', body: JSON.stringify(body) })
+      expect(response.status).toBe(400)
+    }
+    expect(shop.store.calls).toEqual([])
+  })
+
+  it('CVE-2015-5143 CVE-2015-5963 CVE-2015-5964: reading, forms and log-outs make no records', async () => {
+    shop = await new Shop().open()
+    for (const path of ['/read', '/form', '/logout', '/touch', '/check']) await shop.app.visitor().fetch(path)
+    expect(shop.store.calls).toEqual([])
+  })
+})

@@ -1,0 +1,244 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { CsrfOptions, SessionOptions } from '../../src/index.ts'
+import type { Visitor } from '../visitor.ts'
+import { eventsOf, Shop } from './shop.ts'
+
+const OWN = 'https://shop.example'
+
+/** A shop whose every request goes through `csrf()`, and which counts what it changes. */
+class GuardedShop extends Shop {
+  constructor(options: SessionOptions = {}, csrf: CsrfOptions = {}) {
+    super({ origin: OWN, ...options })
+    const [...routes] = this.app.koa.middleware
+    this.app.koa.use(this.sessions.csrf(csrf) as never)
+    const guard = this.app.koa.middleware.pop()!
+    // Before the routes, behind the middleware of the sessions themselves.
+    this.app.koa.middleware.splice(routes.length - 1, 0, guard)
+    this.routes['/save'] = (ctx) => void ctx.session().inc('saved')
+  }
+}
+
+describe('CSRF defence', () => {
+  let shop: Shop
+  afterEach(() => shop?.app.close())
+  const start = async (options?: SessionOptions, csrf?: CsrfOptions) => {
+    shop = await new GuardedShop(options, csrf).open()
+    return shop.app.visitor()
+  }
+  const post = async (visitor: Visitor, headers: Record<string, string> = {}, method = 'POST') =>
+    (await visitor.fetch('/save', { method, headers })).status
+  const withToken = async (visitor: Visitor) => ({ 'x-csrf-token': await visitor.text('/form') })
+
+  it('CF-1: a request that changes something needs a token that cannot be guessed; one refused writes nothing', async () => {
+    const visitor = await start()
+    await visitor.fetch('/inc')
+    const good = await withToken(visitor)
+    shop.store.calls.length = 0
+    expect(await post(visitor)).toBe(403)
+    expect(await post(visitor, { 'x-csrf-token': `${good['x-csrf-token'].slice(0, -2)}AA` })).toBe(403)
+    expect(shop.store.calls.filter((call) => call !== 'load')).toEqual([])
+    expect(await post(visitor, good)).toBe(200)
+    expect(good['x-csrf-token']).toMatch(/^[\w-]{16}\.[\w-]{43}$/)
+  })
+
+  it('CF-1: with a token reader even the page’s own requests need one', async () => {
+    const visitor = await start({}, { token: (ctx) => ctx.get('x-my-token') })
+    const { 'x-csrf-token': token } = await withToken(visitor)
+    expect(await post(visitor, { 'sec-fetch-site': 'same-origin' })).toBe(403)
+    expect(await post(visitor, { 'sec-fetch-site': 'same-origin', 'x-my-token': token })).toBe(200)
+  })
+
+  it('CF-2: only GET, HEAD and OPTIONS pass, and no override makes one of another method', async () => {
+    const visitor = await start()
+    const foreign = { 'sec-fetch-site': 'cross-site' }
+    for (const method of ['GET', 'HEAD', 'OPTIONS'])
+      expect([method, await post(visitor, foreign, method)]).toEqual([method, 200])
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'])
+      expect([method, await post(visitor, foreign, method)]).toEqual([method, 403])
+    shop.app.koa.middleware.splice(1, 0, (ctx, next) => {
+      ctx.method = 'GET'
+      return next()
+    })
+    await shop.app.close()
+    await shop.open()
+    expect((await fetch(`${shop.app.base}/save`, { method: 'POST', headers: foreign })).status).toBe(403)
+  })
+
+  it('CF-3 CVE-2021-29624 CVE-2023-27495: a token in the URL or in a cookie is no token', async () => {
+    const visitor = await start()
+    const { 'x-csrf-token': token } = await withToken(visitor)
+    const cookie = `${visitor.header}; _csrf=${token}; x-csrf-token=${token}; csrf=${token}`
+    const response = await visitor.fetch(`/save?_csrf=${token}&csrf=${token}`, { method: 'POST', headers: { cookie } })
+    expect(response.status).toBe(403)
+  })
+
+  it('CF-4: a token of any type and size is compared, never thrown over', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    let given: unknown
+    shop.routes['/check'] = async (ctx) => (await ctx.session()).assertCSRF(given)
+    const token = await visitor.text('/form')
+    const values = [
+      undefined,
+      null,
+      '',
+      0,
+      1n,
+      true,
+      [],
+      [token],
+      {},
+      { toString: () => token },
+      Symbol('x'),
+      () => token,
+      'é'.repeat(59),
+      'x'.repeat(1_000_000),
+      `${token} `,
+      token.toUpperCase(),
+      new String(token),
+    ]
+    for (given of values) expect((await visitor.fetch('/check')).status).toBe(403)
+    given = token
+    expect((await visitor.fetch('/check')).status).toBe(200)
+  })
+
+  it('CF-5 CVE-2023-29020: a token belongs to one session, and dies with log-in and log-out', async () => {
+    const visitor = await start()
+    const other = shop.app.visitor()
+    await other.fetch('/inc')
+    expect(await post(other, await withToken(visitor))).toBe(403)
+    for (const path of ['/login', '/regenerate', '/rotate', '/logout']) {
+      await visitor.fetch('/inc')
+      const before = await withToken(visitor)
+      expect(await post(visitor, before)).toBe(200)
+      await visitor.fetch(path)
+      expect([path, await post(visitor, before)]).toEqual([path, 403])
+    }
+  })
+
+  it('CF-5: a token planted together with a visitor cookie before log-in is void after it', async () => {
+    const attacker = await start()
+    const planted = await withToken(attacker)
+    const victim = shop.app.visitor()
+    victim.cookies.set('sid', attacker.cookies.get('sid')!)
+    await victim.fetch('/login')
+    expect(await post(victim, planted)).toBe(403)
+    // And the attacker, who knows the visitor cookie, has nothing of the victim's session.
+    expect(await attacker.json('/read')).toEqual({})
+  })
+
+  it('CF-6: no two tokens are alike, and each is good', async () => {
+    const visitor = await start()
+    const tokens = [await withToken(visitor), await withToken(visitor)]
+    expect(tokens[0]).not.toEqual(tokens[1])
+    for (const token of tokens) expect(await post(visitor, token)).toBe(200)
+  })
+
+  it('CF-7: forms work before log-in, and leave nothing in the store', async () => {
+    const visitor = await start()
+    const token = await withToken(visitor)
+    expect(shop.store.calls).toEqual([])
+    expect((await visitor.fetch('/read', { method: 'POST', headers: token })).status).toBe(200)
+    expect(shop.store.calls).toEqual([])
+  })
+
+  it.each([
+    ['same-origin', 200],
+    ['none', 200],
+    ['same-site', 403],
+    ['cross-site', 403],
+  ])('CF-8: Sec-Fetch-Site: %s is answered with %i', async (site, status) => {
+    const visitor = await start()
+    expect(await post(visitor, { 'sec-fetch-site': site })).toBe(status)
+  })
+
+  it('CF-8: origins that the application trusts override it', async () => {
+    const visitor = await start({ origin: [OWN, 'https://partner.example'] })
+    expect(await post(visitor, { 'sec-fetch-site': 'cross-site', origin: 'https://partner.example' })).toBe(200)
+    expect(await post(visitor, { 'sec-fetch-site': 'cross-site', origin: 'https://other.example' })).toBe(403)
+  })
+
+  it.each(['foo', '', 'Same-Origin', 'same-origin, none', ' '])(
+    'CF-9: the unknown Sec-Fetch-Site %j is refused',
+    async (site) => {
+      const visitor = await start()
+      expect(await post(visitor, { 'sec-fetch-site': site, ...(await withToken(visitor)) })).toBe(403)
+    },
+  )
+
+  it.each([
+    [OWN, 200],
+    ['null', 403],
+    ['https://shop.example.attacker.com', 403],
+    ['http://shop.example', 403],
+    ['https://shop.example:444', 403],
+    ['https://user@shop.example', 403],
+    ['https://SHOP.example', 403],
+    ['https://shop.example.', 403],
+    ['https://shop.example/', 403],
+  ])('CF-10: without Sec-Fetch-Site the Origin %s is answered with %i', async (origin, status) => {
+    const visitor = await start()
+    expect(await post(visitor, { origin, ...(await withToken(visitor)) })).toBe(status)
+  })
+
+  it('CF-10: without either a token is required', async () => {
+    const visitor = await start()
+    expect(await post(visitor)).toBe(403)
+    expect(await post(visitor, await withToken(visitor))).toBe(200)
+  })
+
+  it('CF-11 CVE-2026-27959: what the Host header says is no origin', async () => {
+    const visitor = await start()
+    for (const host of ['evil.com', 'evil.com:x@shop.example']) {
+      const headers = { origin: 'https://evil.com', host, 'x-forwarded-host': host }
+      expect(await post(visitor, headers)).toBe(403)
+    }
+    await shop.app.close()
+    // Without an origin in the options none is trusted either.
+    shop = await new GuardedShop({ origin: [] }).open()
+    expect(await post(shop.app.visitor(), { origin: shop.app.base })).toBe(403)
+  })
+
+  it.each([
+    'text/plain',
+    'TEXT/PLAIN',
+    'multipart/form-data; boundary=x',
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'x',
+  ])(
+    'CF-12 CVE-2022-41919 CVE-2024-43787 CVE-2023-29003 CVE-2023-29008: the content type %s changes nothing',
+    async (type) => {
+      const visitor = await start()
+      expect(await post(visitor, { 'content-type': type, 'sec-fetch-site': 'cross-site' })).toBe(403)
+      expect(await post(visitor, { 'content-type': type })).toBe(403)
+      expect(await post(visitor, { 'content-type': type, ...(await withToken(visitor)) })).toBe(200)
+    },
+  )
+
+  it('CF-13: responses vary by what decides, and a report-only run refuses nothing', async () => {
+    const reports: string[] = []
+    const visitor = await start({}, { reportOnly: (error, ctx) => reports.push(`${ctx.method} ${error.reason}`) })
+    const response = await visitor.fetch('/save', { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('vary')).toBe('Sec-Fetch-Site, Origin, Cookie')
+    expect(reports).toEqual(['POST site'])
+  })
+
+  it('an empty token is no token, whatever the session holds (vertx-web #1613)', async () => {
+    const visitor = await start()
+    await visitor.fetch('/inc')
+    expect(await post(visitor, { 'x-csrf-token': '' })).toBe(403)
+  })
+
+  it('LG-2: each refusal is told once, with its reason', async () => {
+    const visitor = await start()
+    await visitor.fetch('/inc')
+    const events = await eventsOf(async () => {
+      await post(visitor)
+      await post(visitor, { 'sec-fetch-site': 'cross-site' })
+      await post(visitor, { origin: 'https://evil.com' })
+    })
+    expect(events.map(({ type, reason }) => `${type} ${reason}`)).toEqual(['csrf token', 'csrf site', 'csrf origin'])
+  })
+})
