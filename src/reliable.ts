@@ -4,11 +4,16 @@ import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
 const PAUSES = [0, 25, 100, 250, 500]
 
-/**
- * How many calls may wait for the store at once. A store that hangs fills it within moments; further requests then
- * fail at once instead of piling up.
- */
+/** How many calls may wait for the store at once, and how many may be left hanging in the driver. */
 const MAX_WAITING = 10_000
+const MAX_HANGING = 1000
+/** How often a store that leaves calls hanging is tried again. */
+const PROBE_EVERY = 250
+
+/** How far apart two readings of the store's clock may be, in milliseconds. */
+const SKEW = 100
+
+type Send<T> = (attempt: number, sent: number) => Promise<T>
 
 /**
  * A store whose every call ends within `timeout`, whatever the driver does, and which sends again what a lost
@@ -19,6 +24,9 @@ export class ReliableStore {
   readonly #store: Store
   readonly #timeout: number
   #waiting = 0
+  /** Calls that were given up, and that the driver has not settled: a driver may keep them for ever. */
+  #hanging = new Set<object>()
+  #probed = 0
 
   constructor(store: Store, timeout: number) {
     this.#store = store
@@ -30,7 +38,16 @@ export class ReliableStore {
   }
 
   update(access: Access, change: Change): Promise<Updated> {
-    return this.#call(() => this.#store.update(access, change))
+    return this.#call(async (attempt, sent) => {
+      if (attempt === 0) return this.#store.update(access, change)
+      const answer = await this.#store.update(access, { ...change, repeatedAfter: performance.now() - sent + SKEW })
+      if (answer.outcome !== 'forgotten') return answer
+      throw new StoreError(
+        this.#store.name,
+        'lost a reply, and too much has happened since to tell what became of it',
+        'unknown',
+      )
+    })
   }
 
   destroy(access: Access): Promise<boolean> {
@@ -38,46 +55,68 @@ export class ReliableStore {
   }
 
   create(session: NewSession): Promise<SessionRecord | undefined> {
-    return this.#call(async (attempt) => {
+    return this.#call(async () => {
       const record = await this.#store.create(session)
-      if (record || attempt === 0) return record
-      // The id is taken, perhaps by the attempt whose reply was lost: then the secret, which only it knew, opens it.
+      if (record) return record
+      // The id is taken, perhaps by an earlier try, ours or the driver's: then the secret, which only it knew, opens it.
       const access: Access = { id: session.id, proof: { hash: session.hash }, maxLifetime: Number.POSITIVE_INFINITY }
       const loaded = await this.#store.load(access)
       return loaded.outcome === 'live' ? loaded.record : undefined
     })
   }
 
-  async #call<T>(send: (attempt: number) => Promise<T>): Promise<T> {
-    const { name } = this.#store
-    if (this.#waiting >= MAX_WAITING)
-      throw new StoreError(name, `has ${MAX_WAITING} calls waiting and takes no more`, false)
+  async #call<T>(send: Send<T>): Promise<T> {
+    this.#admit()
     this.#waiting++
+    const call = { over: false }
+    const sent = this.#attempt(send, call)
     let timer: NodeJS.Timeout | undefined
-    let over = false
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        over = true
-        reject(new StoreError(name, `did not answer within ${this.#timeout} ms`, 'unknown'))
+        call.over = true
+        this.#hanging.add(call)
+        const settled = () => this.#hanging.delete(call)
+        sent.then(settled, settled)
+        reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
       }, this.#timeout)
     })
     try {
-      return await Promise.race([this.#attempt(send, () => over), deadline])
+      const result = await Promise.race([sent, deadline])
+      // The store answers again: what still hangs was lost with a connection, and will hang for ever.
+      if (this.#hanging.size > 0) this.#hanging = new Set()
+      return result
     } finally {
       clearTimeout(timer)
       this.#waiting--
     }
   }
 
-  async #attempt<T>(send: (attempt: number) => Promise<T>, over: () => boolean): Promise<T> {
+  /** A store that does not answer gets no more calls than it may leave hanging, but for one now and then to try it. */
+  #admit(): void {
+    const { name } = this.#store
+    if (this.#waiting >= MAX_WAITING) {
+      throw new StoreError(name, `has ${MAX_WAITING} calls waiting and takes no more`, false)
+    }
+    if (this.#hanging.size < MAX_HANGING) return
+    if (performance.now() - this.#probed < PROBE_EVERY) throw new StoreError(name, 'does not answer', false)
+    this.#probed = performance.now()
+  }
+
+  async #attempt<T>(send: Send<T>, call: { readonly over: boolean }): Promise<T> {
+    const sent = performance.now()
+    let unknown: StoreError | undefined
     for (let attempt = 0; ; attempt++) {
       try {
-        return await send(attempt)
+        return await send(attempt, sent)
       } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        if (error.applied === 'unknown') unknown = error
+        // That a later try was surely not applied says nothing of an earlier one.
+        const failure = unknown ?? error
         const pause = PAUSES[attempt]
-        if (!(error instanceof StoreError) || error.applied === false || pause === undefined || over()) throw error
+        if (failure.applied === false || pause === undefined || call.over) throw failure
         await new Promise((resolve) => setTimeout(resolve, pause))
-        if (over()) throw error
+        if (call.over) throw failure
       }
     }
   }

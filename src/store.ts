@@ -99,8 +99,16 @@ export interface SessionRecord {
 }
 
 export interface Change {
-  /** Unique to this change, the same when it is sent again: a store answers a repeated one without applying it twice. */
+  /**
+   * Unique to this change, the same when it is sent again: a store answers a repeated one without applying it twice.
+   * Letters, digits, `_` and `-`.
+   */
   readonly op: string
+  /**
+   * Sent again: the first time was at most so many milliseconds ago. A store that has not remembered every operation
+   * since then answers `forgotten`, because this one may have been among those.
+   */
+  readonly repeatedAfter?: number
   readonly chain: Chain
   /**
    * The version of the data that the caller holds. When the store still has it, the store may answer `held` and
@@ -165,7 +173,9 @@ export type Updated =
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** `rotation.from` is not the current secret any more. */
   | { readonly outcome: 'outrun' }
+  /** Sent again, and so much else was applied meanwhile that the store can't tell whether this was. */
+  | { readonly outcome: 'forgotten' }
   | Absent
 
-/** How many operation ids a record remembers. A retry ends within seconds, long before so many others came. */
+/** How many operation ids a record remembers, each with the time when it was applied. */
 export const REMEMBERED_OPS = 16

@@ -15,7 +15,7 @@ export interface StoredSession extends SessionRecord {
   readonly hash: string
   /** The secret before the last rotation, and when its grace ends. */
   readonly previous: { readonly hash: string; readonly until: number } | null
-  /** The last operation ids, oldest first. */
+  /** The last operations, oldest first, as {@link remember} writes them. */
   readonly ops: readonly string[]
 }
 
@@ -76,8 +76,13 @@ export function transition(
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
   // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
   // else can know the id of an operation.
-  if (found?.ops.includes(change.op) && found.expires > now) {
-    return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
+  if (found && found.expires > now) {
+    if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
+      return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
+    }
+    if (change.repeatedAfter !== undefined && forgets(found.ops, now - change.repeatedAfter)) {
+      return { next: undefined, answer: { outcome: 'forgotten' } }
+    }
   }
   const verdict = judge(found, access, now)
   if (!verdict.live) return { next: undefined, answer: verdict.answer }
@@ -118,7 +123,7 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
     // Sliding twice is sliding once, so that a touch needs no place among the remembered operations.
-    ops: repeatable ? stored.ops : [...stored.ops, change.op].slice(-REMEMBERED_OPS),
+    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, now)].slice(-REMEMBERED_OPS),
     ...(rotation && {
       hash: rotation.to,
       previous: { hash: rotation.from, until: now + rotation.grace },
@@ -126,6 +131,16 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
       epoch: rotation.epoch ?? stored.epoch,
     }),
   }
+}
+
+/** An operation as a session remembers it: its id, and the time when it was applied. */
+export function remember(op: string, now: number): string {
+  return `${op}@${now}`
+}
+
+/** Operations that were applied since that time may have been dropped from the memory. */
+function forgets(ops: readonly string[], since: number): boolean {
+  return ops.length >= REMEMBERED_OPS && Number(ops[0]!.split('@')[1]) >= since
 }
 
 /** The record after a change that was answered with `held`: what the caller held, plus the change. */

@@ -168,6 +168,8 @@ export class Visit {
         throw errorOf(updated.problem)
       case 'outrun':
         throw new RotationLostError()
+      case 'forgotten':
+        throw new TypeError('only a change that is sent again can have been forgotten')
       default:
         return this.#absent(updated) === 'new' ? this.#begin(step) : this.#gone(step)
     }

@@ -8,9 +8,9 @@ export class TcpProxy {
   /** Bytes in both directions since the last `reset()`. */
   bytes = 0
   /** Asked for each piece that the client sends. */
-  request: () => Fate = () => 'pass'
+  request: (piece: Buffer) => Fate = () => 'pass'
   /** Asked for each piece that the server sends. */
-  reply: () => Fate = () => 'pass'
+  reply: (piece: Buffer) => Fate = () => 'pass'
   readonly #target: { host: string; port: number }
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -51,17 +51,20 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     const server = connect(this.#target)
-    this.#pipe(client, server, () => this.request())
-    this.#pipe(server, client, () => this.reply())
+    const line = { dead: false }
+    this.#pipe(client, server, line, (piece) => this.request(piece))
+    this.#pipe(server, client, line, (piece) => this.reply(piece))
   }
 
-  #pipe(from: Socket, to: Socket, fate: () => Fate): void {
+  #pipe(from: Socket, to: Socket, line: { dead: boolean }, fate: (piece: Buffer) => Fate): void {
     this.#sockets.add(from)
     from.setNoDelay(true)
     from.on('error', () => {})
     from.on('data', (chunk) => {
       this.bytes += chunk.length
-      const what = fate()
+      const what = line.dead ? 'vanish' : fate(chunk)
+      // A connection that has lost bytes never works again: TCP delivers all or nothing more.
+      if (what === 'vanish') line.dead = true
       if (what === 'pass') to.write(chunk)
       if (what !== 'break') return
       from.destroy()

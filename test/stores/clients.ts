@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { mongodb } from 'koa-atomic-session/mongodb'
 import { postgres } from 'koa-atomic-session/postgres'
 import { redis } from 'koa-atomic-session/redis'
@@ -13,23 +14,33 @@ export interface Opened {
 }
 
 /** Opens each kind of store at a URL, as an application would. `name` sets its sessions apart from those of others. */
-export const OPEN: Record<'mongodb' | 'postgres' | 'redis', (url: string, name: string) => Promise<Opened>> = {
+export type Kind = 'mongodb' | 'postgres' | 'redis' | 'ioredis'
+
+export const OPEN: Record<Kind, (url: string, name: string) => Promise<Opened>> = {
   async mongodb(url, name) {
-    const client = await MongoClient.connect(url, { heartbeatFrequencyMS: 60_000 })
+    const options = { serverSelectionTimeoutMS: 1000, connectTimeoutMS: 1000, socketTimeoutMS: 1000 }
+    const client = await MongoClient.connect(url, { heartbeatFrequencyMS: 60_000, ...options })
     const store = mongodb(client.db('stores').collection(name))
     return { store, close: () => client.close() }
   },
   async postgres(url, name) {
-    const pool = new pg.Pool({ connectionString: url })
+    const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 1000 })
     pool.on('error', () => {})
-    const store = postgres(pool, { table: name })
+    const store = postgres(pool, { table: name, queryTimeout: 1000 })
     await store.setup()
     return { store, close: () => pool.end() }
   },
   async redis(url, name) {
-    const client = createClient({ url })
+    const reconnectStrategy = () => 50
+    const client = createClient({ url, disableOfflineQueue: true, socket: { socketTimeout: 1000, reconnectStrategy } })
     client.on('error', () => {})
     await client.connect()
     return { store: redis(client, { prefix: `${name}:` }), close: async () => client.destroy() }
+  },
+  /** As it comes: it sends again what was in flight when a connection broke, and queues while there is none. */
+  async ioredis(url, name) {
+    const client = new Redis(url, { retryStrategy: () => 50 })
+    client.on('error', () => {})
+    return { store: redis(client, { prefix: `${name}:` }), close: async () => client.disconnect() }
   },
 }

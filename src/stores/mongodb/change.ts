@@ -1,5 +1,6 @@
 import { apply, canGrow, sizeOf, weigh } from '../../command/index.ts'
 import { type Access, type Change, REMEMBERED_OPS, type SessionRecord } from '../../store.ts'
+import { remember } from '../../transition.ts'
 import type { Document } from './client.ts'
 import { compile, compileKnown } from './compile.ts'
 
@@ -46,7 +47,7 @@ function assemble(
     ...live(access, now),
     ...(hash !== undefined && { hash }),
     ...slid.filter,
-    ...(isTouch(change) ? {} : { ops: { $ne: change.op } }),
+    ...(isTouch(change) ? {} : { ops: neverApplied(change) }),
     ...conditions,
   }
   return { filter, update: merge(operators, slid.update, bookkeeping(change, now)), expires: slid.expires }
@@ -57,6 +58,11 @@ export function live({ id, proof, maxLifetime }: Access, now: number): Document 
   const oldest = maxLifetime !== Number.POSITIVE_INFINITY && { $gt: new Date(now - maxLifetime) }
   const born = 'created' in proof && { $eq: new Date(proof.created) }
   return { _id: id, expires: { $gt: new Date(now) }, ...((oldest || born) && { created: { ...oldest, ...born } }) }
+}
+
+/** What must hold of the remembered operations. */
+export function neverApplied({ op }: Change): Document {
+  return { $not: new RegExp(`^${op}@`) }
 }
 
 /** Changes nothing but the expiry, so that it needs no memory of having been applied. */
@@ -90,7 +96,7 @@ function bookkeeping(change: Change, now: number): Record<string, Document> {
   const { chain, rotation, authenticated, op } = change
   if (isTouch(change)) return {}
   return {
-    $push: { ops: { $each: [op], $slice: -REMEMBERED_OPS } },
+    $push: { ops: { $each: [remember(op, now)], $slice: -REMEMBERED_OPS } },
     $inc: { ...(chain.commands.length > 0 && { version: 1 }), ...(canGrow(chain) && { size: weigh(chain) }) },
     $set: {
       ...(authenticated && { authAt: new Date(now) }),

@@ -17,7 +17,7 @@ import type {
   Updated,
 } from '../../store.ts'
 import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { compileChange, compileHeld, live } from './change.ts'
+import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'
 import { fromDocument, toDocument } from './document.ts'
@@ -74,6 +74,8 @@ class MongoStore implements IndexableStore, IndexedStore {
   update(access: Access, change: Change): Promise<Updated> {
     return this.#try(async () => {
       const now = await this.#clock.now()
+      // Whether it was applied before can only be told by who looks at what is remembered.
+      if (change.repeatedAfter !== undefined) return this.#compare(access, change)
       return (
         (await this.#held(access, change, now)) ??
         (await this.#native(access, change, now)) ??
@@ -176,7 +178,7 @@ class MongoStore implements IndexableStore, IndexedStore {
       if (!found || !next) return answer
       const { _id, ...rest } = toDocument(next)
       const { version, hash, expires } = toDocument(found)
-      const same = { _id, version, hash, expires, ops: { $ne: change.op } }
+      const same = { _id, version, hash, expires, ops: neverApplied(change) }
       if ((await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1) return answer
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
     }

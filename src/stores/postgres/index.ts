@@ -262,6 +262,7 @@ function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolea
     canGrow(chain) ? maxBytes : null,
     held && !takes ? held.version + (changes ? 1 : 0) : null,
     wanted,
+    change.repeatedAfter ?? null,
   ]
 }
 

@@ -125,12 +125,13 @@ const LIVE = `s.id = $1 AND s.expires > ${NOW}
  * `$5` operation id, `$6` chain or null, `$7` the application's idle time, `$8` the session's own (null: as it is,
  * negative: none), `$9` the least slide, `$10` to `$13` the rotation's from, to, grace and epoch or null, `$14`
  * authenticated, `$15` the largest size that may grow or null, `$16` the version after the change if the caller holds
- * the data, `$17` whether anybody waits for the answer.
+ * the data, `$17` whether anybody waits for the answer, `$18` how long ago it was sent for the first time or null.
  */
 function updateSql(qualified: string, apply: string): (from: string, where: string, more: string) => string {
   const maxAge = `CASE WHEN $8::float8 IS NULL THEN s.max_age WHEN $8 >= 0 THEN $8 END`
   const expires = after(NOW, `coalesce(${maxAge}, $7::float8)`)
   const due = `($8::float8 IS NOT NULL OR ${expires} - s.expires >= $9::float8 * interval '1 millisecond')`
+  const op = `($5::text || '@' || ${ms(NOW)})`
   const touch = `($6::jsonb IS NULL AND $10::text IS NULL AND NOT $14::boolean)`
   return (from, where, more) => `UPDATE ${qualified} AS s SET
   data = CASE WHEN $6::jsonb IS NULL THEN s.data ELSE ${apply}(s.data, $6::jsonb, ${ms(NOW)}, $15::integer) END,
@@ -143,10 +144,11 @@ function updateSql(qualified: string, apply: string): (from: string, where: stri
   previous_until = CASE WHEN $10::text IS NULL THEN s.previous_until ELSE ${after(NOW, '$12::float8')} END,
   rotated = CASE WHEN $10::text IS NULL THEN s.rotated ELSE ${NOW} END,
   epoch = coalesce($13::text, s.epoch),
-  ops = CASE WHEN ${touch} THEN s.ops WHEN cardinality(s.ops) < ${REMEMBERED_OPS} THEN s.ops || $5::text ELSE s.ops[2:] || $5::text END
+  ops = CASE WHEN ${touch} THEN s.ops WHEN cardinality(s.ops) < ${REMEMBERED_OPS} THEN s.ops || ${op} ELSE s.ops[2:] || ${op} END
 ${from} WHERE ${LIVE} ${where}
   AND ($10::text IS NULL OR s.hash = $10)
-  AND CASE WHEN ${touch} THEN ${due} ELSE NOT $5::text = ANY (s.ops) END
+  AND CASE WHEN ${touch} THEN ${due} ELSE NOT EXISTS (SELECT FROM unnest(s.ops) AS o WHERE starts_with(o, $5 || '@')) END
+  AND ($18::float8 IS NULL OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < ${ms(NOW)} - $18)
 RETURNING CASE WHEN NOT $17::boolean THEN NULL
   WHEN s.version = $16::integer THEN json_build_array(${ms(NOW)}, s.version, ${ms('s.expires')})
   ELSE ${STORED}${more}) END AS answer`

@@ -202,6 +202,7 @@ class RedisStore implements IndexableStore, IndexedStore {
       horizon ?? '',
       only ? '1' : '',
       text(only?.version),
+      text(change.repeatedAfter),
     )
     return reply as Answer
   }

@@ -384,11 +384,16 @@ local from, to, grace, epoch = given(10), given(11), given(12), given(13)
 local authenticated, limit, held, answer = given(14), given(15), given(16), given(17)
 -- Until when the index has this session's new values, whether that is so of all its values, and for which version.
 local horizon, all, only = given(18), given(19), given(20)
+local repeatedAfter = given(21)
 
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
-if stored.hash and tonumber(stored.expires) > now and find(' ' .. stored.ops .. ' ', ' ' .. op .. ' ', 1, true) then
-  return { 'changed', '', print(now), everything() }
+local remembered, oldest = 0, nil
+for id, at in string.gmatch(stored.ops or '', '(%S+)@(%d+)') do
+  if id == op and tonumber(stored.expires) > now then return { 'changed', '', print(now), everything() } end
+  oldest = oldest or tonumber(at)
+  remembered = remembered + 1
 end
+if repeatedAfter and remembered >= ${REMEMBERED_OPS} and oldest >= now - tonumber(repeatedAfter) then return { 'forgotten' } end
 local refused = judge(stored, given(2), given(3), given(4))
 if refused then return refused end
 if from and stored.hash ~= from then return { 'outrun' } end
@@ -461,9 +466,9 @@ if commands > 0 or from or due or authenticated or horizon then
     if epoch then field('epoch', epoch) end
   end
   if commands > 0 or from then
-    local ops, count = stored.ops == '' and op or stored.ops .. ' ' .. op, 0
-    for _ in string.gmatch(ops, '%S+') do count = count + 1 end
-    field('ops', count > ${REMEMBERED_OPS} and string.match(ops, '^%S+ (.*)$') or ops)
+    local entry = op .. '@' .. print(now)
+    local ops = remembered == 0 and entry or stored.ops .. ' ' .. entry
+    field('ops', remembered >= ${REMEMBERED_OPS} and string.match(ops, '^%S+ (.*)$') or ops)
   end
   redis.call('HSET', key, unpack(fields))
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../command/index.ts'
-import type { Store, Updated } from '../../store.ts'
+import { REMEMBERED_OPS, type Store, type Updated } from '../../store.ts'
 import { afterHeld } from '../../transition.ts'
 import {
   chainOf,
@@ -9,6 +9,7 @@ import {
   dataOf,
   hashOf,
   type MakeStore,
+  MINUTE,
   type Runner,
   randomId,
   visitor,
@@ -57,6 +58,27 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       await Promise.all(Array.from({ length: 5 }, () => store.update(access, change)))
       await store.update(access, changeOf(chainOf(inc('m'))))
       assert.deepEqual(changed(await store.update(access, change)).data, { n: 1, m: 1 })
+    })
+
+    it('says that it has forgotten, instead of applying twice, when more was applied than it remembers', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { n: 0 })
+      const first = changeOf(chainOf(commands.inc('n')))
+      changed(await store.update(access, first))
+      for (let i = 0; i < REMEMBERED_OPS - 1; i++) await store.update(access, changeOf(chainOf(commands.inc('n'))))
+      const again = { ...first, repeatedAfter: 10 * MINUTE }
+      assert.equal(changed(await store.update(access, again)).data.n, REMEMBERED_OPS)
+      await store.update(access, changeOf(chainOf(commands.inc('n'))))
+      assert.deepEqual(await store.update(access, again), { outcome: 'forgotten' })
+      assert.deepEqual(await dataOf(store, access), { n: REMEMBERED_OPS + 1 })
+    })
+
+    it('applies what is sent again and was not applied before', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { n: 0 })
+      await store.update(access, changeOf(chainOf(commands.inc('n'))))
+      const lost = changeOf(chainOf(commands.inc('n')), { repeatedAfter: 10 * MINUTE })
+      assert.equal(changed(await store.update(access, lost)).data.n, 2)
     })
 
     it('answers a repeated rotation as done, though it comes with the secret that it made invalid', async () => {
