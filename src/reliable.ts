@@ -4,11 +4,12 @@ import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
 const PAUSES = [0, 25, 100, 250, 500]
 
-/** How many calls may wait for the store at once, and how many may be left hanging in the driver. */
+/** How many calls may wait for the store at once. */
 const MAX_WAITING = 10_000
-const MAX_HANGING = 1000
-/** How often a store that leaves calls hanging is tried again. */
-const PROBE_EVERY = 250
+/** After so many calls without an answer, and none with one, the store is taken to be gone. */
+const MAX_HANGING = 10
+/** Then it is tried at ever longer intervals, so that a driver whose connection is dead has the silence to notice it. */
+const PROBES = { first: 250, longest: 2000 }
 
 /** How far apart two readings of the store's clock may be, in milliseconds. */
 const SKEW = 100
@@ -24,9 +25,10 @@ export class ReliableStore {
   readonly #store: Store
   readonly #timeout: number
   #waiting = 0
-  /** Calls that were given up, and that the driver has not settled: a driver may keep them for ever. */
-  #hanging = new Set<object>()
-  #probed = 0
+  /** Calls that were given up since the last answer; a driver may keep them for ever. */
+  #hanging = 0
+  #nextProbe = 0
+  #pause = PROBES.first
 
   constructor(store: Store, timeout: number) {
     this.#store = store
@@ -74,16 +76,15 @@ export class ReliableStore {
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         call.over = true
-        this.#hanging.add(call)
-        const settled = () => this.#hanging.delete(call)
-        sent.then(settled, settled)
+        this.#hanging++
+        // An answer that comes too late for its request still says that the store is there.
+        sent.then(this.#answered, () => {})
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
       }, this.#timeout)
     })
     try {
       const result = await Promise.race([sent, deadline])
-      // The store answers again: what still hangs was lost with a connection, and will hang for ever.
-      if (this.#hanging.size > 0) this.#hanging = new Set()
+      this.#answered()
       return result
     } finally {
       clearTimeout(timer)
@@ -91,15 +92,22 @@ export class ReliableStore {
     }
   }
 
-  /** A store that does not answer gets no more calls than it may leave hanging, but for one now and then to try it. */
+  readonly #answered = (): void => {
+    this.#hanging = 0
+    this.#pause = PROBES.first
+  }
+
+  /** A store that does not answer gets no more calls, but for one now and then to try it: they would pile up. */
   #admit(): void {
     const { name } = this.#store
     if (this.#waiting >= MAX_WAITING) {
       throw new StoreError(name, `has ${MAX_WAITING} calls waiting and takes no more`, false)
     }
-    if (this.#hanging.size < MAX_HANGING) return
-    if (performance.now() - this.#probed < PROBE_EVERY) throw new StoreError(name, 'does not answer', false)
-    this.#probed = performance.now()
+    if (this.#hanging < MAX_HANGING) return
+    const now = performance.now()
+    if (now < this.#nextProbe) throw new StoreError(name, 'does not answer', false)
+    this.#nextProbe = now + this.#pause
+    this.#pause = Math.min(2 * this.#pause, PROBES.longest)
   }
 
   async #attempt<T>(send: Send<T>, call: { readonly over: boolean }): Promise<T> {
