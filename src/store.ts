@@ -25,7 +25,10 @@ export interface Store {
   /** Applies a change if the session is live and the access is proven, all of it or nothing. Never inserts. */
   update(access: Access, change: Change): Promise<Updated>
 
-  /** Removes the session if the access is proven; removing nothing is no error. Answers whether one was removed. */
+  /**
+   * Removes the session if the access is proven; removing nothing is no error. Answers whether one was removed. The
+   * secret before the last rotation may do this also after its grace: a log-out must never be too late.
+   */
   destroy(access: Access): Promise<boolean>
 
   /** Creates what the store needs (tables, indexes, functions). Can be repeated, also by several processes at once. */
@@ -147,11 +150,11 @@ export interface Rotation {
 
 /**
  * Why a session can't be had: no such id, its time ran out, another secret; or the secret before the last rotation,
- * whose grace ended `ago` milliseconds before now.
+ * whose grace ended `ago` milliseconds before now. `created` lets who came too late still destroy it.
  */
 export type Absent =
   | { readonly outcome: 'absent' | 'expired' | 'mismatch' }
-  | { readonly outcome: 'reused'; readonly ago: number }
+  | { readonly outcome: 'reused'; readonly ago: number; readonly created: number }
 
 export type Loaded =
   /** `grace`: the secret is the one before the last rotation, and still allowed. */

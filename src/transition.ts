@@ -53,7 +53,15 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
   if (stored.hash === access.proof.hash) return { live: true, stored, grace: false }
   if (stored.previous?.hash !== access.proof.hash) return no('mismatch')
   const ago = now - stored.previous.until
-  return ago < 0 ? { live: true, stored, grace: true } : { live: false, answer: { outcome: 'reused', ago } }
+  return ago < 0
+    ? { live: true, stored, grace: true }
+    : { live: false, answer: { outcome: 'reused', ago, created: stored.created } }
+}
+
+/** The answer of `Store.destroy`, for stores that run in this process: whether to remove it. */
+export function mayDestroy(stored: StoredSession | undefined, access: Access, now: number): boolean {
+  const verdict = judge(stored, access, now)
+  return verdict.live || verdict.answer.outcome === 'reused'
 }
 
 /** The answer of `Store.load`. */

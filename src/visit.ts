@@ -43,8 +43,11 @@ export interface Host {
   readonly background: (error: unknown) => void
 }
 
-/** `unread`: there is a valid cookie, but the store was not asked yet. `gone`: destroyed, by us or by another request. */
-type State = 'unread' | 'live' | 'new' | 'gone'
+/**
+ * `unread`: there is a valid cookie, but the store was not asked yet. `gone`: destroyed, by us or by another request.
+ * `late`: as gone, but it lives on under another secret, so that it can still be destroyed.
+ */
+type State = 'unread' | 'live' | 'new' | 'gone' | 'late'
 
 /** The grace of rotations that happen by themselves: longer than a page takes to send its requests. */
 const ROTATION_GRACE = 30_000
@@ -71,6 +74,8 @@ export class Visit {
   #current = false
   /** This request came with the secret before the last rotation: it must not write a cookie, or it would undo the new one. */
   #grace = false
+  /** The `created` of a session for which this request came too late. */
+  #lateFor: number | undefined
   /** The idle time that `touch` gave to a session that does not exist yet, and the lifetime it goes on with. */
   #start: { maxAge: number | null; created?: number } = { maxAge: null }
   #loading: Promise<void> | undefined
@@ -142,7 +147,7 @@ export class Visit {
 
   /** Applies one step, in its turn, and answers what its `take` removed. */
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
-    if (this.#state === 'gone') return this.#gone(step)
+    if (this.#over) return this.#gone(step)
     if (this.#state === 'new') return this.#begin(step)
     if (step.rotate) this.#assertWritable()
     const held = this.#current ? this.#record : undefined
@@ -194,7 +199,7 @@ export class Visit {
   }
 
   createCSRF(): string {
-    if (this.#state === 'gone') throw new SessionGoneError()
+    if (this.#over) throw new SessionGoneError()
     if (!this.#credential) {
       this.#assertWritable()
       this.#credential = { kind: 'visitor', id: newId() }
@@ -211,7 +216,7 @@ export class Visit {
   assertCSRF(token: unknown): void {
     this.assertOrigin()
     this.#guarded(() => {
-      if (!this.#credential || this.#state === 'gone') throw new CsrfError('token')
+      if (!this.#credential || this.#over) throw new CsrfError('token')
       assertToken(token, this.#binding(), this.#keygrip())
     })
   }
@@ -245,6 +250,10 @@ export class Visit {
     return this.#clock.store + performance.now() - this.#clock.here
   }
 
+  get #over(): boolean {
+    return this.#state === 'gone' || this.#state === 'late'
+  }
+
   /** What this request can show is what the store last answered. */
   #shown(): boolean {
     return this.#state === 'live' ? this.#current : this.#state !== 'unread'
@@ -261,7 +270,7 @@ export class Visit {
   }
 
   async #read(): Promise<void> {
-    if (this.#state === 'gone') throw new SessionGoneError()
+    if (this.#over) throw new SessionGoneError()
     if (this.#state === 'new') return
     const loaded = await this.#host.reliable.load(this.#access())
     if (loaded.outcome === 'live') {
@@ -320,7 +329,8 @@ export class Visit {
     } else if (answer.outcome === 'reused' && answer.ago < LATE) {
       // Most likely a request that was on its way when another one rotated. A cookie in its response, new or cleared,
       // would undo the rotated one.
-      this.#state = 'gone'
+      this.#state = 'late'
+      this.#lateFor = answer.created
     } else {
       this.#state = 'new'
       this.#credential = undefined
@@ -367,11 +377,12 @@ export class Visit {
   }
 
   async #destroy(): Promise<void> {
-    if (this.#state === 'unread' || this.#state === 'live') {
+    if (this.#state !== 'new' && this.#state !== 'gone') {
       if (await this.#host.reliable.destroy(this.#access())) this.#tell('destroyed')
     }
     this.#state = 'gone'
     this.#record = undefined
+    this.#lateFor = undefined
     this.#current = false
     this.#jar.clear()
   }
@@ -412,7 +423,8 @@ export class Visit {
   }
 
   #access(): Access {
-    const proof = this.#record ? { created: this.#record.created } : { hash: this.#hash() }
+    const created = this.#record?.created ?? this.#lateFor
+    const proof = created === undefined ? { hash: this.#hash() } : { created }
     return { id: this.#credential!.id, proof, maxLifetime: this.settings.maxLifetime }
   }
 

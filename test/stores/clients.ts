@@ -18,7 +18,7 @@ export type Kind = 'mongodb' | 'postgres' | 'redis' | 'ioredis'
 
 export const OPEN: Record<Kind, (url: string, name: string) => Promise<Opened>> = {
   async mongodb(url, name) {
-    const options = { serverSelectionTimeoutMS: 1000, connectTimeoutMS: 1000, socketTimeoutMS: 1000 }
+    const options = { serverSelectionTimeoutMS: 5000, connectTimeoutMS: 1000, socketTimeoutMS: 1000 }
     const client = await MongoClient.connect(url, options)
     const store = mongodb(client.db('stores').collection(name))
     return { store, close: () => client.close() }

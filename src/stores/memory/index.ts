@@ -15,7 +15,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../store.ts'
-import { begin, judge, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
 
 export interface MemoryOptions {
   /**
@@ -59,7 +59,7 @@ class MemoryStore implements IndexableStore, IndexedStore {
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return judge(this.#sessions.get(access.id), access, Date.now()).live && this.#sessions.delete(access.id)
+    return mayDestroy(this.#sessions.get(access.id), access, Date.now()) && this.#sessions.delete(access.id)
   }
 
   indexed(): IndexedStore {

@@ -88,8 +88,7 @@ class MongoStore implements IndexableStore, IndexedStore {
     return this.#try(async () => {
       const now = await this.#clock.now()
       const { hash } = access.proof as { hash?: string }
-      // The secret before the last rotation may log out, too, while it may do anything else.
-      const proof = hash ? { $or: [{ hash }, { 'previous.hash': hash, 'previous.until': { $gt: new Date(now) } }] } : {}
+      const proof = hash ? { $or: [{ hash }, { 'previous.hash': hash }] } : {}
       return (await this.#collection.deleteOne({ ...live(access, now), ...proof })).deletedCount === 1
     })
   }

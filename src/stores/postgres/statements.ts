@@ -103,7 +103,7 @@ export function statements(schema: string, table: string): Statements {
         ', before.data',
       ),
     ),
-    destroy: named(`DELETE FROM ${qualified} AS s WHERE ${LIVE}`),
+    destroy: named(`DELETE FROM ${qualified} AS s WHERE ${live('s.previous = $2')}`),
     prune: named(`DELETE FROM ${qualified} WHERE id IN (
   SELECT id FROM ${qualified} WHERE expires <= ${NOW} ORDER BY expires LIMIT $1 FOR UPDATE SKIP LOCKED)`),
     find: (field) =>
@@ -116,8 +116,8 @@ export function statements(schema: string, table: string): Statements {
 }
 
 /** `$1` id, `$2` the secret's hash or null, `$3` else the record's `created`, `$4` the longest lifetime or null. */
-const LIVE = `s.id = $1 AND s.expires > ${NOW}
-  AND ($2::text IS NULL OR s.hash = $2 OR (s.previous = $2 AND s.previous_until > ${NOW}))
+const live = (previous: string) => `s.id = $1 AND s.expires > ${NOW}
+  AND ($2::text IS NULL OR s.hash = $2 OR (${previous}))
   AND ($3::float8 IS NULL OR s.created = ${after('to_timestamp(0)', '$3::float8')})
   AND ($4::float8 IS NULL OR ${after('s.created', '$4::float8')} > ${NOW})`
 
@@ -145,7 +145,7 @@ function updateSql(qualified: string, apply: string): (from: string, where: stri
   rotated = CASE WHEN $10::text IS NULL THEN s.rotated ELSE ${NOW} END,
   epoch = coalesce($13::text, s.epoch),
   ops = CASE WHEN ${touch} THEN s.ops WHEN cardinality(s.ops) < ${REMEMBERED_OPS} THEN s.ops || ${op} ELSE s.ops[2:] || ${op} END
-${from} WHERE ${LIVE} ${where}
+${from} WHERE ${live(`s.previous = $2 AND s.previous_until > ${NOW}`)} ${where}
   AND ($10::text IS NULL OR s.hash = $10)
   AND CASE WHEN ${touch} THEN ${due} ELSE NOT EXISTS (SELECT FROM unnest(s.ops) AS o WHERE starts_with(o, $5 || '@')) END
   AND ($18::float8 IS NULL OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < ${ms(NOW)} - $18)

@@ -260,7 +260,7 @@ function answerOf(answer: Answer, access: Access, change: Change): Updated {
     case 'refused':
       return { outcome, problem: problemOf(answer.slice(1) as string[], change) }
     case 'reused':
-      return { outcome, ago: Number(answer[1]) }
+      return { outcome, ago: Number(answer[1]), created: Number(answer[2]) }
     default:
       return { outcome } as Updated
   }

@@ -324,7 +324,7 @@ local function judge(stored, hash, created, maxLifetime)
   if stored.hash == hash then return nil end
   if stored.previous ~= hash then return { 'mismatch' } end
   local ago = now - tonumber(stored['until'])
-  return ago >= 0 and { 'reused', print(ago) } or nil
+  return ago >= 0 and { 'reused', print(ago), stored.created } or nil
 end
 
 local NAMES = { 'hash', 'previous', 'until', 'version', 'created', 'expires', 'maxAge', 'ops', 'size', 'horizon' }
@@ -369,7 +369,8 @@ end
 local stored = read()
 
 if action == 'destroy' then
-  if judge(stored, given(2), given(3), given(4)) then return 0 end
+  local refused = judge(stored, given(2), given(3), given(4))
+  if refused and refused[1] ~= 'reused' then return 0 end
   -- For one of the sessions of a value: only while it holds that value.
   if given(5) then
     local found = valueAt(cjson.decode(ARGV[5]))

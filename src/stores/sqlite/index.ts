@@ -16,7 +16,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../store.ts'
-import { begin, judge, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode, encode } from '../json.ts'
 import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
 
@@ -97,8 +97,8 @@ class SqliteStore implements IndexableStore, IndexedStore {
 
   destroy(access: Access): Promise<boolean> {
     return this.#transaction(({ sql }) => {
-      const { live } = judge(fromRow(sql.get.get(access.id)), access, Date.now())
-      return live && Number(sql.remove.run(access.id).changes) === 1
+      const may = mayDestroy(fromRow(sql.get.get(access.id)), access, Date.now())
+      return may && Number(sql.remove.run(access.id).changes) === 1
     })
   }
 

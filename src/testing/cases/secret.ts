@@ -53,6 +53,16 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       assert.equal((await store.load(by(access, next))).outcome, 'live')
     })
 
+    it('lets the old secret destroy after its grace, so that no log-out is too late', async () => {
+      const store = await open()
+      const { access, hash } = await visitor(store, { a: 1 })
+      const next = hashOf(randomId())
+      await store.update(access, changeOf(chainOf([]), { rotation: rotation(hash, next) }))
+      assert.equal((await store.load(access)).outcome, 'reused')
+      assert.equal(await store.destroy(access), true)
+      assert.equal((await store.load(by(access, next))).outcome, 'absent')
+    })
+
     it('lets the old secret through during its grace, marked as such, and reports it as reused afterwards', async () => {
       const store = await open()
       const { access, hash } = await visitor(store)

@@ -1,0 +1,27 @@
+import { memory } from 'koa-atomic-session/memory'
+import { sqlite } from 'koa-atomic-session/sqlite'
+import { describe, inject, it } from 'vitest'
+import { OPEN } from '../stores/clients.ts'
+import { interleave } from './interleavings.ts'
+
+/** `npm run soak` runs a hundred times as many. */
+const RUNS = Number(process.env.INTERLEAVINGS ?? 1000)
+
+describe(`requests that race, in ${RUNS} orders: nothing comes back, nothing is lost, one secret opens it`, () => {
+  const timeout = 60_000 + 30 * RUNS
+  const seed = Date.now() % 0x7fffffff
+  const name = (store: string) => `${store} (seed ${seed})`
+
+  it(name('memory'), { timeout }, () => interleave(memory({ max: 1e6 }), RUNS, seed))
+
+  it(name('sqlite'), { timeout }, () => interleave(sqlite(':memory:'), RUNS, seed))
+
+  for (const kind of ['mongodb', 'postgres', 'redis'] as const) {
+    const server = inject(kind)
+    it.skipIf('missing' in server)(name(kind), { timeout }, async () => {
+      const { store, close } = await OPEN[kind]((server as { url: string }).url, 'interleavings')
+      await interleave(store, RUNS, seed)
+      await close()
+    })
+  }
+})
