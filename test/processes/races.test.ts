@@ -1,41 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { KEY, Visitor } from '../visitor.ts'
-
-/** A process that serves the application of server.mjs. */
-class Process {
-  readonly #child: ChildProcess
-  readonly #lines: AsyncIterator<string>
-  base = ''
-
-  constructor(store: string) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'server.mjs')], {
-      env: { ...process.env, STORE: store, SESSION_KEY: KEY },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
-  }
-
-  async line(): Promise<string> {
-    return (await this.#lines.next()).value ?? 'ended'
-  }
-
-  async ready(): Promise<this> {
-    this.base = `http://127.0.0.1:${(await this.line()).replace('port ', '')}`
-    return this
-  }
-
-  async stop(): Promise<void> {
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill()
-    await gone
-  }
-}
+import { Visitor } from '../visitor.ts'
+import { Process } from './process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'races-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

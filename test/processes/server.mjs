@@ -1,16 +1,24 @@
 // One server process of the tests: an application on the store that STORE names, from the built package.
-import Koa from 'koa'
-import { atomicSession } from 'koa-atomic-session'
-import { openStore } from '../../examples/store.mjs'
+if (process.env.CLOCK_SKEW) {
+  const now = Date.now
+  Date.now = () => now() + Number(process.env.CLOCK_SKEW)
+}
+const { default: Koa } = await import('koa')
+const { atomicSession, isSessionError } = await import('koa-atomic-session')
+const { openStore } = await import('../../examples/store.mjs')
 
-const { store } = await openStore(process.env.STORE)
+const { store, close } = await openStore(process.env.STORE)
 await store.setup()
 const app = new Koa()
 app.keys = [process.env.SESSION_KEY]
-atomicSession(app, { store, timeout: 30_000 })
+app.silent = true
+atomicSession(app, { store, timeout: Number(process.env.TIMEOUT ?? 30_000), maxAge: '10 minutes' })
 
 /** Requests that wait for another one to go on. */
 const waiting = []
+const letGo = () => waiting.splice(0).forEach((go) => void go())
+// For when the server takes no requests any more.
+process.on('SIGUSR2', letGo)
 
 const routes = {
   'POST /login': (ctx) => ctx.session().set({ user: 1, role: 'admin' }),
@@ -24,14 +32,35 @@ const routes = {
     await new Promise((resolve) => waiting.push(resolve))
     await session.set('last', 'slow')
   },
-  'POST /go': () => waiting.splice(0).forEach((go) => void go()),
+  // Two updates, and a halt between them.
+  'POST /steps': async (ctx) => {
+    await ctx.session().push('list', 'first')
+    process.stdout.write('between\n')
+    await new Promise((resolve) => waiting.push(resolve))
+    await ctx.session().push('list', 'second')
+  },
+  'POST /go': letGo,
   'POST /demote': (ctx) => ctx.session().unset('role'),
+  'POST /regenerate': async (ctx) => (await ctx.session().regenerate()).set('user', 2),
   'POST /logout': (ctx) => ctx.session().destroy(),
   'GET /': async (ctx) => {
     ctx.body = (await ctx.session()).data
   },
+  'GET /stats': (ctx) => {
+    globalThis.gc()
+    ctx.body = { heap: process.memoryUsage().heapUsed, handles: process.getActiveResourcesInfo().length }
+  },
 }
 
+app.use(async (ctx, next) => {
+  try {
+    await next()
+  } catch (error) {
+    if (!isSessionError(error)) throw error
+    ctx.status = error.status
+    ctx.body = { code: error.code, applied: error.applied }
+  }
+})
 app.use(async (ctx) => {
   const route = routes[`${ctx.method} ${ctx.path}`]
   if (!route) return
@@ -39,6 +68,13 @@ app.use(async (ctx) => {
   if (ctx.path !== '/go') await done
   ctx.body ??= { done: true }
 })
-app.silent = true
 
 const server = app.listen(0, '127.0.0.1', () => process.stdout.write(`port ${server.address().port}\n`))
+process.once('SIGTERM', () => {
+  server.close(async () => {
+    await close()
+    process.exit(0)
+  })
+  server.closeIdleConnections()
+  process.stdout.write('closing\n')
+})

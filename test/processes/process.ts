@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { KEY } from '../visitor.ts'
+
+/** A process that serves the application of server.mjs. */
+export class Process {
+  readonly #child: ChildProcess
+  readonly #lines: AsyncIterator<string>
+  base = ''
+
+  constructor(store: string, env: Record<string, string> = {}) {
+    this.#child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'server.mjs')], {
+      env: { ...process.env, STORE: store, SESSION_KEY: KEY, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  async line(): Promise<string> {
+    return (await this.#lines.next()).value ?? 'ended'
+  }
+
+  async ready(): Promise<this> {
+    this.base = `http://127.0.0.1:${(await this.line()).replace('port ', '')}`
+    return this
+  }
+
+  /** Sends a signal and waits for the end; answers the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode
+    const gone = new Promise<number | null>((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    return gone
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+}
