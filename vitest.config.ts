@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // It takes as long as it is told to: npm run soak.
+    exclude: process.env.SOAK_MINUTES ? [] : ['test/soak/**'],
     globalSetup: ['test/servers/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
