@@ -16,6 +16,8 @@ export default defineConfig({
     // It takes as long as it is told to: npm run soak.
     exclude: process.env.SOAK_MINUTES ? [] : ['test/soak/**'],
     globalSetup: ['test/servers/setup.ts'],
+    // The databases that the tests start do a good part of the work.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // For a program that counts, besides what people read.

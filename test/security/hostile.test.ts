@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { document } from 'koa-atomic-session/testing'
-import { afterAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands, type Data, Refusal } from '../../src/command/index.ts'
 import { keygripOf, newId, newSecret, writeCredential } from '../../src/credential.ts'
 import { createToken } from '../../src/csrf.ts'
@@ -86,17 +86,18 @@ describe('hostile cookies and tokens', () => {
 })
 
 describe('hostile documents', () => {
-  const opening: Promise<Opened & { name: string }>[] = []
-  const open = (name: string, make: () => Promise<Opened>) =>
-    opening.push(make().then((opened) => ({ ...opened, name })))
-  open('memory', async () => ({ store: memory({ max: 1e6 }), close: async () => {} }))
-  open('sqlite', async () => ({ store: sqlite(':memory:'), close: async () => {} }))
-  for (const name of ['mongodb', 'postgres', 'redis'] as const) {
-    const server = inject(name)
-    if ('url' in server) open(name, () => OPEN[name](server.url, 'hostile_documents'))
-  }
+  const opened: (Opened & { name: string })[] = []
+  beforeAll(async () => {
+    const open = async (name: string, make: () => Promise<Opened>) => opened.push({ ...(await make()), name })
+    await open('memory', async () => ({ store: memory({ max: 1e6 }), close: async () => {} }))
+    await open('sqlite', async () => ({ store: sqlite(':memory:'), close: async () => {} }))
+    for (const name of ['mongodb', 'postgres', 'redis'] as const) {
+      const server = inject(name)
+      if ('url' in server) await open(name, () => OPEN[name](server.url, 'hostile_documents'))
+    }
+  })
   afterAll(async () => {
-    for (const { close } of await Promise.all(opening)) await close()
+    for (const { close } of opened) await close()
   })
 
   /** Values that JavaScript has and a session must not keep, somewhere within one that it may. */
@@ -185,7 +186,6 @@ describe('hostile documents', () => {
   })
 
   it('are kept by every store as they are, when they are nothing but odd', async () => {
-    const stores = await Promise.all(opening)
     const odd = fc.dictionary(
       fc.string({ unit: 'binary', minLength: 1, maxLength: 8 }).filter((key) => {
         try {
@@ -203,7 +203,7 @@ describe('hostile documents', () => {
     ) as fc.Arbitrary<Data>
     await fc.assert(
       fc.asyncProperty(odd, odd, async (before, value) => {
-        for (const { store, name } of stores) {
+        for (const { store, name } of opened) {
           const { access } = await visitor(store as Store, before)
           const after = changed(
             await (store as Store).update(access, changeOf(chainOf(commands.set('set here', value)))),
