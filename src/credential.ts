@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from './errors.ts'
 
@@ -19,6 +19,14 @@ const VALUE = new RegExp(`^(?:s\\.(${ID})\\.(${SECRET})|n\\.(${ID}))\\.([A-Za-z0
 
 export function newId(): string {
   return randomBytes(16).toString('base64url')
+}
+
+const process = randomBytes(12).toString('base64url')
+let operations = 0
+
+/** An id for one change: unlike any other of this process, and of every other process. */
+export function newOperation(): string {
+  return `${process}${(operations++).toString(36)}`
 }
 
 /** A fresh credential for the session with this id. */
@@ -68,12 +76,19 @@ export function keygripOf(keys: Keys): Keygrip {
     if (!keygrip) {
       check(keys)
       keygrip = new Keygrip(keys, 'sha256')
+      // Keygrip compares by two more HMACs with a random key. The MACs are the same, the comparison takes constant time too.
+      keygrip.index = (data, mac) =>
+        keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))
       keygrips.set(keys, keygrip)
     }
     return keygrip
   }
   if (keys && typeof (keys as Keygrip).index === 'function') return keys as Keygrip
   throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
+}
+
+function sameText(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))
 }
 
 function check(keys: readonly unknown[]): void {

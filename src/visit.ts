@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { apply, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
-import { type Credential, type Keys, keygripOf, newId, newSecret } from './credential.ts'
+import { type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
 import { assertSite, assertToken, createToken } from './csrf.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import {
@@ -66,7 +65,7 @@ export class Visit {
   readonly #exchange: Exchange
   readonly #jar: CookieJar
   readonly #queue: Queue
-  readonly #view: Session<unknown>
+  #view: Session<unknown> | undefined
   #state: State
   #credential: Credential | undefined
   #record: SessionRecord | undefined
@@ -90,7 +89,6 @@ export class Visit {
     this.#credential = this.#jar.credential
     if (this.#jar.refused) this.#tell(this.#jar.refused)
     this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
-    this.#view = viewOf(new LoadedSession<unknown>(this), this)
   }
 
   get store(): Store {
@@ -120,6 +118,7 @@ export class Visit {
   /** The session as it is now; reads it if that has not happened. */
   async current<D>(): Promise<Session<D>> {
     if (!this.#queue.empty || !this.#shown()) await this.#load()
+    this.#view ??= viewOf(new LoadedSession<unknown>(this), this)
     return this.#view as Session<D>
   }
 
@@ -153,7 +152,7 @@ export class Visit {
     const held = this.#current ? this.#record : undefined
     const secret = step.rotate && newSecret(this.#credential!.id)
     const change: Change = {
-      op: randomBytes(12).toString('base64url'),
+      op: newOperation(),
       chain: step.chain,
       held,
       answer,
@@ -395,7 +394,7 @@ export class Visit {
     this.#due = { touch: false, rotate: false }
     const secret = rotate ? newSecret(this.#credential!.id) : undefined
     const change: Change = {
-      op: randomBytes(12).toString('base64url'),
+      op: newOperation(),
       chain: EMPTY_CHAIN,
       held: this.#record,
       answer: true,

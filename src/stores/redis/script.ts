@@ -18,6 +18,9 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 -- 17 digits keep every double; Lua's own tostring keeps 14.
 local function print(n) return format('%.17g', n) end
 local function given(i) return ARGV[i] ~= '' and ARGV[i] or nil end
+local function everything() return redis.call('HGETALL', key) end
+
+if action == 'load' then return { print(now), everything() } end
 
 ---- JSON text, as JSON.stringify writes it: no white space, and one way to write each string ----
 
@@ -333,12 +336,6 @@ local function read()
   for i, name in ipairs(NAMES) do stored[name] = values[i] or nil end
   return stored
 end
-local function everything() return redis.call('HGETALL', key) end
-
-if action == 'load' then
-  return { print(now), everything() }
-end
-
 if action == 'create' then
   if redis.call('EXISTS', key) == 1 then return false end
   local maxAge, authenticated, horizon = given(3), given(5), given(7)
@@ -388,13 +385,16 @@ local horizon, all, only = given(18), given(19), given(20)
 local repeatedAfter = given(21)
 
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
-local remembered, oldest = 0, nil
-for id, at in string.gmatch(stored.ops or '', '(%S+)@(%d+)') do
-  if id == op and tonumber(stored.expires) > now then return { 'changed', '', print(now), everything() } end
-  oldest = oldest or tonumber(at)
-  remembered = remembered + 1
+local ops, remembered = stored.ops or '', 0
+if ops ~= '' then
+  if find(' ' .. ops, ' ' .. op .. '@', 1, true) and tonumber(stored.expires) > now then
+    return { 'changed', '', print(now), everything() }
+  end
+  remembered = 1 + select(2, string.gsub(ops, ' ', ' '))
+  if repeatedAfter and remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= now - tonumber(repeatedAfter) then
+    return { 'forgotten' }
+  end
 end
-if repeatedAfter and remembered >= ${REMEMBERED_OPS} and oldest >= now - tonumber(repeatedAfter) then return { 'forgotten' } end
 local refused = judge(stored, given(2), given(3), given(4))
 if refused then return refused end
 if from and stored.hash ~= from then return { 'outrun' } end
@@ -468,8 +468,8 @@ if commands > 0 or from or due or authenticated or horizon then
   end
   if commands > 0 or from then
     local entry = op .. '@' .. print(now)
-    local ops = remembered == 0 and entry or stored.ops .. ' ' .. entry
-    field('ops', remembered >= ${REMEMBERED_OPS} and string.match(ops, '^%S+ (.*)$') or ops)
+    if remembered >= ${REMEMBERED_OPS} then ops = sub(ops, find(ops, ' ', 1, true) + 1) end
+    field('ops', remembered == 0 and entry or ops .. ' ' .. entry)
   end
   redis.call('HSET', key, unpack(fields))
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
