@@ -10,7 +10,7 @@ import { commands } from '../../src/command/index.ts'
 import { StoreError } from '../../src/errors.ts'
 import { ReliableStore } from '../../src/reliable.ts'
 import type { Store } from '../../src/store.ts'
-import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changeOf, dataOf, eventually, visitor } from '../../src/testing/harness.ts'
 import type { Server } from '../servers/child.ts'
 import { temporaryFolder } from '../servers/child.ts'
 import { TcpProxy } from '../servers/proxy.ts'
@@ -142,7 +142,7 @@ describe.skipIf('missing' in pgServer)('postgres, at its limits', () => {
   const connectionString = 'url' in pgServer ? pgServer.url : ''
 
   it('a pool without a free connection: the change is surely not applied, and later ones are', async () => {
-    const pool = new pg.Pool({ connectionString, max: 1, connectionTimeoutMillis: 200 })
+    const pool = new pg.Pool({ connectionString, max: 1, connectionTimeoutMillis: 1000 })
     const store = postgres(pool, { table: 'limits_pool' })
     await store.setup()
     const { access } = await visitor(store, { n: 0, list: [] })
@@ -163,30 +163,45 @@ describe.skipIf('missing' in pgServer)('postgres, at its limits', () => {
     const other = await pool.connect()
     await other.query('BEGIN')
     await other.query('SELECT FROM limits_lock WHERE id = $1 FOR UPDATE', [id])
-    const error = await failure(new ReliableStore(store, 200).update(access, push('x')))
-    expect(error).toMatchObject({ applied: 'unknown', message: 'The postgres store did not answer within 200 ms' })
+    const failing = failure(new ReliableStore(store, 2000).update(access, push('x')))
+    const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%limits_lock%'`
+    await eventually(
+      async () => (await pool.query(waiting)).rows[0].n as number,
+      (n) => n > 0,
+    )
+    expect(await failing).toMatchObject({
+      applied: 'unknown',
+      message: 'The postgres store did not answer within 2000 ms',
+    })
     await other.query('COMMIT')
     other.release()
-    // The server has gone on with it: just what `unknown` says.
+    // The server goes on with it: just what `unknown` says.
+    await eventually(
+      () => dataOf(store, access),
+      ({ n }) => n === 1,
+    )
     await store.update(access, push('y'))
     expect(await dataOf(store, access)).toEqual({ n: 2, list: ['x', 'y'] })
     await pool.end()
   })
 
   it('a statement that the server itself ends: surely not applied', async () => {
-    const pool = new pg.Pool({ connectionString, options: '-c statement_timeout=100' })
+    const patient = new pg.Pool({ connectionString })
+    const unhurried = postgres(patient, { table: 'limits_statement' })
+    await unhurried.setup()
+    const { id, access } = await visitor(unhurried, { n: 0, list: [] })
+    const pool = new pg.Pool({ connectionString, options: '-c statement_timeout=300' })
     const store = postgres(pool, { table: 'limits_statement' })
-    await store.setup()
-    const { id, access } = await visitor(store, { n: 0, list: [] })
-    const other = await pool.connect()
+    const other = await patient.connect()
     await other.query('BEGIN')
     await other.query('SELECT FROM limits_statement WHERE id = $1 FOR UPDATE', [id])
     const error = await failure(store.update(access, push('x')))
     expect(error.applied).toBe(false)
     await other.query('COMMIT')
     other.release()
-    expect(await dataOf(store, access)).toEqual({ n: 0, list: [] })
+    expect(await dataOf(unhurried, access)).toEqual({ n: 0, list: [] })
     await pool.end()
+    await patient.end()
   })
 })
 
