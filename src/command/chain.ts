@@ -1,5 +1,5 @@
 import type { Command, Condition } from './command.ts'
-import { overlap, type Path, printPath } from './path.ts'
+import { indexOf, overlap, type Path, printPath } from './path.ts'
 import { Refusal } from './problem.ts'
 import { sizeOf } from './size.ts'
 
@@ -27,12 +27,26 @@ export function extend(chain: Chain, more: readonly Command[]): Chain {
     if (command.kind === 'rename' && overlap(command.path, command.to)) {
       throw new Refusal({ kind: 'overlap', path: printPath(command.path), other: printPath(command.to) })
     }
-    commands.push(command)
+    commands.splice(turnOf(command, commands), 0, command)
     if (commands.length > MAX_COMMANDS) {
       throw new Refusal({ kind: 'size', bytes: commands.length, limit: MAX_COMMANDS })
     }
   }
   return Object.freeze({ conditions: chain.conditions, commands: Object.freeze(commands) })
+}
+
+/**
+ * Where a command stands among the others: in the order written, except that within a list the lower index comes
+ * first. A higher one would fill the gap with `null`, on which `inc` and `push` fail, so that the order in which a chain
+ * is written would decide. MongoDB sorts them too (https://www.mongodb.com/docs/manual/reference/operator/update/).
+ */
+function turnOf(command: Command, others: readonly Command[]): number {
+  const later = others.findIndex((other) => {
+    const at = command.path.findIndex((key, i) => key !== other.path[i])
+    const index = indexOf(command.path[at] ?? '')
+    return index >= 0 && indexOf(other.path[at] ?? '') > index
+  })
+  return later < 0 ? others.length : later
 }
 
 /** The chain with one more condition, all of which are judged on the data before the chain. */

@@ -129,11 +129,21 @@ describe('the oracle', () => {
     fc.assert(
       fc.property(anyDocument, anyChain, (data, chain) => {
         const forward = apply(data, chain, 0)
-        const backward = apply(data, { ...chain, commands: [...chain.commands].reverse() }, 0)
+        const backward = apply(data, extend({ ...chain, commands: [] }, [...chain.commands].reverse()), 0)
         expect(backward.ok).toBe(forward.ok)
         if (forward.ok && backward.ok) expect(backward.data).toEqual(forward.data)
       }),
     )
+  })
+
+  it('fills a list from its lower index, in whatever order a chain names them', () => {
+    const written = [commands.inc('list.10.n', 1), commands.inc('list.2', 1), commands.push('list.3', ['x'])]
+    for (const order of [written, [...written].reverse()]) {
+      expect(apply({ list: [] }, chainOf(...order), 0)).toMatchObject({
+        ok: true,
+        data: { list: [null, null, 1, ['x'], null, null, null, null, null, null, { n: 1 }] },
+      })
+    }
   })
 
   it('leaves alone every place that a chain does not name', () => {
