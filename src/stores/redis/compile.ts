@@ -1,19 +1,20 @@
 import { type Chain, type Command, type Data, type Path, pullsByFields, type Value } from '../../command/index.ts'
 import { tag } from '../json.ts'
 
+/** Strings and lists, which JSON and Lua read alike. */
+export type Argument = string | readonly Argument[]
+
 /**
- * The chain as the script takes it, JSON: `[conditions, commands]`, where a condition is `[path, value]` or `[path]`,
- * and a command `[name, path, …arguments]`. A path is the top-level key, then the keys below it as JSON texts; every
- * value is a JSON text too, which the script splices as it is: a Lua table could not tell `[]` from `{}`.
+ * The chain as the script takes it: `[conditions, commands]`, where a condition is `[path, value]` or `[path]`, and a
+ * command `[name, path, …arguments]`. A path is the top-level key, then the keys below it as JSON texts; every value is a
+ * JSON text too, which the script splices as it is: a Lua table could not tell `[]` from `{}`.
  */
-export function compile({ conditions, commands }: Chain): string {
-  return JSON.stringify([
+export function compile({ conditions, commands }: Chain): Argument {
+  return [
     conditions.map(({ path, value }) => (value === undefined ? [pathOf(path)] : [pathOf(path), json(value)])),
     commands.map(compileCommand),
-  ])
+  ]
 }
-
-type Argument = string | readonly Argument[]
 
 function compileCommand(command: Command): [name: string, path: Argument, ...values: Argument[]] {
   const { kind } = command

@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto'
 import {
   canGrow,
-  type Data,
   EMPTY_CHAIN,
   equal,
   type Problem,
@@ -28,9 +27,9 @@ import type {
   Updated,
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { revive } from '../json.ts'
+import { decode } from '../json.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
-import { compile, json, pathOf } from './compile.ts'
+import { type Argument, compile, json, pathOf } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
@@ -82,9 +81,9 @@ class RedisStore implements IndexableStore, IndexedStore {
     return this.#try(async () => {
       const { id, hash, data, created, maxAge, idle, authenticated } = session
       const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
-      const values = [hash, text(maxAge), text(idle), authenticated ? '1' : '', text(created), horizon ?? '']
-      const fields = Object.entries(data).flatMap(([key, value]) => [key, json(value)])
-      const answer = (await this.#call(id, 'create', ...values, ...fields)) as [now: string, hash: string[]] | null
+      const request = [hash, maxAge ?? false, idle, authenticated, created ?? false, horizon ?? false]
+      const fields = Object.entries(data).flatMap(([key, value]) => [`.${key}`, json(value)])
+      const answer = (await this.#call(id, 'create', request, ...fields)) as [now: number, hash: string[]] | null
       return answer ? recordOf(parse(id, answer[1])!) : undefined
     })
   }
@@ -112,7 +111,7 @@ class RedisStore implements IndexableStore, IndexedStore {
   }
 
   destroy(access: Access): Promise<boolean> {
-    return this.#try(async () => (await this.#call(access.id, 'destroy', ...proofOf(access))) === 1)
+    return this.#try(async () => (await this.#call(access.id, 'destroy', proofOf(access))) === 1)
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -179,36 +178,34 @@ class RedisStore implements IndexableStore, IndexedStore {
     await this.#update({ ...access, proof: { created: stored.created } }, slide, horizon, stored)
   }
 
-  async #update(access: Access, change: Change, horizon?: string, only?: StoredSession): Promise<Answer> {
+  async #update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<Answer> {
     const { op, chain, held, answer, slide, rotation, authenticated, maxBytes } = change
     const takes = chain.commands.some(({ kind }) => kind === 'take')
-    const reply = await this.#call(
-      access.id,
-      'update',
+    const reply = await this.#call(access.id, 'update', [
       ...proofOf(access),
       op,
-      chain.commands.length > 0 || chain.conditions.length > 0 ? compile(chain) : '',
-      text(slide.idle),
-      slide.maxAge === null ? 'none' : text(slide.maxAge),
-      text(slide.atLeast),
-      rotation?.from ?? '',
-      rotation?.to ?? '',
-      text(rotation?.grace),
-      rotation?.epoch ?? '',
-      authenticated ? '1' : '',
-      canGrow(chain) ? text(maxBytes) : '',
-      held && !takes ? text(held.version) : '',
-      answer || takes ? '1' : '',
-      horizon ?? '',
-      only ? '1' : '',
-      text(only?.version),
-      text(change.repeatedAfter),
-    )
+      (chain.commands.length > 0 || chain.conditions.length > 0) && compile(chain),
+      slide.idle,
+      slide.maxAge === null ? 'none' : (slide.maxAge ?? false),
+      slide.atLeast,
+      rotation?.from ?? false,
+      rotation?.to ?? false,
+      rotation?.grace ?? false,
+      rotation?.epoch ?? false,
+      authenticated ?? false,
+      canGrow(chain) && maxBytes,
+      (!takes && held?.version) ?? false,
+      answer || takes,
+      horizon ?? false,
+      only !== undefined,
+      only?.version ?? false,
+      change.repeatedAfter ?? false,
+    ])
     return reply as Answer
   }
 
   async #find(id: string): Promise<{ stored: StoredSession | undefined; now: number }> {
-    const [now, hash] = (await this.#call(id, 'load')) as [string, string[]]
+    const [now, hash] = (await this.#call(id, 'load', [])) as [number, string[]]
     return { stored: parse(id, hash), now: Number(now) }
   }
 
@@ -223,14 +220,14 @@ class RedisStore implements IndexableStore, IndexedStore {
     const { stored } = await this.#find(id)
     if (!stored) return false
     const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
-    const path = JSON.stringify(pathOf(parsePath(field)))
-    const removed = (await this.#call(id, 'destroy', ...proofOf(access), path, json(value))) === 1
+    const holding = [pathOf(parsePath(field)), json(value)]
+    const removed = (await this.#call(id, 'destroy', [...proofOf(access), ...holding])) === 1
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }
 
-  #call(id: string, action: string, ...values: string[]): Promise<unknown> {
-    return this.#run(`${this.#prefix}${id}`, [action, ...values])
+  #call(id: string, action: string, request: readonly Parameter[], ...fields: string[]): Promise<unknown> {
+    return this.#run(`${this.#prefix}${id}`, [action, JSON.stringify(request), ...fields])
   }
 
   async #try<T>(work: () => Promise<T>): Promise<T> {
@@ -243,22 +240,25 @@ class RedisStore implements IndexableStore, IndexedStore {
   }
 }
 
+/** What the script is told; false for what is absent. */
+type Parameter = Argument | number | boolean
+
 /** What the script answers: what became of it, whether the slide was cut short, and what goes with that. */
-type Answer = readonly [outcome: string, clamped?: string, now?: string, ...more: unknown[]]
+type Answer = readonly [outcome: string, clamped?: string, now?: number, ...more: unknown[]]
 
 function answerOf(answer: Answer, access: Access, change: Change): Updated {
   const [outcome, , now, ...more] = answer
   switch (outcome) {
     case 'changed': {
       const stored = parse(access.id, more[0] as string[])!
-      const taken = more[1] === undefined ? undefined : (revive(JSON.parse(more[1] as string)) as Value)
+      const taken = more[1] === undefined ? undefined : decode(more[1] as string)
       const grace = 'hash' in access.proof && !change.rotation && stored.hash !== access.proof.hash
       return { outcome, record: recordOf(stored), grace, now: Number(now), taken }
     }
     case 'held':
       return { outcome, now: Number(now), version: Number(more[0]), expires: Number(more[1]) }
     case 'refused':
-      return { outcome, problem: problemOf(answer.slice(1) as string[], change) }
+      return { outcome, problem: problemOf(answer.slice(1), change) }
     case 'reused':
       return { outcome, ago: Number(answer[1]), created: Number(answer[2]) }
     default:
@@ -266,55 +266,52 @@ function answerOf(answer: Answer, access: Access, change: Change): Updated {
   }
 }
 
-function problemOf([kind, a, b]: string[], { chain }: Change): Problem {
+function problemOf([kind, a, b]: readonly unknown[], { chain }: Change): Problem {
   if (kind === 'size') return { kind, bytes: Number(a), limit: Number(b) }
   if (kind === 'condition') return { kind, path: printPath(chain.conditions[Number(a)]!.path) }
   const command = chain.commands[Number(a)]!
   return { kind: 'type', command: command.kind, path: printPath(command.path), found: b } as Problem
 }
 
-/** The hash's names and values, one after another; undefined where there are none. */
-function parse(id: string, hash: readonly string[]): StoredSession | undefined {
-  if (hash.length === 0) return undefined
-  const fields = new Map<string, string>()
+/** The session of a hash, whose names and values come one after another; undefined where there are none. */
+function parse(id: string, fields: readonly string[]): StoredSession | undefined {
+  if (fields.length === 0) return undefined
   const data: Record<string, Value> = {}
-  for (let i = 0; i < hash.length; i += 2) {
-    const [name, value] = [hash[i]!, hash[i + 1]!]
-    if (name.startsWith('.'))
-      data[name.slice(1)] = value.includes('"$date"') ? revive(JSON.parse(value)) : JSON.parse(value)
-    else fields.set(name, value)
+  let meta = ''
+  let ops = ''
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    const value = fields[i + 1]!
+    if (name === 'm') meta = value
+    else if (name === 'o') ops = value
+    else data[name.slice(1)] = decode(value)
   }
-  const number = (name: string): number | null => (fields.has(name) ? Number(fields.get(name)) : null)
-  const previous = fields.get('previous')
+  const { hash, previous, until, version, created, expires, maxAge, authAt, rotated, epoch } = JSON.parse(meta)
   return {
     id,
-    hash: fields.get('hash')!,
-    previous: previous === undefined ? null : { hash: previous, until: number('until')! },
-    data: data as Data,
-    version: number('version')!,
-    created: number('created')!,
-    expires: number('expires')!,
-    maxAge: number('maxAge'),
-    authAt: number('authAt'),
-    rotated: number('rotated')!,
-    epoch: fields.get('epoch')!,
-    ops: fields.get('ops')!.split(' '),
+    hash,
+    previous: previous === undefined ? null : { hash: previous, until },
+    data,
+    version,
+    created,
+    expires,
+    maxAge: maxAge ?? null,
+    authAt: authAt ?? null,
+    rotated,
+    epoch,
+    ops: ops.split(' '),
   }
 }
 
-function proofOf({ proof, maxLifetime }: Access): string[] {
+function proofOf({ proof, maxLifetime }: Access): Parameter[] {
   return [
-    'hash' in proof ? proof.hash : '',
-    'created' in proof ? String(proof.created) : '',
-    maxLifetime === Number.POSITIVE_INFINITY ? '' : String(maxLifetime),
+    'hash' in proof && proof.hash,
+    'created' in proof && proof.created,
+    maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
   ]
 }
 
 /** The idle time that a session will have, as far as the caller knows. */
 function idleOf({ slide }: Change, session: { maxAge: number | null } | undefined): number {
   return Math.max(slide.idle, slide.maxAge ?? 0, session?.maxAge ?? 0)
-}
-
-function text(value: number | null | undefined): string {
-  return value === null || value === undefined ? '' : String(value)
 }

@@ -55,13 +55,13 @@ export class Index {
   }
 
   /** Notes the session under each value that these data give it; answers until when, undefined where there is none. */
-  async note(id: string, data: Data, duration: number): Promise<string | undefined> {
-    let horizon: string | undefined
+  async note(id: string, data: Data, duration: number): Promise<number | undefined> {
+    let horizon: number | undefined
     for (const [field, path] of this.fields) {
       const value = valueAt(data, path)
       if (!isIndexable(value)) continue
-      const until = (await this.#run(this.#key(field, value), ['note', id, String(duration)])) as string
-      if (horizon === undefined || Number(until) < Number(horizon)) horizon = until
+      const until = Number(await this.#run(this.#key(field, value), ['note', id, String(duration)]))
+      if (horizon === undefined || until < horizon) horizon = until
     }
     return horizon
   }

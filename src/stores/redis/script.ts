@@ -3,11 +3,13 @@ import { MAX_PADDING } from '../../command/index.ts'
 import { REMEMBERED_OPS } from '../../store.ts'
 
 /**
- * Everything that happens to a session's key, as one script. `ARGV[1]` says what: `load`, `create`, `update`, `destroy`.
+ * Everything that happens to a session's key, as one script. `ARGV[1]` says what: `load`, `create`, `update`, `destroy`;
+ * `ARGV[2]` is a list of what that needs, as JSON in which `false` stands for what is absent.
  *
- * The key is a hash: what is known of the session under plain names, and each top-level field of its data, as JSON text,
- * under its name with a dot before it (no field has a dot in its name). So a command reads and writes the fields that it
- * names, however large the others are. Lua has no rollback: `update` computes everything first and then writes.
+ * The key is a hash: `m` is what is known of the session, as JSON, `o` are its last operations, and each top-level field
+ * of its data has its own, as JSON text, under its name with a dot before it (no field has a dot in its name). So a
+ * command reads and writes the fields that it names, however large the others are. Lua has no rollback: `update`
+ * computes everything first and then writes.
  */
 export const SCRIPT = `
 local key, action = KEYS[1], ARGV[1]
@@ -17,10 +19,10 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 -- 17 digits keep every double; Lua's own tostring keeps 14.
 local function print(n) return format('%.17g', n) end
-local function given(i) return ARGV[i] ~= '' and ARGV[i] or nil end
+
 local function everything() return redis.call('HGETALL', key) end
 
-if action == 'load' then return { print(now), everything() } end
+if action == 'load' then return { now, everything() } end
 
 ---- JSON text, as JSON.stringify writes it: no white space, and one way to write each string ----
 
@@ -122,43 +124,44 @@ local function child(node, name)
 end
 
 -- Writes below a node and creates the parents that are missing.
-local function place(node, path, at, make)
+local made, changed
+local function place(node, path, at, kind, value, slice)
   local name = path[at]
-  if not name then return make(node) end
-  if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, make) .. '}' end
-  local kind = kindOf(node)
-  if kind == 'object' then
+  if not name then return made(kind, node, value, slice) end
+  if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
+  local shape = kindOf(node)
+  if shape == 'object' then
     local values, names = split(node)
     for i = 1, #names do
       if names[i] == name then
-        values[i] = place(values[i], path, at + 1, make)
+        values[i] = place(values[i], path, at + 1, kind, value, slice)
         return object(values, names)
       end
     end
     names[#names + 1] = name
-    values[#values + 1] = place(nil, path, at + 1, make)
+    values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
     return object(values, names)
   end
-  local index = kind == 'list' and indexOf(name)
-  if not index then wrong(kind) end
+  local index = shape == 'list' and indexOf(name)
+  if not index then wrong(shape) end
   local values = split(node)
   if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
-  local new = place(values[index + 1], path, at + 1, make)
+  local new = place(values[index + 1], path, at + 1, kind, value, slice)
   while #values < index do values[#values + 1] = 'null' end
   values[index + 1] = new
   return list(values)
 end
 
 -- Changes what stands below a node, or removes it where the change gives nothing; leads the path nowhere, nothing happens.
-local function edit(node, path, at, change)
+local function edit(node, path, at, kind, value)
   local name = path[at]
-  if not name then return change(node) end
-  local kind = kindOf(node)
-  if kind == 'object' then
+  if not name then return changed(kind, node, value) end
+  local shape = kindOf(node)
+  if shape == 'object' then
     local values, names = split(node)
     for i = 1, #names do
       if names[i] == name then
-        local new = edit(values[i], path, at + 1, change)
+        local new = edit(values[i], path, at + 1, kind, value)
         if new then
           values[i] = new
         else
@@ -168,10 +171,10 @@ local function edit(node, path, at, change)
         return object(values, names)
       end
     end
-  elseif kind == 'list' then
+  elseif shape == 'list' then
     local index, values = indexOf(name), split(node)
     if index and index < #values then
-      values[index + 1] = edit(values[index + 1], path, at + 1, change) or 'null'
+      values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
       return list(values)
     end
   end
@@ -189,7 +192,6 @@ local function get(name)
   end
   return after[name] or nil
 end
-local function put(name, text) after[name] = text or false end
 
 local function valueAt(path)
   local node = get(path[1])
@@ -209,15 +211,10 @@ local function crossesList(path)
   end
   return false
 end
-local function placeAt(path, make) put(path[1], place(get(path[1]), path, 2, make)) end
-local function editAt(path, change)
-  local node = get(path[1])
-  if node then put(path[1], edit(node, path, 2, change)) end
-end
 
 ---- Commands ----
 
-local function number(n)
+local function finite(n)
   if n ~= n or n == math.huge or n == -math.huge then wrong('a result that is no finite number') end
   return print(n + 0)
 end
@@ -229,173 +226,152 @@ local function listAt(node)
   if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
   return (split(node))
 end
--- Their order, of two numbers or two dates.
-local function extreme(node, value, beats)
-  if not node then return value end
-  local kind = kindOf(value)
-  if kindOf(node) ~= kind then wrong(kindOf(node)) end
-  local function order(s) return tonumber(kind == 'date' and sub(s, 10, -2) or s) end
-  return beats(order(value), order(node)) and value or node
-end
-local function without(matches)
-  return function(node)
-    local kept = {}
-    for _, value in ipairs(listAt(node)) do
-      if not matches(value) then kept[#kept + 1] = value end
-    end
-    return list(kept)
-  end
-end
 local function among(values, value)
   for _, one in ipairs(values) do
     if equal(one, value) then return true end
   end
   return false
 end
+local function hasFields(node, fields)
+  if kindOf(node) ~= 'object' then return false end
+  for _, field in ipairs(fields) do
+    local found = child(node, field[1])
+    if not found or not equal(found, field[2]) then return false end
+  end
+  return true
+end
 
-local run = {}
-function run.set(path, value) placeAt(path, function() return value end) end
-function run.currentDate(path) placeAt(path, function() return '{"$date":' .. print(now) .. '}' end) end
-function run.unset(path) editAt(path, function() return nil end) end
-run.take = run.unset
-function run.inc(path, by) placeAt(path, function(node) return number(numberAt(node) + tonumber(by)) end) end
-function run.mul(path, by) placeAt(path, function(node) return number(numberAt(node) * tonumber(by)) end) end
-function run.min(path, value)
-  placeAt(path, function(node) return extreme(node, value, function(a, b) return a < b end) end)
-end
-function run.max(path, value)
-  placeAt(path, function(node) return extreme(node, value, function(a, b) return a > b end) end)
-end
-function run.push(path, more, slice)
-  placeAt(path, function(node)
-    local values, from, to = node and listAt(node) or {}, 1, nil
-    for _, value in ipairs(more) do values[#values + 1] = value end
-    if slice then
-      slice = tonumber(slice)
-      if slice < 0 then from = math.max(1, #values + slice + 1) else to = slice end
-    end
-    local kept = {}
-    for i = from, math.min(to or #values, #values) do kept[#kept + 1] = values[i] end
-    return list(kept)
-  end)
-end
-function run.addToSet(path, more)
-  placeAt(path, function(node)
-    local values = node and listAt(node) or {}
-    for _, value in ipairs(more) do
-      if not among(values, value) then values[#values + 1] = value end
+-- What a command that creates what is missing makes of a value, nil where there is none.
+function made(kind, node, value, slice)
+  if kind == 'set' then return value end
+  if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
+  if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
+  if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
+  if kind == 'min' or kind == 'max' then
+    if not node then return value end
+    local type = kindOf(value)
+    if kindOf(node) ~= type then wrong(kindOf(node)) end
+    local a = tonumber(type == 'date' and sub(value, 10, -2) or value)
+    local b = tonumber(type == 'date' and sub(node, 10, -2) or node)
+    if kind == 'min' then return a < b and value or node end
+    return a > b and value or node
+  end
+  local values = node and listAt(node) or {}
+  if kind == 'addToSet' then
+    for _, one in ipairs(value) do
+      if not among(values, one) then values[#values + 1] = one end
     end
     return list(values)
-  end)
+  end
+  for _, one in ipairs(value) do values[#values + 1] = one end
+  if not slice then return list(values) end
+  slice = tonumber(slice)
+  local from, to, kept = 1, slice, {}
+  if slice < 0 then from, to = math.max(1, #values + slice + 1), #values end
+  for i = from, math.min(to, #values) do kept[#kept + 1] = values[i] end
+  return list(kept)
 end
-function run.pullAll(path, values)
-  editAt(path, without(function(value) return among(values, value) end))
-end
-function run.pullFields(path, fields)
-  editAt(path, without(function(value)
-    if kindOf(value) ~= 'object' then return false end
-    for _, field in ipairs(fields) do
-      local found = child(value, field[1])
-      if not found or not equal(found, field[2]) then return false end
-    end
-    return true
-  end))
-end
-function run.pop(path, last)
-  editAt(path, function(node)
-    local values = listAt(node)
-    if #values > 0 then table.remove(values, last == '1' and #values or 1) end
+
+-- What a command that changes only what is there makes of a value; nil removes it.
+function changed(kind, node, value)
+  if kind == 'unset' or kind == 'take' then return nil end
+  local values = listAt(node)
+  if kind == 'pop' then
+    if #values > 0 then table.remove(values, value == '1' and #values or 1) end
     return list(values)
-  end)
+  end
+  local kept = {}
+  for _, one in ipairs(values) do
+    local out
+    if kind == 'pullFields' then out = hasFields(one, value) else out = among(value, one) end
+    if not out then kept[#kept + 1] = one end
+  end
+  return list(kept)
 end
-function run.rename(path, to)
-  local value = valueAt(path)
-  if not value then return end
-  if crossesList(path) or crossesList(to) then wrong('element') end
-  run.unset(path)
-  run.set(to, value)
+
+local CREATING = { set = 1, currentDate = 1, inc = 1, mul = 1, min = 1, max = 1, push = 1, addToSet = 1 }
+local function run(kind, path, value, slice)
+  local name = path[1]
+  if CREATING[kind] then
+    after[name] = place(get(name), path, 2, kind, value, slice)
+  elseif kind == 'rename' then
+    local moved = valueAt(path)
+    if not moved then return end
+    if crossesList(path) or crossesList(value) then wrong('element') end
+    run('unset', path)
+    run('set', value, moved)
+  else
+    local node = get(name)
+    if node then after[name] = edit(node, path, 2, kind, value) or false end
+  end
 end
 
 ---- The session ----
 
--- Whether the visitor may, as transition.ts judges it: undefined when so, else the answer.
+-- Whether the visitor may, as transition.ts judges it: nil when so, else the answer.
 local function judge(stored, hash, created, maxLifetime)
-  if not stored.hash then return { 'absent' } end
-  if tonumber(stored.expires) <= now then return { 'expired' } end
-  if maxLifetime and tonumber(stored.created) + tonumber(maxLifetime) <= now then return { 'expired' } end
+  if not stored then return { 'absent' } end
+  if stored.expires <= now then return { 'expired' } end
+  if maxLifetime and stored.created + maxLifetime <= now then return { 'expired' } end
   if created then return stored.created ~= created and { 'absent' } or nil end
   if stored.hash == hash then return nil end
   if stored.previous ~= hash then return { 'mismatch' } end
-  local ago = now - tonumber(stored['until'])
-  return ago >= 0 and { 'reused', print(ago), stored.created } or nil
+  local ago = now - stored['until']
+  return ago >= 0 and { 'reused', ago, stored.created } or nil
 end
 
-local NAMES = { 'hash', 'previous', 'until', 'version', 'created', 'expires', 'maxAge', 'ops', 'size', 'horizon' }
-local function read()
-  local values, stored = redis.call('HMGET', key, unpack(NAMES)), {}
-  for i, name in ipairs(NAMES) do stored[name] = values[i] or nil end
-  return stored
-end
+local request = cjson.decode(ARGV[2])
+
 if action == 'create' then
   if redis.call('EXISTS', key) == 1 then return false end
-  local maxAge, authenticated, horizon = given(3), given(5), given(7)
-  local expires = now + math.ceil(tonumber(maxAge or ARGV[4]))
-  if horizon then expires = math.min(expires, tonumber(horizon)) end
-  local fields = {
-    'hash', ARGV[2], 'version', '1', 'created', given(6) or print(now), 'expires', print(expires),
-    'rotated', print(now), 'epoch', '', 'ops', '',
-  }
-  for name, value in pairs({ maxAge = maxAge or false, authAt = authenticated and print(now) or false, horizon = horizon or false }) do
-    if value then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
-  end
+  local hash, maxAge, idle, authenticated, created, horizon = unpack(request)
+  local expires = now + math.ceil(maxAge or idle)
+  if horizon then expires = math.min(expires, horizon) end
   local size = 2
-  for i = 8, #ARGV, 2 do
-    size = size + #ARGV[i] + #ARGV[i + 1] + 3
-    fields[#fields + 1] = '.' .. ARGV[i]
-    fields[#fields + 1] = ARGV[i + 1]
-  end
-  redis.call('HSET', key, 'size', print(size), unpack(fields))
-  local reply = { print(now), everything() }
+  for i = 3, #ARGV, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 2 end
+  local meta = cjson.encode({
+    hash = hash, version = 1, created = created or now, expires = expires, maxAge = maxAge or nil,
+    authAt = authenticated and now or nil, rotated = now, epoch = '', size = size, horizon = horizon or nil,
+    ops = '', remembered = 0,
+  })
+  redis.call('HSET', key, 'm', meta)
+  -- Lua can't pass more than a few thousand arguments at once.
+  for i = 3, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+  local reply = { now, everything() }
   redis.call('PEXPIREAT', key, print(expires))
   return reply
 end
 
-local stored = read()
+local known = redis.call('HMGET', key, 'm', 'o')
+local stored, ops = known[1] and cjson.decode(known[1]), known[2] or ''
 
 if action == 'destroy' then
-  local refused = judge(stored, given(2), given(3), given(4))
+  local hash, created, maxLifetime, path, value = unpack(request)
+  local refused = judge(stored, hash, created, maxLifetime)
   if refused and refused[1] ~= 'reused' then return 0 end
   -- For one of the sessions of a value: only while it holds that value.
-  if given(5) then
-    local found = valueAt(cjson.decode(ARGV[5]))
-    if not found or not equal(found, ARGV[6]) then return 0 end
+  if path then
+    local found = valueAt(path)
+    if not found or not equal(found, value) then return 0 end
   end
   return redis.call('DEL', key)
 end
 
-local op, chain = ARGV[5], given(6) and cjson.decode(ARGV[6])
-local idle, maxAge, least = ARGV[7], given(8), tonumber(ARGV[9])
-local from, to, grace, epoch = given(10), given(11), given(12), given(13)
-local authenticated, limit, held, answer = given(14), given(15), given(16), given(17)
--- Until when the index has this session's new values, whether that is so of all its values, and for which version.
-local horizon, all, only = given(18), given(19), given(20)
-local repeatedAfter = given(21)
+-- Until when the index has this session's new values (horizon), whether that is so of all its values, and for which
+-- version.
+local hash, created, maxLifetime, op, chain, idle, maxAge, least, from, to, grace, epoch, authenticated, limit, held,
+  answer, horizon, all, only, repeatedAfter = unpack(request)
 
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
-local ops, remembered = stored.ops or '', 0
-if ops ~= '' then
-  if find(' ' .. ops, ' ' .. op .. '@', 1, true) and tonumber(stored.expires) > now then
-    return { 'changed', '', print(now), everything() }
+if stored and stored.remembered > 0 then
+  if find(' ' .. ops, ' ' .. op .. '@', 1, true) and stored.expires > now then
+    return { 'changed', '', now, everything() }
   end
-  remembered = 1 + select(2, string.gsub(ops, ' ', ' '))
-  if repeatedAfter and remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= now - tonumber(repeatedAfter) then
+  if repeatedAfter and stored.remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= now - repeatedAfter then
     return { 'forgotten' }
   end
 end
-local refused = judge(stored, given(2), given(3), given(4))
+local refused = judge(stored, hash, created, maxLifetime)
 if refused then return refused end
 if from and stored.hash ~= from then return { 'outrun' } end
 if only and stored.version ~= only then return { 'other version' } end
@@ -405,88 +381,82 @@ if chain then
   for i, condition in ipairs(chain[1]) do
     local found = valueAt(condition[1])
     local holds = (not found and not condition[2]) or (found and condition[2] and equal(found, condition[2]))
-    if not holds then return { 'refused', 'condition', tostring(i - 1) } end
+    if not holds then return { 'refused', 'condition', i - 1 } end
   end
   commands = #chain[2]
   for i, command in ipairs(chain[2]) do
     if command[1] == 'take' then taken = valueAt(command[2]) end
-    local ok, problem = pcall(run[command[1]], command[2], command[3], command[4])
+    local ok, problem = pcall(run, command[1], command[2], command[3], command[4])
     if not ok then
       if type(problem) ~= 'table' or not problem.found then error(problem) end
-      return { 'refused', 'type', tostring(i - 1), problem.found }
+      return { 'refused', 'type', i - 1, problem.found }
     end
   end
 end
-if limit and tonumber(stored.size) > tonumber(limit) then return { 'refused', 'size', stored.size, limit } end
+if limit and stored.size > limit then return { 'refused', 'size', stored.size, limit } end
 
-local own = stored.maxAge
-if maxAge then own = maxAge ~= 'none' and maxAge or nil end
-local expires, clamped = tonumber(stored.expires), ''
-local wanted = now + math.ceil(tonumber(own or idle))
-local due = maxAge or wanted - expires >= least
-if horizon and not all and stored.horizon and tonumber(stored.horizon) < tonumber(horizon) then horizon = nil end
-if horizon then stored.horizon = horizon end
+if maxAge == 'none' then stored.maxAge = nil elseif maxAge then stored.maxAge = maxAge end
+local clamped, wanted = '', now + math.ceil(stored.maxAge or idle)
+local due = maxAge or wanted - stored.expires >= least
+if horizon and (all or not stored.horizon or stored.horizon >= horizon) then stored.horizon = horizon else horizon = nil end
 if due then
-  expires = wanted
+  stored.expires = wanted
   -- No session outlives its entries in the index: see indexing.ts.
-  if stored.horizon and expires > tonumber(stored.horizon) then
-    expires = tonumber(stored.horizon)
+  if stored.horizon and wanted > stored.horizon then
+    stored.expires = stored.horizon
     clamped = '1'
   end
 end
-local version = tonumber(stored.version) + (commands > 0 and 1 or 0)
+local had = stored.version
 
 -- From here on nothing can fail.
 if commands > 0 or from or due or authenticated or horizon then
-  local fields, gone, size = { 'version', print(version), 'expires', print(expires) }, {}, tonumber(stored.size)
-  local function field(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
+  local fields, gone = {}, {}
   for _, name in ipairs(touched) do
     local old, new = before[name], after[name]
     if new ~= old then
-      if old then size = size - #name - #old - 3 end
+      if old then stored.size = stored.size - #name - #old - 3 end
       if new then
-        size = size + #name + #new + 3
-        field('.' .. name, new)
+        stored.size = stored.size + #name + #new + 3
+        fields[#fields + 1] = '.' .. name
+        fields[#fields + 1] = new
       else
         gone[#gone + 1] = '.' .. name
       end
     end
   end
-  field('size', print(size))
-  if own then field('maxAge', own) elseif stored.maxAge then gone[#gone + 1] = 'maxAge' end
-  if authenticated then field('authAt', print(now)) end
-  if horizon then field('horizon', horizon) end
+  if commands > 0 then stored.version = had + 1 end
+  if authenticated then stored.authAt = now end
   if from then
-    field('hash', to)
-    field('previous', from)
-    field('until', print(now + tonumber(grace)))
-    field('rotated', print(now))
-    if epoch then field('epoch', epoch) end
+    stored.hash, stored.previous, stored['until'], stored.rotated = to, from, now + grace, now
+    if epoch then stored.epoch = epoch end
   end
   if commands > 0 or from then
     local entry = op .. '@' .. print(now)
-    if remembered >= ${REMEMBERED_OPS} then ops = sub(ops, find(ops, ' ', 1, true) + 1) end
-    field('ops', remembered == 0 and entry or ops .. ' ' .. entry)
+    if stored.remembered >= ${REMEMBERED_OPS} then
+      ops = sub(ops, find(ops, ' ', 1, true) + 1)
+    else
+      stored.remembered = stored.remembered + 1
+    end
+    fields[#fields + 1] = 'o'
+    fields[#fields + 1] = ops == '' and entry or ops .. ' ' .. entry
   end
-  redis.call('HSET', key, unpack(fields))
+  redis.call('HSET', key, 'm', cjson.encode(stored), unpack(fields))
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
 local reply
 if taken then
-  reply = { 'changed', clamped, print(now), everything(), taken }
+  reply = { 'changed', clamped, now, everything(), taken }
 elseif not answer then
   reply = { 'done', clamped }
-elseif held == stored.version then
-  reply = { 'held', clamped, print(now), print(version), print(expires) }
+elseif held == had then
+  reply = { 'held', clamped, now, stored.version, stored.expires }
 else
-  reply = { 'changed', clamped, print(now), everything() }
+  reply = { 'changed', clamped, now, everything() }
 end
 -- Last of all, because a time that has passed already removes the key at once.
-if due then redis.call('PEXPIREAT', key, print(expires)) end
+if due then redis.call('PEXPIREAT', key, print(stored.expires)) end
 return reply
 `
 
