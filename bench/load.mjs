@@ -4,14 +4,14 @@ import { connect } from 'node:net'
  * Sends requests over kept-alive connections for some time, each connection one after another, and answers how many
  * were answered with 2xx and how long each took. Raw sockets, because an HTTP client costs more than the server.
  */
-export async function load({ port, requests, connections, ms }) {
+export async function load({ ports, requests, connections, ms }) {
   const latencies = []
   let failed = 0
   let next = 0
   const end = performance.now() + ms
-  const one = () =>
+  const one = (_, i) =>
     new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1')
+      const socket = connect(ports[i % ports.length], '127.0.0.1')
       socket.setNoDelay(true)
       let began = 0
       let buffer = ''

@@ -1,63 +1,24 @@
-// npm run bench [-- --quick] [-- --store redis]: every scene on every store, each beside the limit of the same round.
-import { fork } from 'node:child_process'
+// npm run bench [-- --quick] [-- --store redis --scene inc]: every scene on every store, each beside the limit of the same round.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runnerImport } from 'vite'
 import { chartOf } from './chart.mjs'
-import { load, requestOf } from './load.mjs'
+import { FILL } from './fill.mjs'
+import { PEERS, SCENES } from './scenes.mjs'
+import { Subject } from './subject.mjs'
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, store: { type: 'string' }, scene: { type: 'string' } },
 })
-const ROUNDS = options.quick ? 3 : 7
-const MS = options.quick ? 500 : 1500
-const VISITORS = 1000
+const ROUNDS = options.quick ? 3 : 5
+const MS = options.quick ? 300 : 800
+/** Once for each process: code that the engine has not optimised yet is a third as fast. */
+const WARM_MS = options.quick ? 800 : 4000
 const CONNECTIONS = 50
+const MILLION = 1_000_000
 const here = (name) => new URL(name, import.meta.url).pathname
-
-/** Which subjects a scene compares on a store, the limit first: every figure is a ratio to it, of the same round. */
-const PEERS = {
-  redis: ['koa-session', 'koa-generic-session', 'express-session, connect-redis', '@fastify/session, connect-redis'],
-  postgres: ['express-session, connect-pg-simple'],
-  mongodb: ['express-session, connect-mongo'],
-  sqlite: [],
-}
-const SCENES = [
-  { name: 'no session used', path: '/none', subjects: (store) => ['koa', 'ours', ...PEERS[store]] },
-  { name: 'inc', path: '/inc', method: 'POST', subjects: (store) => ['checked', 'bare', 'ours', ...PEERS[store]] },
-  { name: 'read', path: '/read', subjects: (store) => ['checked', 'bare', 'ours', ...PEERS[store]] },
-  {
-    name: 'read and three changes',
-    path: '/many',
-    method: 'POST',
-    subjects: (store) => [...PEERS[store].slice(0, 1), 'ours', ...PEERS[store].slice(1)].filter(Boolean),
-  },
-  { name: 'log-in', path: '/login', method: 'POST', subjects: () => ['ours'] },
-  {
-    name: 'one hot visitor, inc',
-    path: '/inc',
-    method: 'POST',
-    visitors: 1,
-    subjects: (store) => ['checked', 'ours', ...PEERS[store]],
-  },
-  {
-    name: 'inc, session of 4 KiB',
-    path: '/inc',
-    method: 'POST',
-    bytes: 4096,
-    subjects: (store) => ['checked', 'ours', ...PEERS[store]],
-  },
-  {
-    name: 'inc, session of 64 KiB, nobody waits',
-    path: '/forget',
-    method: 'POST',
-    bytes: 60_000,
-    visitors: 100,
-    subjects: () => ['ours'],
-  },
-]
 
 const servers = {
   redis: async () => (await runnerImport(here('../test/servers/redis.ts'))).module.startRedis(),
@@ -65,140 +26,130 @@ const servers = {
   mongodb: async () => (await runnerImport(here('../test/servers/mongodb.ts'))).module.startMongo(),
   sqlite: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'))
-    return {
-      url: join(folder, 'bench.db'),
-      what: 'SQLite by libsql',
-      stop: async () => rmSync(folder, { recursive: true }),
-    }
+    const stop = async () => rmSync(folder, { recursive: true })
+    return { url: join(folder, 'bench.db'), what: 'SQLite by libsql', stop }
   },
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
 
-class Subject {
-  constructor(name, url) {
-    this.child = fork(here('server.mjs'), [name, url])
-    this.child.once('exit', (code) => {
-      console.error(`the server of ${name} has ended with ${code}`)
-      process.exit(1)
-    })
-    this.cookies = new Map()
-  }
-  async ready() {
-    ;({ port: this.port } = await this.#message())
-    return this
-  }
-  /** Cookies of visitors whose sessions hold so many bytes, made once. */
-  async visitors(count, bytes) {
-    const key = `${count} ${bytes}`
-    if (!this.cookies.has(key)) {
-      const list = []
-      while (list.length < count) {
-        const some = Array.from({ length: Math.min(50, count - list.length) }, async () => {
-          const response = await fetch(`http://127.0.0.1:${this.port}/create?bytes=${bytes}`, { method: 'POST' })
-          if (response.status !== 200) throw new Error(`no session: ${response.status}`)
-          return response.headers
-            .getSetCookie()
-            .map((cookie) => cookie.split(';')[0])
-            .join('; ')
-        })
-        list.push(...(await Promise.all(some)))
-      }
-      this.cookies.set(key, list)
+/** Rounds of several subjects, each after the other, so that what disturbs one disturbs its neighbour. */
+async function rounds(subjects, scene) {
+  const results = subjects.map(() => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      results[i].push(await subject.run(scene, { connections: CONNECTIONS, ms: MS }))
     }
-    return this.cookies.get(key)
   }
-  async run({ path, method = 'GET', visitors = VISITORS, bytes = 0 }) {
-    const cookies = await this.visitors(visitors, bytes)
-    const requests = cookies.map((cookie) => requestOf(method, path, cookie))
-    const before = await this.cpu()
-    const result = await load({ port: this.port, requests, connections: CONNECTIONS, ms: MS })
-    const cpu = ((await this.cpu()) - before) / (result.count + result.failed)
-    return { ...result, cpu }
+  return results
+}
+
+function rowOf({ store, scene, subject, lost, bytes }, runs, limit) {
+  const ratios = runs.map(({ perSecond }, round) => perSecond / limit[round].perSecond)
+  const row = {
+    store,
+    scene,
+    subject,
+    ratio: median(ratios),
+    spread: [Math.min(...ratios), Math.max(...ratios)],
+    perSecond: Math.round(median(runs.map(({ perSecond }) => perSecond))),
+    p50: median(runs.map(({ p50 }) => p50)),
+    p99: median(runs.map(({ p99 }) => p99)),
+    cpu: median(runs.map(({ cpu }) => cpu)),
+    failed: runs.reduce((sum, { failed }) => sum + failed, 0),
+    ...(lost !== undefined && { lost }),
+    ...(bytes !== undefined && { bytes }),
   }
-  async cpu() {
-    this.child.send('cpu')
-    const { cpu } = await this.#message()
-    return cpu.user + cpu.system
-  }
-  #message() {
-    return new Promise((resolve) => this.child.once('message', resolve))
-  }
-  stop() {
-    this.child.removeAllListeners('exit')
-    this.child.kill('SIGKILL')
-  }
+  const figures = [
+    row.ratio.toFixed(2),
+    `${row.spread.map((ratio) => ratio.toFixed(2)).join('-')}`,
+    `${row.perSecond}/s`,
+    `p50 ${row.p50.toFixed(1)} ms`,
+    `p99 ${row.p99.toFixed(1)} ms`,
+    `${row.cpu.toFixed(0)} µs`,
+  ]
+  const notes = [
+    lost !== undefined && `${lost} of 200 lost`,
+    bytes !== undefined && `${bytes} bytes`,
+    row.failed > 0 && `${row.failed} failed`,
+  ]
+  console.log(
+    [
+      scene.padEnd(42),
+      subject.padEnd(34),
+      ...figures.map((figure) => figure.padStart(11)),
+      notes.filter(Boolean).join(', '),
+    ].join(' '),
+  )
+  return row
+}
+
+/** Bytes between application and store for one request, in both directions, with the store's own framing. */
+async function bytesOf(name, url, scene) {
+  const { TcpProxy } = (await runnerImport(here('../test/servers/proxy.ts'))).module
+  const proxy = await TcpProxy.before(url)
+  const subject = await Subject.start(name, proxy.through(url))
+  await subject.repeat(scene, 5)
+  proxy.reset()
+  await subject.repeat(scene, 50)
+  const bytes = Math.round(proxy.bytes / 50)
+  subject.stop()
+  await proxy.close()
+  return bytes
 }
 
 async function measure(store, url) {
   const rows = []
   const running = new Map()
-  const open = async (name) => {
-    if (!running.has(name)) running.set(name, await new Subject(name, url).ready())
-    return running.get(name)
+  const open = async (name, processes = 1) => {
+    const key = `${name} ${processes}`
+    if (!running.has(key)) {
+      const subject = await Subject.start(name, url, processes)
+      running.set(key, subject)
+      if (name !== 'koa') {
+        await subject.run({ path: '/inc', method: 'POST' }, { connections: CONNECTIONS, ms: WARM_MS })
+        await subject.run({ path: '/read' }, { connections: CONNECTIONS, ms: WARM_MS / 4 })
+      } else await subject.run({ path: '/none' }, { connections: CONNECTIONS, ms: WARM_MS })
+    }
+    return running.get(key)
   }
-  for (const scene of SCENES.filter(({ name }) => !options.scene || name === options.scene)) {
+  const chosen = SCENES.filter((scene) => (options.scene ? scene.name === options.scene : scene.quick || !options.quick))
+  const earlier = new Map()
+  for (const scene of chosen) {
     const names = scene.subjects(store)
-    const subjects = await Promise.all(names.map(open))
-    const rounds = names.map(() => [])
-    // Once without counting, then each after the other in every round, so that what disturbs one disturbs its neighbour.
-    for (const subject of subjects) await subject.run(scene)
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [i, subject] of subjects.entries()) rounds[i].push(await subject.run(scene))
-    }
+    const subjects = []
+    for (const name of names) subjects.push(await open(name, scene.processes))
+    // What this scene needs besides (its visitors, its own code) is made before anything counts.
+    for (const subject of subjects) await subject.run(scene, { connections: CONNECTIONS, ms: MS })
+    const results = await rounds(subjects, scene)
+    earlier.set(scene.name, results[0])
     for (const [i, name] of names.entries()) {
-      const ratios = rounds[i].map(({ perSecond }, round) => perSecond / rounds[0][round].perSecond)
-      const row = {
-        store,
-        scene: scene.name,
-        subject: name,
-        ratio: median(ratios),
-        spread: [Math.min(...ratios), Math.max(...ratios)],
-        perSecond: Math.round(median(rounds[i].map(({ perSecond }) => perSecond))),
-        p50: median(rounds[i].map(({ p50 }) => p50)),
-        p99: median(rounds[i].map(({ p99 }) => p99)),
-        cpu: median(rounds[i].map(({ cpu }) => cpu)),
-        failed: rounds[i].reduce((sum, { failed }) => sum + failed, 0),
-      }
-      if (scene.visitors === 1 && name !== 'checked') row.lost = await lost(subjects[i], scene)
-      rows.push(row)
-      const figures = [
-        row.ratio.toFixed(2),
-        `${row.perSecond}/s`,
-        `p99 ${row.p99.toFixed(1)} ms`,
-        `${row.cpu.toFixed(0)} µs`,
-      ]
-      console.log(
-        [
-          store.padEnd(9),
-          scene.name.padEnd(38),
-          name.padEnd(36),
-          ...figures.map((f) => f.padStart(12)),
-          row.lost ?? '',
-          row.failed ? `${row.failed} failed` : '',
-        ].join(' '),
-      )
+      const lost = scene.lost && name !== 'checked' ? await subjects[i].lost(scene) : undefined
+      const bytes =
+        !options.quick && store !== 'sqlite' && scene.name === 'inc, session of 16 KiB'
+          ? await bytesOf(name, url, scene)
+          : undefined
+      const limit = earlier.get(scene.against) ?? results[0]
+      rows.push(rowOf({ store, scene: scene.name, subject: name, lost, bytes }, results[i], limit))
     }
+  }
+  if (FILL[store] && !options.quick && !options.scene) {
+    const subject = await open('ours')
+    const scene = { path: '/inc', method: 'POST' }
+    const few = await rounds([subject], scene)
+    await FILL[store](url, MILLION)
+    await rounds([subject], scene)
+    const many = await rounds([subject], scene)
+    rows.push(rowOf({ store, scene: 'inc, 1,000,000 stored sessions', subject: 'ours' }, many[0], few[0]))
   }
   for (const subject of running.values()) subject.stop()
   return rows
 }
 
-/** Of 200 changes of one visitor at once, how many are not there afterwards. */
-async function lost(subject, { path }) {
-  const cookies = await subject.visitors(1, 1)
-  const base = `http://127.0.0.1:${subject.port}`
-  const headers = { cookie: cookies[0] }
-  const count = async () => Number((await fetch(`${base}/count`, { headers })).headers.get('x-count'))
-  const before = await count()
-  await Promise.all(Array.from({ length: 200 }, () => fetch(base + path, { method: 'POST', headers })))
-  return `${200 - ((await count()) - before)} of 200 lost`
-}
-
 const started = performance.now()
 const rows = []
 const machine = { node: process.version, cpus: `${availableParallelism()} × ${cpus()[0]?.model}`, servers: {} }
-for (const store of options.store ? [options.store] : Object.keys(servers)) {
+for (const store of options.store ? [options.store] : Object.keys(PEERS)) {
   const server = await servers[store]()
   machine.servers[store] = server.what
   console.log(`\n${store}: ${server.what}`)
@@ -208,6 +159,11 @@ for (const store of options.store ? [options.store] : Object.keys(servers)) {
 const { packages } = JSON.parse(readFileSync(here('package-lock.json'), 'utf8'))
 machine.peers = Object.fromEntries(
   Object.keys(packages[''].dependencies).map((name) => [name, packages[`node_modules/${name}`].version]),
+)
+console.log(
+  `\n${Object.entries(machine.peers)
+    .map((peer) => peer.join(' '))
+    .join(', ')}`,
 )
 mkdirSync(here('results'), { recursive: true })
 const name = options.quick ? 'quick' : 'full'

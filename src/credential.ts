@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from './errors.ts'
 
@@ -37,7 +37,7 @@ export function newSecret(id: string): Credential & { kind: 'session' } {
 
 /** All that a store learns of a secret. */
 export function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url')
+  return hash('sha256', secret, 'base64url')
 }
 
 /** The cookie's value, with a MAC over it and the cookie's name, so that no other cookie's value can stand in. */

@@ -43,9 +43,17 @@ export interface CsrfOptions {
   readonly reportOnly?: (error: CsrfError, ctx: any) => void
 }
 
+interface Entry<D> {
+  readonly visit: Visit
+  readonly handle: SessionHandle<D>
+}
+
+type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
+
 /** The sessions of a Koa application. */
 export class KoaSessions<D> extends Sessions<D> {
-  readonly #visits = new WeakMap<object, { visit: Visit; handle: SessionHandle<D> }>()
+  /** Where a request keeps its session. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
+  readonly #slot = Symbol('koa-atomic-session')
   readonly #keys: () => Keys
   /** How requests arrived; kept only for `csrf()`. */
   #methods: WeakMap<object, string | undefined> | undefined
@@ -60,10 +68,10 @@ export class KoaSessions<D> extends Sessions<D> {
     return this.#entry(ctx).handle
   }
 
-  #entry(ctx: KoaContext): { visit: Visit; handle: SessionHandle<D> } {
-    let entry = this.#visits.get(ctx.req)
+  #entry(ctx: KoaContext): Entry<D> {
+    const { req, res } = ctx
+    let entry = this.#entryOf(req)
     if (!entry) {
-      const { req, res } = ctx
       entry = this.handle({
         headers: req.headers,
         response: res,
@@ -75,9 +83,13 @@ export class KoaSessions<D> extends Sessions<D> {
           return ctx.ip
         },
       })
-      this.#visits.set(req, entry)
+      ;(req as Carrier<D>)[this.#slot] = entry
     }
     return entry
+  }
+
+  #entryOf(req: IncomingMessage): Entry<D> | undefined {
+    return (req as Carrier<D>)[this.#slot]
   }
 
   /**
@@ -121,10 +133,10 @@ export class KoaSessions<D> extends Sessions<D> {
       await next()
     } catch (error) {
       // The request fails with its own error; what its commands do besides is told to the application.
-      await this.#visits.get(ctx.req)?.visit.settle().catch(this.background)
+      await this.#entryOf(ctx.req)?.visit.settle().catch(this.background)
       throw error
     }
-    await this.#visits.get(ctx.req)?.visit.settle()
+    await this.#entryOf(ctx.req)?.visit.settle()
   }
 }
 

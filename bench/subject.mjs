@@ -1,0 +1,93 @@
+import { fork } from 'node:child_process'
+import { load, requestOf } from './load.mjs'
+
+/** One subject in processes of its own, which all serve the same sessions. */
+export class Subject {
+  #children
+  #ports
+  #cookies = new Map()
+
+  /** Starts as many processes on this store. */
+  static async start(name, url, processes = 1) {
+    const subject = new Subject()
+    subject.#children = Array.from({ length: processes }, () =>
+      fork(new URL('server.mjs', import.meta.url).pathname, [name, url]),
+    )
+    for (const child of subject.#children) {
+      child.once('exit', (code) => {
+        console.error(`a server of ${name} has ended with ${code}`)
+        process.exit(1)
+      })
+    }
+    subject.#ports = (await Promise.all(subject.#children.map(answer))).map(({ port }) => port)
+    return subject
+  }
+
+  /** Cookies of visitors whose sessions hold so many bytes, made once. */
+  async visitors(count, bytes) {
+    const key = `${count} ${bytes}`
+    if (!this.#cookies.has(key)) {
+      const list = []
+      while (list.length < count) {
+        const some = Array.from({ length: Math.min(50, count - list.length) }, async () => {
+          const response = await fetch(`${this.#base}/create?bytes=${bytes}`, { method: 'POST' })
+          if (response.status !== 200) throw new Error(`no session: ${response.status}`)
+          return response.headers
+            .getSetCookie()
+            .map((cookie) => cookie.split(';')[0])
+            .join('; ')
+        })
+        list.push(...(await Promise.all(some)))
+      }
+      this.#cookies.set(key, list)
+    }
+    return this.#cookies.get(key)
+  }
+
+  /** So many milliseconds of a scene: requests a second, latencies, and processor time a request. */
+  async run({ path, method = 'GET', visitors = 1000, bytes = 0 }, { connections, ms }) {
+    const cookies = await this.visitors(visitors, bytes)
+    const requests = cookies.map((cookie) => requestOf(method, path, cookie))
+    const before = await this.#cpu()
+    const result = await load({ ports: this.#ports, requests, connections, ms })
+    const cpu = ((await this.#cpu()) - before) / (result.count + result.failed)
+    return { ...result, cpu }
+  }
+
+  /** How many of 200 changes of one visitor at once are not there afterwards. */
+  async lost({ path }) {
+    const [cookie] = await this.visitors(1, 1)
+    const headers = { cookie }
+    const count = async () => Number((await fetch(`${this.#base}/count`, { headers })).headers.get('x-count'))
+    const before = await count()
+    await Promise.all(Array.from({ length: 200 }, () => fetch(this.#base + path, { method: 'POST', headers })))
+    return 200 - ((await count()) - before)
+  }
+
+  /** Requests one after another. */
+  async repeat({ path, method = 'GET', bytes = 0 }, count) {
+    const [cookie] = await this.visitors(1, bytes)
+    for (let i = 0; i < count; i++) await fetch(this.#base + path, { method, headers: { cookie } })
+  }
+
+  stop() {
+    for (const child of this.#children) {
+      child.removeAllListeners('exit')
+      child.kill('SIGKILL')
+    }
+  }
+
+  get #base() {
+    return `http://127.0.0.1:${this.#ports[0]}`
+  }
+
+  async #cpu() {
+    const answers = this.#children.map(answer)
+    for (const child of this.#children) child.send('cpu')
+    return (await Promise.all(answers)).reduce((sum, { cpu }) => sum + cpu.user + cpu.system, 0)
+  }
+}
+
+function answer(child) {
+  return new Promise((resolve) => child.once('message', resolve))
+}
