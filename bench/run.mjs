@@ -113,7 +113,9 @@ async function measure(store, url) {
     }
     return running.get(key)
   }
-  const chosen = SCENES.filter((scene) => (options.scene ? scene.name === options.scene : scene.quick || !options.quick))
+  const chosen = SCENES.filter((scene) =>
+    options.scene ? scene.name === options.scene : scene.quick || !options.quick,
+  )
   const earlier = new Map()
   for (const scene of chosen) {
     const names = scene.subjects(store)

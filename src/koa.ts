@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type Koa from 'koa'
 import type { Keys } from './credential.ts'
 import { isSafe } from './csrf.ts'
@@ -8,7 +8,7 @@ import type { SessionHandle } from './handle.ts'
 import { vary } from './jar.ts'
 import { type SessionOptions, settingsOf } from './options.ts'
 import { Sessions } from './sessions.ts'
-import type { Visit } from './visit.ts'
+import type { Exchange, Visit } from './visit.ts'
 
 /** What is needed of a Koa context; every application's own context type has it. */
 export interface KoaContext {
@@ -50,6 +50,29 @@ interface Entry<D> {
 
 type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
 
+/** A class, because an object literal with getters costs more to make than everything else of a handle. */
+class KoaExchange implements Exchange {
+  readonly headers: IncomingHttpHeaders
+  readonly response: ServerResponse
+  readonly keys: () => Keys
+  readonly #ctx: KoaContext
+
+  constructor(ctx: KoaContext, keys: () => Keys) {
+    this.#ctx = ctx
+    this.headers = ctx.req.headers
+    this.response = ctx.res
+    this.keys = keys
+  }
+
+  get secure(): boolean {
+    return this.#ctx.secure
+  }
+
+  get client(): string {
+    return this.#ctx.ip
+  }
+}
+
 /** The sessions of a Koa application. */
 export class KoaSessions<D> extends Sessions<D> {
   /** Where a request keeps its session. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
@@ -69,20 +92,10 @@ export class KoaSessions<D> extends Sessions<D> {
   }
 
   #entry(ctx: KoaContext): Entry<D> {
-    const { req, res } = ctx
+    const { req } = ctx
     let entry = this.#entryOf(req)
     if (!entry) {
-      entry = this.handle({
-        headers: req.headers,
-        response: res,
-        keys: this.#keys,
-        get secure() {
-          return ctx.secure
-        },
-        get client() {
-          return ctx.ip
-        },
-      })
+      entry = this.handle(new KoaExchange(ctx, this.#keys))
       ;(req as Carrier<D>)[this.#slot] = entry
     }
     return entry
