@@ -13,9 +13,9 @@ const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, store: { type: 'string' }, scene: { type: 'string' } },
 })
 const ROUNDS = options.quick ? 3 : 5
-const MS = options.quick ? 300 : 800
+const MS = options.quick ? 200 : 800
 /** Once for each process: code that the engine has not optimised yet is a third as fast. */
-const WARM_MS = options.quick ? 800 : 4000
+const WARM_MS = options.quick ? 600 : 4000
 const CONNECTIONS = 50
 const MILLION = 1_000_000
 const here = (name) => new URL(name, import.meta.url).pathname

@@ -25,7 +25,13 @@ export const SCENES = [
     quick: true,
     subjects: (store) => (PEERS[store].length > 0 ? [PEERS[store][0], 'ours', ...PEERS[store].slice(1)] : []),
   },
-  { name: 'log-in', path: '/login', method: 'POST', subjects: () => ['ours'] },
+  {
+    name: 'log-in of a new visitor',
+    path: '/login',
+    method: 'POST',
+    visitors: 0,
+    subjects: (store) => ['checked', 'ours', ...PEERS[store]],
+  },
   {
     name: 'one hot visitor, inc',
     ...inc,

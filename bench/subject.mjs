@@ -47,7 +47,8 @@ export class Subject {
   /** So many milliseconds of a scene: requests a second, latencies, and processor time a request. */
   async run({ path, method = 'GET', visitors = 1000, bytes = 0 }, { connections, ms }) {
     const cookies = await this.visitors(visitors, bytes)
-    const requests = cookies.map((cookie) => requestOf(method, path, cookie))
+    const requests =
+      visitors === 0 ? [requestOf(method, path)] : cookies.map((cookie) => requestOf(method, path, cookie))
     const before = await this.#cpu()
     const result = await load({ ports: this.#ports, requests, connections, ms })
     const cpu = ((await this.#cpu()) - before) / (result.count + result.failed)

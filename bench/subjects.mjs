@@ -4,12 +4,11 @@ import { createRequire } from 'node:module'
 import Keygrip from 'keygrip'
 import Koa from 'koa'
 import { atomicSession } from '../dist/index.js'
-import { openStore } from '../examples/store.mjs'
+import { openStore } from '../dist/stores/open.js'
 
 const require = createRequire(import.meta.url)
 const KEY = 'a key that nobody can guess, for the benchmark'
-const blob = (bytes) =>
-  Object.fromEntries(Array.from({ length: Math.ceil(bytes / 200) }, (_, i) => [`f${i}`, 'x'.repeat(190)]))
+const blob = (bytes) => Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`f${i}`, 'x'.repeat(bytes / 16)]))
 
 /** Redis, PostgreSQL or MongoDB as the peers' stores want them. */
 const drivers = {
@@ -49,6 +48,9 @@ const objectRoutes = {
     ctx.session.n = (ctx.session.n ?? 0) + 1
     ctx.session.list = [...(ctx.session.list ?? []), 1].slice(-5)
     ctx.session.last = 'many'
+  },
+  '/login': (ctx) => {
+    ctx.session.user = 1
   },
   '/count': (ctx) => ctx.set('x-count', String(ctx.session.n)),
 }
@@ -152,6 +154,11 @@ const limit = (checked) => async (url) => {
     '/create': async (ctx, query) => {
       const [id, secret] = [randomBytes(16).toString('base64url'), randomBytes(32).toString('base64url')]
       await commands.create(id, hashOf(secret), { n: 0, list: [], ...blob(query.bytes) })
+      ctx.set('set-cookie', `bare=${id}.${secret}.${keygrip.sign(`bare=${id}.${secret}`)}`)
+    },
+    '/login': async (ctx) => {
+      const [id, secret] = [randomBytes(16).toString('base64url'), randomBytes(32).toString('base64url')]
+      await commands.create(id, hashOf(secret), { user: 1 })
       ctx.set('set-cookie', `bare=${id}.${secret}.${keygrip.sign(`bare=${id}.${secret}`)}`)
     },
     '/read': (ctx) => commands.read(...credential(ctx)),

@@ -18,7 +18,8 @@ export class CookieJar {
   readonly refused: 'forged' | 'duplicate' | undefined
   readonly #exchange: Exchange
   readonly #settings: CookieSettings
-  readonly #present: boolean
+  /** The request has a cookie of this name, whatever it says. */
+  readonly present: boolean
   readonly #outdated: boolean
   #pending: { readonly value: string; readonly maxAge: number | undefined } | undefined
 
@@ -31,8 +32,9 @@ export class CookieJar {
     this.credential = read?.credential
     this.refused = read || values.length === 0 ? undefined : values.length > 1 ? 'duplicate' : 'forged'
     this.#outdated = read?.renew ?? false
-    this.#present = values.length > 0
-    onHeaders(exchange.response, () => this.#write())
+    this.present = values.length > 0
+    const { response } = exchange
+    if (response) onHeaders(response, () => this.#write(response))
   }
 
   /** The response will carry this credential. */
@@ -48,15 +50,14 @@ export class CookieJar {
 
   /** The response will remove the cookie, if there is one. */
   clear(): void {
-    this.#pending = this.#present ? { value: '', maxAge: 0 } : undefined
+    this.#pending = this.present ? { value: '', maxAge: 0 } : undefined
   }
 
-  #write(): void {
-    const { response, secure } = this.#exchange
+  #write(response: ServerResponse): void {
     vary(response, 'Cookie')
     if (!this.#pending) return
     const { value, maxAge } = this.#pending
-    const cookie = writeCookie(this.#settings, value, maxAge, this.#settings.secure ?? secure)
+    const cookie = writeCookie(this.#settings, value, maxAge, this.#settings.secure ?? this.#exchange.secure)
     const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
     response.setHeader('Set-Cookie', [...others, cookie])
     // A shared cache must not hand one visitor's cookie to another.
