@@ -41,6 +41,14 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** The ability to show what it holds, for operators: whoever has the database needs no visitor's secret. */
+export interface InspectableStore extends Store {
+  /** Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. */
+  list(): AsyncIterable<SessionRecord>
+  /** The live session with this id. */
+  get(id: string): Promise<SessionRecord | undefined>
+}
+
 /** The ability to keep an index of some fields; dotted paths, letters, digits, `_` and `-` only. */
 export interface IndexableStore extends Store {
   /** This store, which from now on maintains an index of these fields. Called once, before any other method. */
@@ -179,6 +187,9 @@ export type Updated =
   /** Sent again, and so much else was applied meanwhile that the store can't tell whether this was. */
   | { readonly outcome: 'forgotten' }
   | Absent
+
+/** How many sessions are fetched at a time where all of them are listed. */
+export const LIST_BATCH = 500
 
 /** How many operation ids a record remembers, each with the time when it was applied. */
 export const REMEMBERED_OPS = 16

@@ -16,11 +16,26 @@ const RULES = [
     ],
     why: 'a store knows the algebra, the contract and its own folder, no driver and no other store',
   },
+  {
+    of: /^stores\/open\.ts$/,
+    may: [/^errors\.ts$/, /^store\.ts$/, /^stores\/\w+\/index/, /^node:/, /^(mongodb|pg|redis)$/],
+    why: 'the opener names every store and its driver, and nothing of the core',
+  },
   { of: /^stores\//, may: [/^command\/index/], why: 'what stores share knows the algebra only' },
   {
     of: /^testing\//,
     may: [/^command\/index/, /^(store|transition)\.ts$/, /^testing\//, /^node:/, /^fast-check$/],
     why: 'the suite sees a store as the contract shows it, and needs no test runner',
+  },
+  {
+    of: /^cli\//,
+    may: [/^cli\//, /^(errors|store)\.ts$/, /^stores\/open\.ts$/, /^command\/index/, /^node:/],
+    why: 'the inspector sees stores as the contract shows them',
+  },
+  {
+    of: /^http\//,
+    may: [/^http\//, /^(?!koa\.ts|index\.ts)\w+\.ts$/, /^node:/],
+    why: 'the other servers reach the core through its files, and load neither Koa nor themselves',
   },
   {
     of: /^koa\.ts$/,
@@ -50,7 +65,7 @@ for (const file of files) {
   const rule = RULES.find(({ of }) => of.test(name))
   if (name === rule.except) continue
   const [, own] = rule.of.exec(name)
-  for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s+'([^']+)'/g)) {
+  for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:from\s+|import\s+|import\()'([^']+)'/g)) {
     const to = target.startsWith('.') ? relative('src', join(dirname(file), target)).replaceAll('\\', '/') : target
     const allowed = rule.may.some((pattern) => new RegExp(pattern.source.replace('$1', own ?? '')).test(to))
     if (!allowed) faults.push(`src/${name} imports ${target}: ${rule.why}`)

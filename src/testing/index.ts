@@ -8,6 +8,7 @@ import { atomicity } from './cases/atomicity.ts'
 import { examples } from './cases/commands.ts'
 import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
+import { inspection } from './cases/inspection.ts'
 import { lifecycle } from './cases/lifecycle.ts'
 import { secret } from './cases/secret.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
@@ -34,6 +35,7 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   expiry(runner, make)
   examples(runner, make)
   atomicity(runner, make)
+  inspection(runner, make)
   if (options.makeIndexed) index(runner, options.makeIndexed)
   differential(runner, make, options)
 }

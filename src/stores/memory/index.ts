@@ -10,6 +10,7 @@ import type {
   IndexableStore,
   IndexedStore,
   IndexValue,
+  InspectableStore,
   Loaded,
   NewSession,
   SessionRecord,
@@ -27,11 +28,11 @@ export interface MemoryOptions {
 }
 
 /** A store that keeps at most `max` sessions in a map. It needs no set-up and never fails. */
-export function memory({ max = 10_000 }: MemoryOptions = {}): IndexableStore {
+export function memory({ max = 10_000 }: MemoryOptions = {}): IndexableStore & InspectableStore {
   return new MemoryStore(max)
 }
 
-class MemoryStore implements IndexableStore, IndexedStore {
+class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'memory'
   /** In the order of the last change, which makes the first one the one to go. */
   readonly #sessions = new Map<string, StoredSession>()
@@ -77,6 +78,15 @@ class MemoryStore implements IndexableStore, IndexedStore {
     const doomed = this.#having(field, value).filter(({ id }) => id !== except)
     for (const { id } of doomed) this.#sessions.delete(id)
     return doomed.length
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    for (const stored of [...this.#sessions.values()]) if (stored.expires > Date.now()) yield recordOf(stored)
+  }
+
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const stored = this.#sessions.get(id)
+    return stored && stored.expires > Date.now() ? recordOf(stored) : undefined
   }
 
   async setup(): Promise<void> {}

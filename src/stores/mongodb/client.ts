@@ -2,7 +2,7 @@
 export interface MongoCollection {
   readonly db: { command(command: Document): Promise<Document> }
   findOne(filter: Document, options?: Document): Promise<Document | null>
-  find(filter: Document): { toArray(): Promise<Document[]> }
+  find(filter: Document, options?: Document): { toArray(): Promise<Document[]> }
   insertOne(document: Document, options?: Document): Promise<unknown>
   updateOne(filter: Document, update: Document, options?: Document): Promise<{ readonly matchedCount: number }>
   findOneAndUpdate(

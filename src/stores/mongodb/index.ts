@@ -11,11 +11,13 @@ import type {
   IndexableStore,
   IndexedStore,
   IndexValue,
+  InspectableStore,
   Loaded,
   NewSession,
   SessionRecord,
   Updated,
 } from '../../store.ts'
+import { LIST_BATCH } from '../../store.ts'
 import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type MongoCollection, ServerClock } from './client.ts'
@@ -32,7 +34,7 @@ export type { MongoCollection } from './client.ts'
  * else than the command does (`addToSet` of objects compares the order of their keys), the chain is one read and one
  * update that applies only to what was read. `setup()` creates the TTL index on `expires`.
  */
-export function mongodb(collection: MongoCollection): IndexableStore {
+export function mongodb(collection: MongoCollection): IndexableStore & InspectableStore {
   if (typeof collection?.findOneAndUpdate !== 'function') {
     throw new SessionUsageError("The mongodb store takes a collection: mongodb(client.db().collection('sessions'))")
   }
@@ -42,7 +44,7 @@ export function mongodb(collection: MongoCollection): IndexableStore {
 /** A change that meets others on every try gives up in the end; each try of all of them lets one through. */
 const MAX_TRIES = 300
 
-class MongoStore implements IndexableStore, IndexedStore {
+class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mongodb'
   readonly bson = true
   readonly #collection: MongoCollection
@@ -113,6 +115,25 @@ class MongoStore implements IndexableStore, IndexedStore {
       const doomed = (await this.#having(key, value)).map(({ id }) => id).filter((id) => id !== except)
       const at = field(parsePath(key))
       return (await this.#collection.deleteMany({ _id: { $in: doomed }, [at]: { $eq: value } })).deletedCount
+    })
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    for (let last = ''; ; ) {
+      const page = await this.#try(async () => {
+        const filter = { _id: { $gt: last }, expires: { $gt: new Date(await this.#clock.now()) } }
+        return this.#collection.find(filter, { sort: { _id: 1 }, limit: LIST_BATCH }).toArray()
+      })
+      for (const document of page) yield recordOf(fromDocument(document)!)
+      if (page.length < LIST_BATCH) return
+      last = page.at(-1)._id
+    }
+  }
+
+  get(id: string): Promise<SessionRecord | undefined> {
+    return this.#try(async () => {
+      const stored = await this.#find(id)
+      return stored && stored.expires > (await this.#clock.now()) ? recordOf(stored) : undefined
     })
   }
 

@@ -11,11 +11,13 @@ import type {
   IndexableStore,
   IndexedStore,
   IndexValue,
+  InspectableStore,
   Loaded,
   NewSession,
   SessionRecord,
   Updated,
 } from '../../store.ts'
+import { LIST_BATCH } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { encode, revive, tag } from '../json.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
@@ -50,7 +52,7 @@ export interface PostgresOptions {
  * A chain is one `UPDATE … RETURNING` by primary key. Give the primary server, never a replica: a session that was
  * destroyed would live on there for a while.
  */
-export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore {
+export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
   if (typeof client?.query !== 'function') {
     throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')
@@ -75,7 +77,7 @@ export function postgresSchema(
 const MAX_TRIES = 20
 const PRUNE_BATCH = 1000
 
-class PostgresStore implements IndexableStore, IndexedStore {
+class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'postgres'
   readonly #client: PgClient
   readonly #options: Required<PostgresOptions>
@@ -136,6 +138,21 @@ class PostgresStore implements IndexableStore, IndexedStore {
   async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
     const values = [JSON.stringify(tag(value as Value)), except ?? null]
     return (await this.#run(this.#sql.destroyAll(field), values)).rowCount ?? 0
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    for (let last = ''; ; ) {
+      const { rows } = await this.#run(this.#sql.page, [last, LIST_BATCH])
+      const page = rows.map(({ answer }) => recordOf(parse(answer).stored))
+      yield* page
+      if (page.length < LIST_BATCH) return
+      last = page.at(-1)!.id
+    }
+  }
+
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const found = await this.#find(id)
+    return found && found.stored.expires > found.now ? recordOf(found.stored) : undefined
   }
 
   async setup(): Promise<void> {

@@ -6,6 +6,8 @@ import { functionSql } from './functions.ts'
 export interface Statements {
   readonly create: Statement
   readonly load: Statement
+  /** The live sessions whose ids come after one, so many of them. */
+  readonly page: Statement
   readonly update: Statement
   /** The same update, with the data before it. */
   readonly take: Statement
@@ -94,6 +96,9 @@ export function statements(schema: string, table: string): Statements {
     ${after(NOW, 'coalesce($5::float8, $6::float8)')}, $5, CASE WHEN $7::boolean THEN ${NOW} END, ${NOW}, '', '{}')
   ON CONFLICT DO NOTHING RETURNING ${STORED}) AS answer`),
     load: named(`SELECT ${STORED}) AS answer FROM ${qualified} AS s WHERE s.id = $1`),
+    page: named(
+      `SELECT ${STORED}) AS answer FROM ${qualified} AS s WHERE s.id > $1 AND s.expires > ${NOW} ORDER BY s.id LIMIT $2`,
+    ),
     update: named(update('', '', '')),
     // The row is locked before it is read, so that what is read is what the update removes from.
     take: named(

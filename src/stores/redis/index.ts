@@ -21,6 +21,7 @@ import type {
   IndexableStore,
   IndexedStore,
   IndexValue,
+  InspectableStore,
   Loaded,
   NewSession,
   SessionRecord,
@@ -31,6 +32,7 @@ import { decode } from '../json.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { type Argument, compile, json, pathOf } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
+import { keyLister, type ListKeys } from './scan.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './client.ts'
@@ -50,7 +52,10 @@ export interface RedisOptions {
  * A session is one key, a chain one Lua script on it. The key ends with the session by Redis' own clock. Redis copies
  * to its replicas later than it answers: what it has acknowledged, a log-out too, can be lost when a replica takes over.
  */
-export function redis(client: RedisClient, { prefix = 'session:' }: RedisOptions = {}): IndexableStore {
+export function redis(
+  client: RedisClient,
+  { prefix = 'session:' }: RedisOptions = {},
+): IndexableStore & InspectableStore {
   const sessions = scriptRunner(client, SCRIPT, SCRIPT_SHA)
   const index = scriptRunner(client, INDEX_SCRIPT, INDEX_SCRIPT_SHA)
   if (!sessions || !index) {
@@ -58,22 +63,27 @@ export function redis(client: RedisClient, { prefix = 'session:' }: RedisOptions
       'The redis store takes a client of node-redis, ioredis or iovalkey: redis(await createClient().connect())',
     )
   }
-  return new RedisStore(sessions, index, prefix)
+  return new RedisStore(sessions, index, keyLister(client, prefix), prefix)
 }
+
+/** A session's id, unlike the names of an index's keys, which begin with the same prefix. */
+const ID = /^[A-Za-z0-9_-]{22}$/
 
 /** Tries of a change whose indexed value depends on the data, while others change the same session. */
 const MAX_TRIES = 100
 
-class RedisStore implements IndexableStore, IndexedStore {
+class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'redis'
   readonly #run: RunScript
   readonly #runIndex: RunScript
+  readonly #keys: ListKeys
   readonly #prefix: string
   #index: Index | undefined
 
-  constructor(run: RunScript, runIndex: RunScript, prefix: string) {
+  constructor(run: RunScript, runIndex: RunScript, keys: ListKeys, prefix: string) {
     this.#run = run
     this.#runIndex = runIndex
+    this.#keys = keys
     this.#prefix = prefix
   }
 
@@ -133,6 +143,27 @@ class RedisStore implements IndexableStore, IndexedStore {
       const doomed = ids.filter((id) => id !== except)
       const removed = await Promise.all(doomed.map((id) => this.#destroyHaving(id, field, value as Value)))
       return removed.filter(Boolean).length
+    })
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    // SCAN may give a key more than once, when the server's table grows or shrinks meanwhile.
+    const seen = new Set<string>()
+    const batches = this.#keys()[Symbol.asyncIterator]()
+    for (;;) {
+      const { value: names, done } = await this.#try(() => batches.next())
+      if (done) return
+      const ids = (names as string[]).filter((id) => ID.test(id) && !seen.has(id))
+      for (const id of ids) seen.add(id)
+      const records = await Promise.all(ids.map((id) => this.get(id)))
+      yield* records.filter((record) => record !== undefined)
+    }
+  }
+
+  get(id: string): Promise<SessionRecord | undefined> {
+    return this.#try(async () => {
+      const { stored, now } = await this.#find(id)
+      return stored && stored.expires > now ? recordOf(stored) : undefined
     })
   }
 

@@ -11,11 +11,13 @@ import type {
   IndexableStore,
   IndexedStore,
   IndexValue,
+  InspectableStore,
   Loaded,
   NewSession,
   SessionRecord,
   Updated,
 } from '../../store.ts'
+import { LIST_BATCH } from '../../store.ts'
 import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode, encode } from '../json.ts'
 import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
@@ -41,7 +43,10 @@ export interface SqliteOptions {
  * A chain is one immediate transaction: what any process reads and writes in it, no other interrupts. The table is
  * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
  */
-export function sqlite(database: string | SqliteDatabase, options: SqliteOptions = {}): IndexableStore {
+export function sqlite(
+  database: string | SqliteDatabase,
+  options: SqliteOptions = {},
+): IndexableStore & InspectableStore {
   const { table = 'sessions', busyTimeout = 1500 } = options
   if (!/^\w{1,60}$/.test(table)) {
     throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
@@ -50,7 +55,7 @@ export function sqlite(database: string | SqliteDatabase, options: SqliteOptions
 }
 
 type Statements = Record<
-  'begin' | 'commit' | 'rollback' | 'get' | 'insert' | 'save' | 'remove' | 'prune',
+  'begin' | 'commit' | 'rollback' | 'get' | 'page' | 'insert' | 'save' | 'remove' | 'prune',
   SqliteStatement
 >
 
@@ -60,7 +65,7 @@ type Statements = Record<
  */
 const PATIENCE = 10
 
-class SqliteStore implements IndexableStore, IndexedStore {
+class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
   readonly #source: string | SqliteDatabase
   readonly #table: string
@@ -121,6 +126,23 @@ class SqliteStore implements IndexableStore, IndexedStore {
       for (const { id } of doomed) opened.sql.remove.run(id)
       return doomed.length
     })
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    const { sql } = await this.#open()
+    for (let last = ''; ; ) {
+      const rows = await this.#patiently(() => sql.page.all(last, Date.now()))
+      const page = rows.map((row) => recordOf(fromRow(row)!))
+      yield* page
+      if (page.length < LIST_BATCH) return
+      last = page.at(-1)!.id
+    }
+  }
+
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const { sql } = await this.#open()
+    const stored = await this.#patiently(() => fromRow(sql.get.get(id)))
+    return stored && stored.expires > Date.now() ? recordOf(stored) : undefined
   }
 
   async setup(): Promise<void> {
@@ -259,6 +281,9 @@ function statements(database: SqliteDatabase, table: string): Statements {
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     get: database.prepare(`SELECT ${COLUMNS} FROM ${table} WHERE id = ?`),
+    page: database.prepare(
+      `SELECT ${COLUMNS} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
+    ),
     insert: database.prepare(`INSERT INTO ${table} (${COLUMNS}) VALUES (${places}) ON CONFLICT DO NOTHING`),
     save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
     remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),

@@ -1,0 +1,104 @@
+import { parsePath, type Value, valueAt } from '../command/index.ts'
+import type { InspectableStore, SessionRecord, Store } from '../store.ts'
+import type { CommandName, Options } from './options.ts'
+import { type Output, rowOf } from './output.ts'
+
+interface Call {
+  readonly store: InspectableStore
+  readonly id: string | undefined
+  readonly options: Options
+  readonly output: Output
+}
+
+/** Each command answers whether it has found what it was asked for. */
+export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call) => Promise<boolean>>> = {
+  async list(call) {
+    const { options, output } = call
+    let count = 0
+    for await (const record of matching(call)) {
+      output.row(rowOf(record, userOf(record, options), options.data))
+      count++
+    }
+    output.clear()
+    if (!options.json) output.line(count === 1 ? '1 session' : `${count} sessions`)
+    return options.user === undefined || count > 0
+  },
+
+  async show({ store, id, options, output }) {
+    const record = await store.get(id!)
+    if (record) output.details(rowOf(record, userOf(record, options), options.data))
+    else output.result(`No live session has the id ${id}`, { id, found: false })
+    return record !== undefined
+  },
+
+  async revoke(call) {
+    const { store, id, output } = call
+    const doomed: SessionRecord[] = []
+    if (id !== undefined) doomed.push(...[(await store.get(id)) ?? []].flat())
+    else for await (const record of matching(call)) doomed.push(record)
+    let revoked = 0
+    for (const [i, record] of doomed.entries()) {
+      output.progress('revoking', i, doomed.length)
+      if (await destroy(store, record)) revoked++
+    }
+    output.clear()
+    output.result(revoked === 1 ? '1 session revoked' : `${revoked} sessions revoked`, { revoked })
+    return revoked > 0
+  },
+
+  async prune({ store, output }) {
+    output.progress('pruning', 0)
+    const pruned = await store.prune()
+    output.clear()
+    output.result(`${pruned} expired sessions removed`, { pruned })
+    return true
+  },
+
+  /** Looks again and again, because no database of all these tells by itself; what comes and goes in between is missed. */
+  async watch(call) {
+    const { options, output } = call
+    const stop = new Promise<'stop'>((resolve) => process.once('SIGINT', () => resolve('stop')))
+    let known: Map<string, SessionRecord> | undefined
+    for (;;) {
+      const now = new Map<string, SessionRecord>()
+      for await (const record of matching(call)) now.set(record.id, record)
+      output.clear()
+      const show = (record: SessionRecord, mark: string) =>
+        output.row(rowOf(record, userOf(record, options), options.data), mark)
+      for (const record of now.values()) {
+        const before = known?.get(record.id)
+        if (known && !before) show(record, '+')
+        if (before && before.version !== record.version) show(record, '~')
+      }
+      for (const record of known?.values() ?? []) if (!now.has(record.id)) show(record, '-')
+      if (!known && !options.json) output.line(`watching ${now.size} sessions, Ctrl-C ends it`)
+      known = now
+      let timer: NodeJS.Timeout | undefined
+      const pause = new Promise<'go on'>((resolve) => {
+        timer = setTimeout(() => resolve('go on'), options.every)
+      })
+      if ((await Promise.race([pause, stop])) === 'stop') {
+        clearTimeout(timer)
+        return true
+      }
+    }
+  },
+}
+
+async function* matching({ store, options, output }: Call): AsyncIterable<SessionRecord> {
+  let looked = 0
+  for await (const record of store.list()) {
+    output.progress('looking at sessions,', ++looked)
+    // As text, because a shell knows no other type.
+    if (options.user === undefined || String(userOf(record, options)) === options.user) yield record
+  }
+}
+
+function userOf({ data }: SessionRecord, { field }: Options): Value | undefined {
+  return valueAt(data, parsePath(field))
+}
+
+/** By its `created`, so that a session that takes the same id meanwhile is another one. */
+function destroy(store: Store, { id, created }: SessionRecord): Promise<boolean> {
+  return store.destroy({ id, proof: { created }, maxLifetime: Number.POSITIVE_INFINITY })
+}
