@@ -55,21 +55,21 @@ class KoaExchange implements Exchange {
   readonly headers: IncomingHttpHeaders
   readonly response: ServerResponse
   readonly keys: () => Keys
-  readonly #ctx: KoaContext
+  readonly context: KoaContext
 
   constructor(ctx: KoaContext, keys: () => Keys) {
-    this.#ctx = ctx
+    this.context = ctx
     this.headers = ctx.req.headers
     this.response = ctx.res
     this.keys = keys
   }
 
   get secure(): boolean {
-    return this.#ctx.secure
+    return this.context.secure
   }
 
   get client(): string {
-    return this.#ctx.ip
+    return this.context.ip
   }
 }
 

@@ -62,6 +62,15 @@ export interface SessionOptions {
    */
   readonly pruneEvery?: Duration
   /**
+   * The data of a visitor's session in another library, for moving over without logging anybody out. Asked once for a
+   * request that has no cookie of ours, when it first uses its session; gets the Koa context, or the request of another
+   * server. What it gives becomes a new session in one insert, with whatever the request itself does; undefined gives
+   * none. It must take the old cookie away, or a visitor who logs out comes back with it. When it throws, the request
+   * fails.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly adopt?: (context: any) => Adopted | Promise<Adopted>
+  /**
    * The name on `ctx`: change it where another middleware owns `ctx.session`.
    * @default 'session'
    */
@@ -78,6 +87,9 @@ export interface SessionOptions {
   readonly maxBytes?: number
 }
 
+/** What `adopt` may hand over: the data, or nothing. */
+export type Adopted = Readonly<Record<string, unknown>> | null | undefined
+
 /** The options after checking, each default filled in. */
 export interface Settings {
   readonly cookie: CookieSettings
@@ -89,6 +101,7 @@ export interface Settings {
   readonly index: readonly string[]
   /** 0: never. */
   readonly pruneEvery: number
+  readonly adopt: SessionOptions['adopt']
   readonly property: string
   readonly timeout: number
   readonly maxBytes: number
@@ -139,6 +152,7 @@ export function settingsOf(options: SessionOptions): Settings {
     origins: [options.origin ?? []].flat().map(originOf),
     index,
     pruneEvery: given('pruneEvery') ? positive(options.pruneEvery, 'pruneEvery') : 0,
+    adopt: functionOf(options.adopt, 'adopt'),
     property,
     timeout: given('timeout') ? positive(options.timeout, 'timeout') : 2000,
     maxBytes,
@@ -186,6 +200,10 @@ function originOf(origin: string): string {
   return fail(
     `origin '${origin}' must look like 'https://example.org': scheme, host, and a port only where it is unusual`,
   )
+}
+
+function functionOf<T>(value: T, option: string): T {
+  return value === undefined || typeof value === 'function' ? value : fail(`${option} must be a function`)
 }
 
 function positive(value: unknown, option: string): number {

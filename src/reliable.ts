@@ -1,5 +1,6 @@
 import { StoreError } from './errors.ts'
 import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated } from './store.ts'
+import { type Caller, type StoreCall, traced } from './tracing.ts'
 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
 const PAUSES = [0, 25, 100, 250, 500]
@@ -35,12 +36,13 @@ export class ReliableStore {
     this.#timeout = timeout
   }
 
-  load(access: Access): Promise<Loaded> {
-    return this.#call(() => this.#store.load(access))
+  load(access: Access, caller?: Caller): Promise<Loaded> {
+    return this.#call({ store: this.#store.name, operation: 'load', caller }, () => this.#store.load(access))
   }
 
-  update(access: Access, change: Change): Promise<Updated> {
-    return this.#call(async (attempt, sent) => {
+  update(access: Access, change: Change, caller?: Caller): Promise<Updated> {
+    const about = { store: this.#store.name, operation: 'update', caller, chain: change.chain } as const
+    return this.#call(about, async (attempt, sent) => {
       if (attempt === 0) return this.#store.update(access, change)
       const answer = await this.#store.update(access, { ...change, repeatedAfter: performance.now() - sent + SKEW })
       if (answer.outcome !== 'forgotten') return answer
@@ -52,12 +54,12 @@ export class ReliableStore {
     })
   }
 
-  destroy(access: Access): Promise<boolean> {
-    return this.#call(() => this.#store.destroy(access))
+  destroy(access: Access, caller?: Caller): Promise<boolean> {
+    return this.#call({ store: this.#store.name, operation: 'destroy', caller }, () => this.#store.destroy(access))
   }
 
-  create(session: NewSession): Promise<SessionRecord | undefined> {
-    return this.#call(async () => {
+  create(session: NewSession, caller?: Caller): Promise<SessionRecord | undefined> {
+    return this.#call({ store: this.#store.name, operation: 'create', caller }, async () => {
       const record = await this.#store.create(session)
       if (record) return record
       // The id is taken, perhaps by an earlier try, ours or the driver's: then the secret, which only it knew, opens it.
@@ -67,11 +69,15 @@ export class ReliableStore {
     })
   }
 
-  async #call<T>(send: Send<T>): Promise<T> {
+  #call<T>(about: Parameters<typeof traced>[0], send: Send<T>): Promise<T> {
+    return traced(about, (call) => this.#within(send, call))
+  }
+
+  async #within<T>(send: Send<T>, traced: StoreCall | undefined): Promise<T> {
     this.#admit()
     this.#waiting++
     const call = { over: false }
-    const sent = this.#attempt(send, call)
+    const sent = this.#attempt(send, call, traced)
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -110,10 +116,11 @@ export class ReliableStore {
     this.#pause = Math.min(2 * this.#pause, PROBES.longest)
   }
 
-  async #attempt<T>(send: Send<T>, call: { readonly over: boolean }): Promise<T> {
+  async #attempt<T>(send: Send<T>, call: { readonly over: boolean }, traced: StoreCall | undefined): Promise<T> {
     const sent = performance.now()
     let unknown: StoreError | undefined
     for (let attempt = 0; ; attempt++) {
+      if (traced) traced.attempts = attempt + 1
       try {
         return await send(attempt, sent)
       } catch (error) {

@@ -4,8 +4,9 @@ import { SessionHandle } from './handle.ts'
 import type { Settings } from './options.ts'
 import { ReliableStore } from './reliable.ts'
 import { freeze } from './session.ts'
-import type { IndexableStore, IndexedStore, IndexValue, Store } from './store.ts'
+import type { IndexableStore, IndexedStore, IndexValue, InspectableStore, Store } from './store.ts'
 import { type MongoCollection, mongodb } from './stores/mongodb/index.ts'
+import { traced } from './tracing.ts'
 import { type Exchange, type Host, Visit } from './visit.ts'
 
 /** A session as `find` shows it. */
@@ -74,7 +75,10 @@ export class Sessions<D> {
    * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
    */
   async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
-    const records = await this.#indexed(field).find(field, value, this.settings.maxLifetime)
+    const store = this.#indexed(field)
+    const records = await traced({ store: store.name, operation: 'find' }, () =>
+      store.find(field, value, this.settings.maxLifetime),
+    )
     return records.map(({ id, data, created, expires, authAt }) => ({
       id,
       data: freeze(data) as SessionView<D>,
@@ -90,12 +94,30 @@ export class Sessions<D> {
     value: IndexValue,
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
-    return this.#indexed(field).destroyAll(field, value, except)
+    const store = this.#indexed(field)
+    return traced({ store: store.name, operation: 'destroyAll' }, () => store.destroyAll(field, value, except))
+  }
+
+  /**
+   * Removes the session with this id, whoever holds its cookie; answers whether there was one. Where a visitor names
+   * the id, look first whether it is among the sessions that `find` gives for them.
+   */
+  async revoke(id: string): Promise<boolean> {
+    const store = this.store as InspectableStore
+    if (typeof store.get !== 'function') throw new SessionUsageError(`The ${store.name} store can't look up an id`)
+    const record = await traced({ store: store.name, operation: 'get' }, () => store.get(id))
+    // By its `created`, so that a session that takes the same id meanwhile is another one.
+    const proof = record && { created: record.created }
+    if (!proof) return false
+    return traced({ store: store.name, operation: 'destroy' }, () =>
+      store.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY }),
+    )
   }
 
   /** Removes what has expired, where the database does not do it by itself; answers how many. */
   async prune(): Promise<number> {
-    return this.store.prune()
+    const { store } = this
+    return traced({ store: store.name, operation: 'prune' }, () => store.prune())
   }
 
   /** Releases what the store has opened by itself. */

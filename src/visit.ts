@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { apply, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
+import { apply, commands, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
 import { type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
 import { assertSite, assertToken, createToken } from './csrf.ts'
 import { type Duration, milliseconds } from './duration.ts'
@@ -18,19 +18,22 @@ import type { Settings } from './options.ts'
 import { Queue } from './queue.ts'
 import type { ReliableStore } from './reliable.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
-import type { Step } from './step.ts'
+import { check, EMPTY_STEP, type Step, withCommands } from './step.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
 import { afterHeld } from './transition.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {
   readonly headers: IncomingHttpHeaders
-  readonly response: ServerResponse
+  /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
+  readonly response: ServerResponse | undefined
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
   readonly keys: () => Keys
+  /** What the option `adopt` is given. */
+  readonly context: unknown
 }
 
 /** What a visit needs of the instance it belongs to. */
@@ -79,6 +82,9 @@ export class Visit {
   #start: { maxAge: number | null; created?: number } = { maxAge: null }
   #loading: Promise<void> | undefined
   #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
+  /** Whether an earlier session may still be handed over, and what came of it. */
+  #adoptable: boolean
+  #adopted: Data = NO_DATA
 
   constructor(host: Host, exchange: Exchange) {
     this.#host = host
@@ -89,6 +95,7 @@ export class Visit {
     this.#credential = this.#jar.credential
     if (this.#jar.refused) this.#tell(this.#jar.refused)
     this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
+    this.#adoptable = host.settings.adopt !== undefined && !this.#jar.present
   }
 
   get store(): Store {
@@ -109,6 +116,11 @@ export class Visit {
 
   get id(): string | undefined {
     return this.#credential?.id
+  }
+
+  /** The session as logs may name it: a keyed hash of its id, which opens nothing. */
+  get alias(): string | undefined {
+    return this.id === undefined ? undefined : this.#aliasOf(this.id)
   }
 
   get maxAge(): number {
@@ -161,7 +173,7 @@ export class Visit {
       ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: step.rotate!.grace, epoch: newId() } }),
       ...(step.rotate?.authenticated && { authenticated: true }),
     }
-    const updated = await this.#host.reliable.update(this.#access(), change)
+    const updated = await this.#host.reliable.update(this.#access(), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
@@ -255,7 +267,7 @@ export class Visit {
 
   /** What this request can show is what the store last answered. */
   #shown(): boolean {
-    return this.#state === 'live' ? this.#current : this.#state !== 'unread'
+    return this.#state === 'live' ? this.#current : this.#state !== 'unread' && !this.#adoptable
   }
 
   /** Loads once, after everything that was begun before. */
@@ -270,8 +282,11 @@ export class Visit {
 
   async #read(): Promise<void> {
     if (this.#over) throw new SessionGoneError()
-    if (this.#state === 'new') return
-    const loaded = await this.#host.reliable.load(this.#access())
+    if (this.#state === 'new') {
+      if (this.#adoptable) await this.#begin(EMPTY_STEP)
+      return
+    }
+    const loaded = await this.#host.reliable.load(this.#access(), this)
     if (loaded.outcome === 'live') {
       this.#hold(loaded.record, loaded.now, loaded.grace)
       this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
@@ -347,7 +362,8 @@ export class Visit {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step): Promise<Value | undefined> {
-    const result = apply(NO_DATA, step.chain, Date.now())
+    await this.#adopt()
+    const result = apply(this.#adopted, step.chain, Date.now())
     if (!result.ok) throw errorOf(result.problem)
     if (step.touch?.maxAge !== undefined) this.#start.maxAge = step.touch.maxAge
     // A form opened before log-in must be void after it, so that what rotates does not go on with the visitor's id.
@@ -357,14 +373,15 @@ export class Visit {
     const wanted = this.#credential?.id
     for (const id of wanted ? [wanted, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const record = await this.#host.reliable.create({
+      const session = {
         id,
         hash: credential.hash,
         data: result.data,
         idle: this.settings.idle,
         authenticated: step.rotate?.authenticated === true,
         ...this.#start,
-      })
+      }
+      const record = await this.#host.reliable.create(session, { alias: this.#aliasOf(id) })
       if (!record) continue
       this.#credential = credential
       this.#hold(record, record.rotated, false)
@@ -376,8 +393,11 @@ export class Visit {
   }
 
   async #destroy(): Promise<void> {
+    // What is handed over only now would otherwise come back with the next request.
+    await this.#adopt()
+    this.#adopted = NO_DATA
     if (this.#state !== 'new' && this.#state !== 'gone') {
-      if (await this.#host.reliable.destroy(this.#access())) this.#tell('destroyed')
+      if (await this.#host.reliable.destroy(this.#access(), this)) this.#tell('destroyed')
     }
     this.#state = 'gone'
     this.#record = undefined
@@ -386,10 +406,23 @@ export class Visit {
     this.#jar.clear()
   }
 
+  /** An earlier session's data, for a visitor without our cookie: asked for once, and only when the session is used. */
+  async #adopt(): Promise<void> {
+    if (!this.#adoptable) return
+    this.#adoptable = false
+    const data = await this.settings.adopt!(this.#exchange.context)
+    if (data === undefined || data === null || Object.keys(data).length === 0) return
+    const step = withCommands(EMPTY_STEP, commands.setAll(data))
+    check(step, this.store, this.settings.maxBytes)
+    const result = apply(NO_DATA, step.chain, Date.now())
+    if (!result.ok) throw errorOf(result.problem)
+    this.#adopted = result.data
+  }
+
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
     // A new secret whose cookie can't be sent any more would lock the visitor out.
-    const rotate = this.#due.rotate && !this.#exchange.response.headersSent
+    const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false
     if (!rotate && !this.#due.touch) return
     this.#due = { touch: false, rotate: false }
     const secret = rotate ? newSecret(this.#credential!.id) : undefined
@@ -404,7 +437,7 @@ export class Visit {
       ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: ROTATION_GRACE } }),
     }
     try {
-      const updated = await this.#host.reliable.update(this.#access(), change)
+      const updated = await this.#host.reliable.update(this.#access(), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held') this.#applied(updated, change, secret)
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
@@ -414,11 +447,19 @@ export class Visit {
 
   #tell(type: SessionEvent['type'], reason?: string): void {
     publish(() => {
-      const id = this.#credential?.id
-      const session = id && this.#keygrip().sign(`event:${id}`).slice(0, 16)
       const cookie = this.settings.cookie.name
-      return { type, session, client: this.#exchange.client, cookie, ...(reason !== undefined && { reason }) }
+      return {
+        type,
+        session: this.alias,
+        client: this.#exchange.client,
+        cookie,
+        ...(reason !== undefined && { reason }),
+      }
     })
+  }
+
+  #aliasOf(id: string): string {
+    return this.#keygrip().sign(`event:${id}`).slice(0, 16)
   }
 
   #access(): Access {
@@ -439,6 +480,11 @@ export class Visit {
   /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
   #assertWritable(): void {
     this.#keygrip()
+    if (!this.#exchange.response) {
+      throw new SessionUsageError(
+        'An upgrade can set no cookie, so that no session can begin or rotate in it: do that in a request before',
+      )
+    }
     if (this.#exchange.response.headersSent) {
       throw new SessionUsageError(
         'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',

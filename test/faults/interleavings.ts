@@ -144,6 +144,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
       response,
       secure: false,
       client: undefined,
+      context: {},
       keys: () => [KEY],
     })
     const end = async () => {

@@ -22,7 +22,7 @@ const keygrip = keygripOf([KEY])
 function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
-  return sessions.handle({ headers, response, secure: false, client: undefined, keys: () => [KEY] }).handle
+  return sessions.handle({ headers, response, secure: false, client: undefined, context: {}, keys: () => [KEY] }).handle
 }
 
 describe('hostile cookies and tokens', () => {

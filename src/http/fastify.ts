@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SessionUsageError } from '../errors.ts'
+import type { HttpSessions } from './index.ts'
+
+/** The parts of Fastify that are used. */
+export interface FastifyRequest {
+  readonly raw: IncomingMessage
+  readonly protocol: string
+  readonly ip: string
+}
+export interface FastifyReply {
+  readonly raw: ServerResponse
+  readonly statusCode: number
+}
+export interface FastifyInstance {
+  hasRequestDecorator(name: string): boolean
+  decorateRequest(name: string, value: null): unknown
+  addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<void>): unknown
+  addHook(
+    name: 'onSend',
+    hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>,
+  ): unknown
+}
+export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
+
+/** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
+export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
+  const { property } = sessions.settings
+  const plugin = async (app: FastifyInstance): Promise<void> => {
+    if (app.hasRequestDecorator(property)) {
+      throw new SessionUsageError(
+        `request.${property} belongs to another plugin already. Pass { property: 'visit' } to use request.visit()`,
+      )
+    }
+    app.decorateRequest(property, null)
+    app.addHook('onRequest', async (request, reply) => {
+      const value = () => {
+        const from = { secure: request.protocol === 'https', client: request.ip }
+        return sessions.entry(request.raw, reply.raw, request, from).handle
+      }
+      Object.assign(request, { [property]: value })
+    })
+    app.addHook('onSend', async (request, reply, payload) => {
+      try {
+        await sessions.visitOf(request.raw)?.settle()
+      } catch (error) {
+        // The request fails with its own error; what its commands do besides is told to the application.
+        if (reply.statusCode < 400) throw error
+        sessions.report(error)
+      }
+      return payload
+    })
+  }
+  // Without it the hooks would hold for the plugin's own routes only.
+  return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
+}

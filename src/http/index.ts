@@ -1,0 +1,148 @@
+/**
+ * The same sessions for servers other than Koa: node:http, Express 5, Fastify 5, and WebSocket upgrades.
+ *
+ * @module koa-atomic-session/http
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Keys, keygripOf } from '../credential.ts'
+import type { SessionData, Unreserved } from '../data.ts'
+import type { SessionHandle } from '../handle.ts'
+import { type SessionOptions, settingsOf } from '../options.ts'
+import { Sessions } from '../sessions.ts'
+import type { Visit } from '../visit.ts'
+import { type ExpressMiddleware, express } from './express.ts'
+import { type FastifyPlugin, fastify } from './fastify.ts'
+import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
+
+export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
+export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
+
+export interface HttpOptions extends SessionOptions {
+  /** The keys that sign the cookie: the first one signs, all of them are accepted. Koa's `app.keys`. */
+  readonly keys: Keys
+  /**
+   * A proxy before this server sets X-Forwarded-Proto and X-Forwarded-For, and nobody reaches the server past it. For
+   * node:http only: Express and Fastify have settings of their own.
+   * @default false
+   */
+  readonly proxy?: boolean
+  /**
+   * Told of failures that no request can be told of any more.
+   * @default printed to standard error
+   */
+  readonly onError?: (error: unknown) => void
+}
+
+/** What a request carries: its visit, and the handle that the application sees. */
+export interface Entry<D> {
+  readonly visit: Visit
+  readonly handle: SessionHandle<D>
+}
+
+type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
+
+/** The sessions of an application on node:http, Express or Fastify. */
+export class HttpSessions<D> extends Sessions<D> {
+  readonly #slot = Symbol('koa-atomic-session')
+  readonly #keys: Keys
+  readonly #proxy: boolean
+
+  constructor(options: HttpOptions) {
+    super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)))
+    keygripOf(options.keys)
+    this.#keys = options.keys
+    this.#proxy = options.proxy ?? false
+  }
+
+  /**
+   * The session of a request on node:http, the same one however often it is asked for.
+   *
+   * Commands that nobody awaits are settled before the response ends: `response.end()` waits for them, and answers with
+   * the error's status when one fails and nothing has been sent yet. See {@link listener}.
+   */
+  of(request: IncomingMessage, response: ServerResponse): SessionHandle<D> {
+    const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
+    this.#hold(request, response)
+    return this.entry(request, response, request, from).handle
+  }
+
+  /**
+   * A listener for `createServer` around yours, which sees to it that a response ends only when every command that was
+   * begun is settled. Without it `response.end(await …)` takes hold of `end` before `of` can.
+   */
+  listener(
+    listener: (request: IncomingMessage, response: ServerResponse) => unknown,
+  ): (request: IncomingMessage, response: ServerResponse) => void {
+    return (request, response) => {
+      this.#hold(request, response)
+      listener(request, response)
+    }
+  }
+
+  /**
+   * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
+   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
+   * seen by `await session.update()`; when the session is gone, that rejects with a `SessionGoneError`.
+   */
+  upgrade(request: IncomingMessage): SessionHandle<D> {
+    const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
+    return this.entry(request, undefined, request, from).handle
+  }
+
+  /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */
+  express(): ExpressMiddleware {
+    return express(this)
+  }
+
+  /** A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope. */
+  fastify(): FastifyPlugin {
+    return fastify(this)
+  }
+
+  /** For the adapters. */
+  entry(
+    request: IncomingMessage,
+    response: ServerResponse | undefined,
+    context: unknown,
+    from: { secure: boolean; client: string | undefined },
+  ): Entry<D> {
+    const carrier = request as Carrier<D>
+    const entry = carrier[this.#slot]
+    if (entry) return entry
+    const made = this.handle(new HttpExchange(request, response, context, from, () => this.#keys))
+    carrier[this.#slot] = made
+    return made
+  }
+
+  /** For the adapters: the visit of a request that has used its session. */
+  visitOf(request: IncomingMessage): Visit | undefined {
+    return (request as Carrier<D>)[this.#slot]?.visit
+  }
+
+  #hold(request: IncomingMessage, response: ServerResponse): void {
+    holdEnd(response, () => this.visitOf(request), this.background)
+  }
+
+  /** For the adapters: a failure that no request can be told of. */
+  report(error: unknown): void {
+    this.background(error)
+  }
+}
+
+/**
+ * Sessions for servers other than Koa, with the same options, stores and cookie; `keys` are Koa's `app.keys`.
+ *
+ * @example
+ * ```ts
+ * const sessions = httpSessions({ store: sqlite('sessions.db'), keys: [process.env.SESSION_KEY!] })
+ * const listener = sessions.listener(async (request, response) => {
+ *   const session = await sessions.of(request, response).inc('views')
+ *   response.end(`seen ${session.views} times`)
+ * })
+ * createServer(listener)
+ * ```
+ * @throws {@link SessionUsageError} for an option that can't work.
+ */
+export function httpSessions<D extends Unreserved<D> = SessionData>(options: HttpOptions): HttpSessions<D> {
+  return new HttpSessions<D>(options)
+}

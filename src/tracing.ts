@@ -1,0 +1,60 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import type { Chain } from './command/index.ts'
+
+/**
+ * One call to a store, retries included: published on the TracingChannel `koa-atomic-session:store` of
+ * `node:diagnostics_channel`, with `start`, `asyncEnd` and `error`. Costs nothing while nobody listens. It holds no
+ * secret, no session's id and none of its data.
+ */
+export interface StoreCall {
+  /** The store's word: `redis`. */
+  readonly store: string
+  readonly operation: 'load' | 'create' | 'update' | 'destroy' | 'find' | 'destroyAll' | 'get' | 'prune'
+  /** The same keyed hash of the session's id as in a `SessionEvent`; undefined where the call is about several. */
+  readonly session: string | undefined
+  /** The names of the commands of an update, in order. */
+  readonly commands: readonly string[]
+  /** The store's word for what became of it, once it is there: `changed`, `live`, `expired`. Absent after an error. */
+  outcome?: string
+  /** How often the call was sent. */
+  attempts: number
+}
+
+/** Who asks, as traces may name it. */
+export interface Caller {
+  readonly alias: string | undefined
+}
+
+const calls = tracingChannel<string, StoreCall>('koa-atomic-session:store')
+
+/** Runs a call; where somebody listens, tells of it. The work is given the call to note its attempts on, if there is one. */
+export function traced<T>(
+  about: { store: string; operation: StoreCall['operation']; caller?: Caller | undefined; chain?: Chain },
+  work: (call?: StoreCall) => Promise<T>,
+): Promise<T> {
+  return calls.hasSubscribers ? told(about, work) : work()
+}
+
+async function told<T>(about: Parameters<typeof traced>[0], work: (call: StoreCall) => Promise<T>): Promise<T> {
+  const call: StoreCall = {
+    store: about.store,
+    operation: about.operation,
+    session: about.caller?.alias,
+    commands: about.chain?.commands.map(({ kind }) => kind) ?? [],
+    attempts: 1,
+  }
+  let result: T | undefined
+  // The channel keeps what its function resolves to where every listener sees it: a session's data must not be that.
+  await calls.tracePromise(async () => {
+    result = await work(call)
+    call.outcome = outcomeOf(result)
+  }, call)
+  return result as T
+}
+
+function outcomeOf(result: unknown): string {
+  if (typeof result === 'object' && result !== null && 'outcome' in result) return String(result.outcome)
+  if (Array.isArray(result)) return `${result.length}`
+  if (typeof result === 'number') return `${result}`
+  return result === undefined || result === false ? 'nothing' : 'done'
+}
