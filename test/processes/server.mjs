@@ -5,7 +5,7 @@ if (process.env.CLOCK_SKEW) {
 }
 const { default: Koa } = await import('koa')
 const { atomicSession, isSessionError } = await import('koa-atomic-session')
-const { openStore } = await import('../../examples/store.mjs')
+const { openStore } = await import('koa-atomic-session/open')
 
 const { store, close } = await openStore(process.env.STORE)
 await store.setup()
