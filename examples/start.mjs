@@ -1,33 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { createApp } from './app.mjs'
-import { openStore } from './store.mjs'
+import { createExamples } from './server.mjs'
 
-const url = process.env.STORE ?? 'sessions.db'
-const opened = await openStore(url).catch(fail)
-const { app, sessions } = createApp(opened.store)
+const url = process.env.STORE || 'sessions.db'
 // A key of this run only: after a restart every visitor begins anew. A real application keeps its key.
-app.keys = [process.env.SESSION_KEY ?? randomBytes(32).toString('base64')]
-await sessions.ensureIndex().catch(fail)
+const keys = [process.env.SESSION_KEY ?? randomBytes(32).toString('base64')]
+const { server, store, close } = await createExamples({ url, keys }).catch(fail)
 
-const server = app.listen(Number(process.env.PORT ?? 3000), () => {
-  console.log(`Open http://localhost:${server.address().port} (sessions are kept in ${opened.store.name})`)
+server.listen(Number(process.env.PORT ?? 3000), () => {
+  console.log(`Open http://localhost:${server.address().port} (sessions are kept in ${store})`)
 })
 server.on('error', (error) => {
   console.error(error.code === 'EADDRINUSE' ? `Port ${error.port} is taken: PORT=3001 npm start` : error.message)
   process.exit(1)
 })
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
-    server.close(async () => {
-      await opened.close()
-      process.exit(0)
-    })
-    server.closeIdleConnections()
-  })
+  process.once(signal, () => close().then(() => process.exit(0)))
 }
 
 function fail(error) {
-  const reason = error.cause?.message || error.message || error.code
-  console.error(`The sessions' store ${url.replace(/\/\/[^/@]*@/, '//')} can't be opened: ${reason}`)
+  const reason = error.cause?.message ?? ''
+  console.error(error.message.includes(reason) ? error.message : `${error.message}: ${reason}`)
   process.exit(1)
 }

@@ -1,0 +1,40 @@
+import { Lane } from './lane.mjs'
+import { ACTIONS, race } from './race.mjs'
+
+const form = document.querySelector('#controls')
+const status = document.querySelector('#status')
+const button = form.querySelector('button')
+const lanes = [new Lane('whole'), new Lane('atomic')]
+
+form.addEventListener('input', () => {
+  form.querySelector('output[for=parallel]').textContent = form.parallel.value
+  form.querySelector('output[for=slow]').textContent = `${form.slow.value} ms`
+})
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  run()
+})
+
+async function run() {
+  const action = new FormData(form).get('action')
+  const settings = { action, parallel: Number(form.parallel.value), slow: Number(form.slow.value) }
+  button.disabled = true
+  try {
+    for (const lane of lanes) lane.begin()
+    const told = []
+    for (const lane of lanes) {
+      const span = settings.slow * 1.5 * Math.ceil(settings.parallel / 6)
+      const result = await race({ ...settings, lane: lane.name, show: (requests) => lane.draw(requests, span) })
+      const verdict = ACTIONS[action][result.lost > 0 ? 'lost' : 'kept'](result.sent, result.lost)
+      lane.end(result, verdict)
+      told.push(`${lane.title}: ${verdict}.`)
+    }
+    status.textContent = told.join(' ')
+  } catch {
+    status.textContent = 'The server did not answer. Is it still running?'
+  } finally {
+    button.disabled = false
+  }
+}
+
+run()

@@ -1,0 +1,41 @@
+import { form, html } from './html.mjs'
+import { loginPage } from './login.mjs'
+
+/** The actions of 'Your devices': only sessions of who asks can be named. */
+export function deviceActions(sessions) {
+  return {
+    async '/devices/revoke'(session, fields) {
+      const id = fields.get('id')
+      const mine = session.user && (await sessions.find('user', session.user)).some((device) => device.id === id)
+      if (mine) await sessions.revoke(id)
+    },
+    async '/devices/others'(session) {
+      if (session.user) await sessions.destroyAll('user', session.user, { except: session.id })
+    },
+  }
+}
+
+export async function devicesPage(sessions, session, csrf) {
+  if (!session.user) return html`<p>Log in to see where you are logged in.</p>${loginPage(csrf)}`
+  const devices = await sessions.find('user', session.user)
+  const when = (date) => html`<time datetime="${date.toISOString()}">${date.toUTCString().slice(5, 22)}</time>`
+  return html`<table>
+    <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Until</th><td></td></tr></thead>
+    <tbody>${devices
+      .sort((a, b) => a.created - b.created)
+      .map(
+        ({ id, data, authAt, created, expires }) => html`<tr>
+      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(expires)}</td>
+      <td>${
+        id === session.id
+          ? 'this one'
+          : form(
+              csrf,
+              '/devices/revoke',
+              html`<input type="hidden" name="id" value="${id}"><button>Log out there</button>`,
+            )
+      }</td></tr>`,
+      )}</tbody>
+  </table>
+  <p>${form(csrf, '/devices/others', html`<button>Log out everywhere else</button>`)}</p>`
+}

@@ -1,0 +1,44 @@
+const escaped = (value) => String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+
+class Html {
+  constructor(text) {
+    this.text = text
+  }
+}
+
+/** HTML whose values are escaped, unless they are HTML themselves; lists are joined, what is false is left out. */
+export function html(strings, ...values) {
+  const print = (value) => {
+    if (value instanceof Html) return value.text
+    if (Array.isArray(value)) return value.map(print).join('')
+    return value === undefined || value === null || value === false ? '' : escaped(value)
+  }
+  return new Html(String.raw({ raw: strings }, ...values.map(print)))
+}
+
+/** A form that carries the session's CSRF token. */
+export function form(csrf, action, content) {
+  return html`<form method="post" action="${action}"><input type="hidden" name="csrf" value="${csrf}">${content}</form>`
+}
+
+export function page({ title, session, flash, csrf, content }) {
+  return html`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="/lab/icon.svg">
+<link rel="stylesheet" href="/shop.css">
+<body>
+<header>
+  <nav aria-label="Examples"><a href="/">Race lab</a> <a href="/shop">Shop</a> <a href="/devices">Your devices</a></nav>
+  ${session.user && html`<p>${session.user} ${form(csrf, '/logout', html`<button>Log out</button>`)}</p>`}
+</header>
+<main>
+  <h1>${title}</h1>
+  ${flash && html`<p role="status">${flash}</p>`}
+  ${content}
+</main>
+</body>
+</html>`.text
+}

@@ -1,0 +1,29 @@
+import { form, html } from './html.mjs'
+
+export const loginActions = {
+  /** The secret changes with the privilege, in one atomic update; whatever is in the cart stays there. */
+  '/login'(session, fields, ctx) {
+    const user = fields.get('user').trim().slice(0, 40)
+    const device = deviceOf(ctx.get('user-agent'))
+    const signedIn = session.rotate({ authenticated: true }).set({ user, device, flash: `Welcome, ${user}.` })
+    return fields.has('remember') ? signedIn.touch('90 days') : signedIn
+  },
+  '/logout': (session) => session.destroy(),
+}
+
+/** A demonstration: any name will do. A real application checks a password or a passkey first. */
+export function loginPage(csrf) {
+  return form(
+    csrf,
+    '/login',
+    html`<label>Your name <input name="user" required maxlength="40" autocomplete="username"></label>
+    <label><input type="checkbox" name="remember"> Remember me for 90 days</label>
+    <button>Log in</button>`,
+  )
+}
+
+function deviceOf(agent) {
+  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(agent)?.[0] ?? 'unknown system'
+  const browser = /Firefox|Edg|Chrome|Safari/.exec(agent)?.[0] ?? 'Browser'
+  return `${browser} on ${system}`
+}

@@ -1,0 +1,63 @@
+// npm run smoke: packs the package, installs the tarball into fresh projects of every kind that users have, and runs each.
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { PROJECTS } from './smoke-projects.mjs'
+
+const run = promisify(execFile)
+const NODES = [20, 22, 24]
+const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+let failed = 0
+
+async function npm(directory, ...args) {
+  await run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd: directory, maxBuffer: 1e8 })
+}
+
+function project(name, files) {
+  const directory = join(folder, name.replace(/\W+/g, '-'))
+  mkdirSync(directory)
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text)
+  return directory
+}
+
+async function step(what, work) {
+  const began = performance.now()
+  try {
+    await work()
+    console.log(`✓ ${what} (${((performance.now() - began) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    failed++
+    console.error(`✗ ${what}\n${error.stdout ?? ''}${error.stderr || error.message}`)
+  }
+}
+
+const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder])
+const tarball = join(folder, JSON.parse(stdout)[0].filename)
+
+// The package `node` brings its programs in a package for each platform.
+const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+const nodes = project('nodes', { 'package.json': '{"private":true}' })
+await step(`Node.js ${NODES.join(', ')} from npm`, () =>
+  npm(nodes, 'install', ...NODES.map((version) => `node${version}@npm:${platform}@${version}`)),
+)
+
+for (const { name, dependencies, files, commands } of PROJECTS) {
+  const manifest = JSON.stringify({ private: true, name: 'smoke', version: '1.0.0' })
+  const directory = project(name, { 'package.json': manifest, ...files })
+  await step(`${name}: install`, () => npm(directory, 'install', tarball, ...dependencies))
+  for (const command of commands) {
+    if (command[0] !== 'node') {
+      await step(`${name}: ${command.join(' ')}`, () => run('npx', ['--no', ...command], { cwd: directory }))
+      continue
+    }
+    for (const version of NODES) {
+      const program = join(nodes, 'node_modules', `node${version}`, 'bin', 'node')
+      await step(`${name}: Node.js ${version}`, () => run(program, command.slice(1), { cwd: directory }))
+    }
+  }
+}
+console.log(`${failed === 0 ? 'every' : `${failed} steps failed: not every`} project works with the tarball`)
+process.exitCode = failed > 0 ? 1 : 0
