@@ -18,6 +18,7 @@ export function chartOf(rows) {
 <text x="${(418 + Math.max(ratio, spread[1]) * scale).toFixed(1)}" y="${y + 12}">${ratio.toFixed(2)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 ${height}" font-family="system-ui, sans-serif" font-size="12">
+<title>Throughput of each subject as a ratio to the first of its group</title>
 <rect width="860" height="${height}" fill="#fff"/>
 <text x="410" y="18">throughput as a ratio to the first of each group; the line is the spread of the rounds</text>
 ${lines.join('\n')}

@@ -1,5 +1,5 @@
 // npm run bench [-- --quick] [-- --store redis --scene inc]: every scene on every store, each beside the limit of the same round.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,6 +8,7 @@ import { chartOf } from './chart.mjs'
 import { FILL } from './fill.mjs'
 import { PEERS, SCENES } from './scenes.mjs'
 import { Subject } from './subject.mjs'
+import { tableOf } from './table.mjs'
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean' }, store: { type: 'string' }, scene: { type: 'string' } },
@@ -169,7 +170,17 @@ console.log(
 )
 mkdirSync(here('results'), { recursive: true })
 const name = options.quick ? 'quick' : 'full'
-writeFileSync(here(`results/${name}.json`), `${JSON.stringify({ machine, rounds: ROUNDS, ms: MS, rows }, null, 2)}\n`)
-writeFileSync(here(`results/${name}.svg`), chartOf(rows))
-console.log(`\nbench/results/${name}.json and ${name}.svg, ${Math.round((performance.now() - started) / 1000)} s`)
+const file = here(`results/${name}.json`)
+// With --store the other stores' rows of an earlier run stay.
+const earlier = options.store && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { rows: [], machine: {} }
+const measured = new Set(rows.map(({ store }) => store))
+const all = [...earlier.rows.filter(({ store }) => !measured.has(store)), ...rows]
+machine.servers = { ...earlier.machine.servers, ...machine.servers }
+if (!options.scene) {
+  writeFileSync(file, `${JSON.stringify({ machine, rounds: ROUNDS, ms: MS, rows: all }, null, 2)}\n`)
+  writeFileSync(here(`results/${name}.svg`), chartOf(all))
+  writeFileSync(here(`results/${name}.md`), tableOf(all))
+  console.log(`\nbench/results/${name}.json, ${name}.svg and ${name}.md`)
+}
+console.log(`${Math.round((performance.now() - started) / 1000)} s`)
 process.exit(0)

@@ -26,13 +26,6 @@ export const SCENES = [
     subjects: (store) => (PEERS[store].length > 0 ? [PEERS[store][0], 'ours', ...PEERS[store].slice(1)] : []),
   },
   {
-    name: 'log-in of a new visitor',
-    path: '/login',
-    method: 'POST',
-    visitors: 0,
-    subjects: (store) => ['checked', 'ours', ...PEERS[store]],
-  },
-  {
     name: 'one hot visitor, inc',
     ...inc,
     visitors: 1,
@@ -67,4 +60,12 @@ export const SCENES = [
     processes,
     subjects: (store) => ['checked', 'ours', ...PEERS[store].slice(0, 1)],
   })),
+  // Last, because it leaves a session behind for every request.
+  {
+    name: 'log-in of a new visitor',
+    path: '/login',
+    method: 'POST',
+    visitors: 0,
+    subjects: (store) => ['checked', 'ours', ...PEERS[store]],
+  },
 ]

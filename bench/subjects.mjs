@@ -29,6 +29,8 @@ const drivers = {
 function koa(install, routes) {
   const app = new Koa()
   app.keys = [KEY]
+  // What fails is counted, not printed.
+  app.silent = true
   install(app)
   app.use(async (ctx) => {
     if (ctx.path !== '/none') await routes[ctx.path](ctx, ctx.query)
@@ -121,7 +123,7 @@ const bare = {
   async sqlite(file) {
     const Database = require('libsql')
     const database = new Database(`${file}.bare`)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 1500')
     database.exec('CREATE TABLE IF NOT EXISTS bare (id TEXT PRIMARY KEY, hash TEXT, data TEXT, expires INTEGER)')
     const where = 'WHERE id = ? AND expires > ? AND (? IS NULL OR hash = ?)'
     const inc = database.prepare(

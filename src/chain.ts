@@ -1,6 +1,7 @@
 import { Refusal, type Value } from './command/index.ts'
 import { ADD, Commands } from './commands.ts'
 import { errorOf } from './errors.ts'
+import { conform } from './schema.ts'
 import type { Session } from './session.ts'
 import { check, EMPTY_STEP, type Step } from './step.ts'
 import type { Visit } from './visit.ts'
@@ -39,7 +40,10 @@ export class SessionChain<D> extends Commands<D> implements PromiseLike<Session<
   override [ADD](change: (step: Step) => Step): SessionChain<D> {
     if (this.#started) return new SessionChain<D>(this.#visit)[ADD](change)
     try {
+      const before = this.#step.chain.commands.length
       this.#step = change(this.#step)
+      const { schema } = this.#visit.settings
+      if (schema) conform(this.#step.chain.commands.slice(before), schema)
       check(this.#step, this.#visit.store, this.#visit.settings.maxBytes)
     } catch (error) {
       // The chain is in the queue already: with this it does nothing, instead of applying its first half.

@@ -2,8 +2,11 @@ import type { SessionChain } from './chain.ts'
 import { type Command, commands } from './command/index.ts'
 import type {
   Allowed,
+  At,
   ComparableKey,
   DateKey,
+  Deep,
+  DeepElementOf,
   DeepPath,
   DeepReadonly,
   ElementOf,
@@ -34,7 +37,7 @@ export abstract class Commands<D> {
 
   /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
   set<K extends Key<D>>(path: Allowed<K>, value: Fields<D>[K]): SessionChain<D>
-  set(path: DeepPath<D>, value: unknown): SessionChain<D>
+  set<const P extends string>(path: Deep<D, P>, value: At<D, P>): SessionChain<D>
   set(values: { readonly [K in Key<D>]?: Fields<D>[K] }): SessionChain<D>
   set(path: unknown, value?: unknown): SessionChain<D> {
     return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : commands.setAll(path)))
@@ -46,22 +49,36 @@ export abstract class Commands<D> {
   }
 
   /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
-  inc<K extends NumberKey<D>>(path: Allowed<K> | DeepPath<D>, by = 1): SessionChain<D> {
+  inc<K extends NumberKey<D>>(path: Allowed<K>, by?: number): SessionChain<D>
+  inc<const P extends string>(path: Deep<D, P, number, 'number'>, by?: number): SessionChain<D>
+  inc(path: unknown, by = 1): SessionChain<D> {
     return this.#add(() => [commands.inc(path, by)])
   }
 
   /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
-  mul<K extends NumberKey<D>>(path: Allowed<K> | DeepPath<D>, by: number): SessionChain<D> {
+  mul<K extends NumberKey<D>>(path: Allowed<K>, by: number): SessionChain<D>
+  mul<const P extends string>(path: Deep<D, P, number, 'number'>, by: number): SessionChain<D>
+  mul(path: unknown, by: number): SessionChain<D> {
     return this.#add(() => [commands.mul(path, by)])
   }
 
   /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  min<K extends ComparableKey<D>>(path: Allowed<K> | DeepPath<D>, value: number | Date): SessionChain<D> {
+  min<K extends ComparableKey<D>>(path: Allowed<K>, value: number | Date): SessionChain<D>
+  min<const P extends string>(
+    path: Deep<D, P, number, 'number'> | Deep<D, P, Date, 'date'>,
+    value: number | Date,
+  ): SessionChain<D>
+  min(path: unknown, value: number | Date): SessionChain<D> {
     return this.#add(() => [commands.min(path, value)])
   }
 
   /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  max<K extends ComparableKey<D>>(path: Allowed<K> | DeepPath<D>, value: number | Date): SessionChain<D> {
+  max<K extends ComparableKey<D>>(path: Allowed<K>, value: number | Date): SessionChain<D>
+  max<const P extends string>(
+    path: Deep<D, P, number, 'number'> | Deep<D, P, Date, 'date'>,
+    value: number | Date,
+  ): SessionChain<D>
+  max(path: unknown, value: number | Date): SessionChain<D> {
     return this.#add(() => [commands.max(path, value)])
   }
 
@@ -72,7 +89,10 @@ export abstract class Commands<D> {
 
   /** Appends to a list; a missing one begins empty. An error on anything but a list. */
   push<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
-  push(path: DeepPath<D>, ...values: unknown[]): SessionChain<D>
+  push<const P extends string>(
+    path: Deep<D, P, readonly unknown[], 'list'>,
+    ...values: DeepElementOf<D, P>[]
+  ): SessionChain<D>
   push(path: unknown, ...values: unknown[]): SessionChain<D> {
     return this.#add(() => [commands.push(path, values)])
   }
@@ -83,38 +103,53 @@ export abstract class Commands<D> {
     values: readonly ElementOf<D, K>[],
     options?: PushOptions,
   ): SessionChain<D>
-  pushAll(path: DeepPath<D>, values: readonly unknown[], options?: PushOptions): SessionChain<D>
+  pushAll<const P extends string>(
+    path: Deep<D, P, readonly unknown[], 'list'>,
+    values: readonly DeepElementOf<D, P>[],
+    options?: PushOptions,
+  ): SessionChain<D>
   pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): SessionChain<D> {
     return this.#add(() => [commands.push(path, values, slice)])
   }
 
   /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
   addToSet<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
-  addToSet(path: DeepPath<D>, ...values: unknown[]): SessionChain<D>
+  addToSet<const P extends string>(
+    path: Deep<D, P, readonly unknown[], 'list'>,
+    ...values: DeepElementOf<D, P>[]
+  ): SessionChain<D>
   addToSet(path: unknown, ...values: unknown[]): SessionChain<D> {
     return this.#add(() => [commands.addToSet(path, values)])
   }
 
   /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
-  pull<K extends ListKey<D>>(
-    path: Allowed<K> | DeepPath<D>,
-    value: Partial<ElementOf<D, K>> | unknown,
-  ): SessionChain<D> {
+  pull<K extends ListKey<D>>(path: Allowed<K>, value: Partial<ElementOf<D, K>> | unknown): SessionChain<D>
+  pull<const P extends string>(path: Deep<D, P, readonly unknown[], 'list'>, value: unknown): SessionChain<D>
+  pull(path: unknown, value: unknown): SessionChain<D> {
     return this.#add(() => [commands.pull(path, value)])
   }
 
   /** Removes the elements that are equal to one of the values. */
-  pullAll<K extends ListKey<D>>(path: Allowed<K> | DeepPath<D>, values: readonly unknown[]): SessionChain<D> {
+  pullAll<K extends ListKey<D>>(path: Allowed<K>, values: readonly unknown[]): SessionChain<D>
+  pullAll<const P extends string>(
+    path: Deep<D, P, readonly unknown[], 'list'>,
+    values: readonly unknown[],
+  ): SessionChain<D>
+  pullAll(path: unknown, values: readonly unknown[]): SessionChain<D> {
     return this.#add(() => [commands.pullAll(path, values)])
   }
 
   /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
-  pop<K extends ListKey<D>>(path: Allowed<K> | DeepPath<D>, end: 1 | -1 = 1): SessionChain<D> {
+  pop<K extends ListKey<D>>(path: Allowed<K>, end?: 1 | -1): SessionChain<D>
+  pop<const P extends string>(path: Deep<D, P, readonly unknown[], 'list'>, end?: 1 | -1): SessionChain<D>
+  pop(path: unknown, end: 1 | -1 = 1): SessionChain<D> {
     return this.#add(() => [commands.pop(path, end)])
   }
 
   /** Writes the present time, by the store's clock. */
-  currentDate<K extends DateKey<D>>(path: Allowed<K> | DeepPath<D>): SessionChain<D> {
+  currentDate<K extends DateKey<D>>(path: Allowed<K>): SessionChain<D>
+  currentDate<const P extends string>(path: Deep<D, P, Date, 'date'>): SessionChain<D>
+  currentDate(path: unknown): SessionChain<D> {
     return this.#add(() => [commands.currentDate(path)])
   }
 
@@ -123,7 +158,7 @@ export abstract class Commands<D> {
    * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
    */
   if<K extends Key<D>>(path: Allowed<K>, value: DeepReadonly<Fields<D>[K]> | undefined): SessionChain<D>
-  if(path: DeepPath<D>, value: unknown): SessionChain<D>
+  if<const P extends string>(path: Deep<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
   if(path: unknown, value: unknown): SessionChain<D> {
     return this[ADD]((step) => withCondition(step, commands.condition(path, value)))
   }
@@ -135,7 +170,7 @@ export abstract class Commands<D> {
    * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
    */
   take<K extends Key<D>>(path: Allowed<K>): Promise<Fields<D>[K] | undefined>
-  take(path: DeepPath<D>): Promise<unknown>
+  take<const P extends string>(path: Deep<D, P>): Promise<At<D, P> | undefined>
   take(path: unknown): Promise<unknown> {
     return this.#add(() => [commands.take(path)]).taken()
   }

@@ -75,6 +75,47 @@ export type Allowed<K> = K & (K extends ReservedName ? never : unknown)
 /** A path into a field of `D`: `cart.0.qty`. */
 export type DeepPath<D> = `${Key<D>}.${string}`
 
+/** What is under a key of a value; never where nothing can be, and anything under what is not described. */
+type Child<T, K extends string> = unknown extends T
+  ? // biome-ignore lint/suspicious/noExplicitAny: what nobody has described
+    any
+  : T extends string | number | boolean | null | undefined | Date | { readonly _bsontype: string }
+    ? never
+    : T extends readonly (infer E)[]
+      ? K extends `${number}`
+        ? E
+        : never
+      : K extends keyof T
+        ? T[K]
+        : string extends keyof T
+          ? T[keyof T]
+          : never
+
+/** What `D` has at a path: `At<Shop, 'cart.0.qty'>` is number. */
+export type At<D, P extends string> = Within<Fields<D>, P>
+type Within<T, P extends string> = P extends `${infer K}.${infer Rest}` ? Within<Child<T, K>, Rest> : Child<T, P>
+
+type Suits<T, V> = unknown extends T ? true : [NonNullable<T>] extends [V] ? true : false
+
+/** A dotted path as an argument: itself where `D` has a `V` there, else a text that says what is wrong with it. */
+export type Deep<D, P extends string, V = unknown, What extends string = 'value'> =
+  P extends DeepPath<D>
+    ? [At<D, P>] extends [never]
+      ? `nothing can be at ${P}`
+      : Suits<At<D, P>, V> extends true
+        ? P
+        : `${P} holds no ${What}`
+    : DeepPath<D>
+
+/** An element of the list at a path. */
+export type DeepElementOf<D, P extends string> =
+  unknown extends At<D, P>
+    ? // biome-ignore lint/suspicious/noExplicitAny: what nobody has described
+      any
+    : NonNullable<At<D, P>> extends readonly (infer E)[]
+      ? E
+      : never
+
 type Holding<D, V> = { [K in Key<D>]-?: NonNullable<Fields<D>[K]> extends V ? K : never }[Key<D>]
 
 /** The fields that hold a number, for `inc` and `mul`. */

@@ -20,6 +20,7 @@ export {
   type SessionContext,
 } from './koa.ts'
 export type { SessionOptions } from './options.ts'
+export type { OutputOf, StandardSchema } from './schema.ts'
 export type { LoadedSession, Session } from './session.ts'
 export type { FoundSession, Sessions } from './sessions.ts'
 export type { RotateOptions } from './step.ts'

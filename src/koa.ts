@@ -7,6 +7,7 @@ import { CsrfError, SessionUsageError } from './errors.ts'
 import type { SessionHandle } from './handle.ts'
 import { vary } from './jar.ts'
 import { type SessionOptions, settingsOf } from './options.ts'
+import type { OutputOf, StandardSchema } from './schema.ts'
 import { Sessions } from './sessions.ts'
 import type { Exchange, Visit } from './visit.ts'
 
@@ -172,7 +173,17 @@ const cookies = new WeakMap<object, Set<string>>()
  * ```
  * @throws {@link SessionUsageError} for an option that can't work, and when it is called twice for one name or cookie.
  */
+export function atomicSession<S extends StandardSchema>(
+  // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
+  app: Koa<any, any>,
+  options: SessionOptions & { readonly schema: S },
+): KoaSessions<OutputOf<S>>
 export function atomicSession<D extends Unreserved<D> = SessionData>(
+  // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
+  app: Koa<any, any>,
+  options?: SessionOptions,
+): KoaSessions<D>
+export function atomicSession<D>(
   // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
   app: Koa<any, any>,
   options: SessionOptions = {},

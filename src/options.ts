@@ -1,6 +1,7 @@
 import { keyFault } from './command/index.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { SessionUsageError } from './errors.ts'
+import type { StandardSchema } from './schema.ts'
 import type { Store } from './store.ts'
 
 /** Everything that can be chosen; every part has a safe default but the store. */
@@ -71,6 +72,11 @@ export interface SessionOptions {
   // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
   readonly adopt?: (context: any) => Adopted | Promise<Adopted>
   /**
+   * A schema of zod, valibot, arktype or any other that follows https://standardschema.dev: it gives the session its
+   * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). It must validate at once.
+   */
+  readonly schema?: StandardSchema
+  /**
    * The name on `ctx`: change it where another middleware owns `ctx.session`.
    * @default 'session'
    */
@@ -102,6 +108,7 @@ export interface Settings {
   /** 0: never. */
   readonly pruneEvery: number
   readonly adopt: SessionOptions['adopt']
+  readonly schema: StandardSchema | undefined
   readonly property: string
   readonly timeout: number
   readonly maxBytes: number
@@ -153,6 +160,7 @@ export function settingsOf(options: SessionOptions): Settings {
     index,
     pruneEvery: given('pruneEvery') ? positive(options.pruneEvery, 'pruneEvery') : 0,
     adopt: functionOf(options.adopt, 'adopt'),
+    schema: schemaOf(options.schema),
     property,
     timeout: given('timeout') ? positive(options.timeout, 'timeout') : 2000,
     maxBytes,
@@ -200,6 +208,11 @@ function originOf(origin: string): string {
   return fail(
     `origin '${origin}' must look like 'https://example.org': scheme, host, and a port only where it is unusual`,
   )
+}
+
+function schemaOf(schema: SessionOptions['schema']): StandardSchema | undefined {
+  if (schema === undefined || typeof schema['~standard']?.validate === 'function') return schema
+  return fail('schema takes a schema of zod, valibot, arktype or another that follows Standard Schema')
 }
 
 function functionOf<T>(value: T, option: string): T {

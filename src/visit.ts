@@ -17,6 +17,7 @@ import { CookieJar } from './jar.ts'
 import type { Settings } from './options.ts'
 import { Queue } from './queue.ts'
 import type { ReliableStore } from './reliable.ts'
+import { conform } from './schema.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
 import { check, EMPTY_STEP, type Step, withCommands } from './step.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
@@ -413,6 +414,7 @@ export class Visit {
     const data = await this.settings.adopt!(this.#exchange.context)
     if (data === undefined || data === null || Object.keys(data).length === 0) return
     const step = withCommands(EMPTY_STEP, commands.setAll(data))
+    if (this.settings.schema) conform(step.chain.commands, this.settings.schema)
     check(step, this.store, this.settings.maxBytes)
     const result = apply(NO_DATA, step.chain, Date.now())
     if (!result.ok) throw errorOf(result.problem)

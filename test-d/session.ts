@@ -2,6 +2,7 @@
 import Koa from 'koa'
 import { atomicSession, type Session, type SessionContext, type SessionHandle } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
+import { z } from 'zod'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function exactly<A, B>(same: Equals<A, B>): void
@@ -127,3 +128,41 @@ atomicSession(app, { maxage: 1000 })
 atomicSession(app, { sameSite: 'loose' })
 // @ts-expect-error: a store is no URL
 atomicSession(app, { store: 'mongodb://localhost' })
+
+// Dotted paths know what is there.
+handle.set('cart.0.qty', 2).push('seen', 'x').set('address.city', 'Ulm').if('cart.1.sku', 'x')
+// @ts-expect-error: a qty is a number
+handle.set('cart.0.qty', 'two')
+// @ts-expect-error: there is no street
+handle.set('address.street', 'x')
+// @ts-expect-error: inc is for numbers, within too
+handle.inc('cart.0.sku')
+// @ts-expect-error: nothing can be within a string
+handle.inc('name.length')
+// @ts-expect-error: push is for lists, within too
+handle.push('cart.0.qty', 1)
+// @ts-expect-error: an element of a list is found by its index
+handle.set('cart.first.qty', 1)
+exactly<Awaited<ReturnType<typeof takeCity>>, string | undefined>(true)
+function takeCity() {
+  return session.take('address.city')
+}
+interface Nested {
+  lists: { by: Record<string, string[]> }
+  whatever: unknown
+}
+declare const nested: SessionHandle<Nested>
+nested.push('lists.by.ada', 'x').set('whatever.at.all', 1).inc('whatever.n')
+// @ts-expect-error: the lists hold strings
+nested.push('lists.by.ada', 1)
+
+// A schema gives the types.
+const described = atomicSession(new Koa(), {
+  schema: z.object({ user_id: z.number(), seen: z.array(z.string()).optional() }),
+})
+const shown = await described.of(ctx).set('user_id', 1).push('seen', '/')
+exactly<typeof shown.user_id, number | undefined>(true)
+// @ts-expect-error: a user_id is a number
+described.of(ctx).set('user_id', 'x')
+// @ts-expect-error: no such field
+shown.nobody

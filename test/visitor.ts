@@ -35,7 +35,9 @@ export class Visitor {
   keep(cookie: string): void {
     const [pair, ...attributes] = cookie.split(';').map((part) => part.trim())
     const [name, value] = [pair!.slice(0, pair!.indexOf('=')), pair!.slice(pair!.indexOf('=') + 1)]
-    if (attributes.some((attribute) => /^max-age=0$/i.test(attribute))) this.cookies.delete(name)
+    const expires = attributes.find((attribute) => /^expires=/i.test(attribute))
+    const past = expires && Date.parse(expires.slice(8)) < Date.now()
+    if (past || attributes.some((attribute) => /^max-age=0$/i.test(attribute))) this.cookies.delete(name)
     else this.cookies.set(name, value)
   }
 }

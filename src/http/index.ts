@@ -8,6 +8,7 @@ import { type Keys, keygripOf } from '../credential.ts'
 import type { SessionData, Unreserved } from '../data.ts'
 import type { SessionHandle } from '../handle.ts'
 import { type SessionOptions, settingsOf } from '../options.ts'
+import type { OutputOf, StandardSchema } from '../schema.ts'
 import { Sessions } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { type ExpressMiddleware, express } from './express.ts'
@@ -143,6 +144,10 @@ export class HttpSessions<D> extends Sessions<D> {
  * ```
  * @throws {@link SessionUsageError} for an option that can't work.
  */
-export function httpSessions<D extends Unreserved<D> = SessionData>(options: HttpOptions): HttpSessions<D> {
+export function httpSessions<S extends StandardSchema>(
+  options: HttpOptions & { readonly schema: S },
+): HttpSessions<OutputOf<S>>
+export function httpSessions<D extends Unreserved<D> = SessionData>(options: HttpOptions): HttpSessions<D>
+export function httpSessions<D>(options: HttpOptions): HttpSessions<D> {
   return new HttpSessions<D>(options)
 }

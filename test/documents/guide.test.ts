@@ -1,0 +1,84 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Visitor } from '../visitor.ts'
+import { examples, type Served, serve } from './examples.ts'
+
+describe("the guide's examples", () => {
+  beforeAll(() => {
+    examples()
+  })
+  const during = async (name: string, use: (served: Served) => Promise<void>) => {
+    const served = await serve(name)
+    await use(served).finally(() => served.stop())
+  }
+
+  it('log-in: renews the secret, remembers who asks for it, asks again, ends', () =>
+    during('login', async ({ visitor, base }) => {
+      expect(await visitor.json('/')).toEqual({ user: null })
+      expect((await visitor.fetch('/password')).status).toBe(401)
+      const day = await visitor.fetch('/login')
+      const month = await visitor.fetch('/login?remember=1')
+      const age = (response: Response) => Number(/Max-Age=(\d+)/.exec(response.headers.get('set-cookie')!)![1])
+      expect([age(day), age(month)]).toEqual([86_400, 30 * 86_400])
+      expect(await visitor.text('/password')).toBe('change it')
+      const copy = new Visitor(base)
+      copy.keep(visitor.header)
+      await visitor.text('/logout')
+      expect(await copy.json('/')).toEqual({ user: null })
+    }))
+
+  it('carts: no tab undoes another, and only what was seen is ordered', () =>
+    during('carts', async ({ visitor }) => {
+      await visitor.fetch('/add')
+      expect((await visitor.fetch('/order')).status).toBe(409)
+      await Promise.all([visitor.fetch('/look'), visitor.fetch('/add'), visitor.fetch('/look')])
+      expect(await visitor.json('/order')).toEqual({ cart: {}, seen: ['tea', 'tea'], ordered: { tea: 2 } })
+    }))
+
+  it('messages: exactly one of many sees it', () =>
+    during('messages', async ({ visitor }) => {
+      await visitor.fetch('/save')
+      const seen = await Promise.all(Array.from({ length: 10 }, () => visitor.fetch('/').then((r) => r.text())))
+      expect(seen.filter((text) => text === 'Saved.')).toHaveLength(1)
+    }))
+
+  it('devices: lists, revokes one, and logs out elsewhere', () =>
+    during('devices', async ({ visitor, base }) => {
+      const [phone, tablet] = [new Visitor(base), new Visitor(base)]
+      for (const one of [visitor, phone, tablet]) await one.fetch('/login')
+      const devices = await visitor.json('/')
+      expect(devices).toHaveLength(3)
+      const { id } = (await phone.json('/')).find(({ here }: { here: boolean }) => here)
+      expect(await visitor.json(`/revoke?id=${id}`)).toHaveLength(2)
+      expect((await phone.fetch('/')).status).toBe(401)
+      expect(await visitor.json('/elsewhere')).toHaveLength(1)
+      expect((await tablet.fetch('/')).status).toBe(401)
+    }))
+
+  it('csrf: takes what comes from its own page or has a token, nothing else', () =>
+    during('csrf', async ({ visitor }) => {
+      const token = /value="([^"]+)"/.exec(await visitor.text('/'))![1]!
+      const post = async (headers: Record<string, string>) =>
+        (await visitor.fetch('/', { method: 'POST', headers })).status
+      expect(await post({ 'sec-fetch-site': 'same-origin' })).toBe(200)
+      expect(await post({ origin: 'https://example.org' })).toBe(200)
+      expect(await post({ 'sec-fetch-site': 'cross-site' })).toBe(403)
+      expect(await post({ origin: 'https://evil.example' })).toBe(403)
+      expect(await post({})).toBe(403)
+      const fresh = /value="([^"]+)"/.exec(await visitor.text('/'))![1]!
+      expect(await post({ 'x-csrf-token': fresh })).toBe(200)
+      expect(token).not.toBe('')
+    }))
+
+  it('servers: counts on node:http', () =>
+    during('http', async ({ visitor }) => {
+      expect(await visitor.text('/')).toBe('seen 1 times')
+      expect(await visitor.text('/')).toBe('seen 2 times')
+    }))
+
+  it('testing: passes', async () => {
+    const { test } = (await import(/* @vite-ignore */ examples().find(({ name }) => name === 'testing')!.file)) as {
+      test(): Promise<void>
+    }
+    await test()
+  })
+})

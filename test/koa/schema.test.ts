@@ -1,0 +1,99 @@
+import { type } from 'arktype'
+import { atomicSession, type StandardSchema } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import * as v from 'valibot'
+import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { counting, TestApp } from '../visitor.ts'
+
+const SCHEMAS: Record<string, StandardSchema> = {
+  zod: z.object({
+    user_id: z.number().int(),
+    name: z.string().max(5),
+    seen: z.array(z.string()),
+    cart: z.array(z.object({ sku: z.string(), qty: z.number() })),
+    by: z.record(z.string(), z.number()),
+  }),
+  valibot: v.object({
+    user_id: v.pipe(v.number(), v.integer()),
+    name: v.pipe(v.string(), v.maxLength(5)),
+    seen: v.array(v.string()),
+    cart: v.array(v.object({ sku: v.string(), qty: v.number() })),
+    by: v.record(v.string(), v.number()),
+  }),
+  arktype: type({
+    user_id: 'number.integer',
+    name: 'string <= 5',
+    seen: 'string[]',
+    cart: type({ sku: 'string', qty: 'number' }).array(),
+    by: 'Record<string, number>',
+  }),
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what the types would refuse must be refused at run time, too
+type Any = any
+
+describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
+  let app: TestApp
+  afterEach(() => app.close())
+
+  async function result(use: (session: Any) => Promise<unknown>): Promise<{ error: Any; calls: readonly string[] }> {
+    app = new TestApp()
+    const store = counting(memory())
+    const sessions = atomicSession(app.koa, { store, schema })
+    let error: unknown
+    app.koa.use(async (ctx) => {
+      try {
+        await use(sessions.of(ctx))
+      } catch (caught) {
+        error = caught
+      }
+      ctx.body = 'done'
+    })
+    await app.listen()
+    await app.visitor().fetch('/')
+    return { error, calls: store.calls }
+  }
+
+  it.each<[string, (session: Any) => Promise<unknown>]>([
+    ['fields one by one, though others are missing', (session) => session.set('user_id', 1).set('name', 'Ada')],
+    ['elements', (session) => session.push('seen', '/').push('cart', { sku: 'x', qty: 1 })],
+    [
+      'what lies within',
+      (session) => session.set('cart', [{ sku: 'x', qty: 1 }]).then((s: Any) => s.set('cart.0.qty', 2)),
+    ],
+    ['keys that are numbers', (session) => session.set('by.7', 1)],
+    ['what is computed', (session) => session.inc('user_id', 0.5)],
+  ])('takes %s', async (_, use) => {
+    expect((await result(use)).error).toBeUndefined()
+  })
+
+  it.each<[string, string, (session: Any) => Promise<unknown>]>([
+    ['another type', 'user_id', (session) => session.set('user_id', 'very private')],
+    ['what a rule forbids', 'name', (session) => session.set('name', 'very private')],
+    ['an element of another type', 'seen', (session) => session.push('seen', 'a', 7)],
+    ['an element without a field', 'cart', (session) => session.addToSet('cart', { sku: 'very private' })],
+    ['another type within', 'cart.0.qty', (session) => session.set('cart.0.qty', 'very private')],
+    ['another type under a number', 'by.7', (session) => session.set('by.7', 'very private')],
+  ])('refuses %s before any I/O, and quotes nothing', async (_, path, use) => {
+    const { error, calls } = await result(use)
+    expect(error).toMatchObject({ code: 'ERR_SESSION_VALUE', status: 400, path })
+    expect(calls).toEqual([])
+    expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('very private')
+    expect(typeof error.issue).toBe('string')
+  })
+})
+
+it('a schema that answers later, and what is no schema, is refused', async () => {
+  const late = { '~standard': { version: 1, validate: async () => ({ value: 1 }) } } as const
+  const app = new TestApp()
+  const sessions = atomicSession(app.koa, { store: memory(), schema: late })
+  app.koa.use(async (ctx) => {
+    await (sessions.of(ctx) as Any).set('a', 1)
+  })
+  await app.listen()
+  expect((await app.visitor().fetch('/')).status).toBe(500)
+  expect(app.errors[0]).toMatchObject({ code: 'ERR_SESSION_USAGE', message: expect.stringContaining('at once') })
+  await app.close()
+  expect(() => atomicSession(new TestApp().koa, { schema: {} as Any })).toThrow(/Standard Schema/)
+})
