@@ -1,6 +1,6 @@
 // npm run smoke: packs the package, installs the tarball into fresh projects of every kind that users have, and runs each.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,8 @@ import { PROJECTS } from './smoke-projects.mjs'
 
 const run = promisify(execFile)
 const NODES = [20, 22, 24]
+/** Optional peers: who wants one installs it. */
+const DRIVERS = ['pg', 'redis', 'ioredis', 'iovalkey', 'mongodb', 'libsql', 'better-sqlite3']
 const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 let failed = 0
@@ -35,7 +37,9 @@ async function step(what, work) {
 }
 
 const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder])
-const tarball = join(folder, JSON.parse(stdout)[0].filename)
+const [{ filename, size, unpackedSize }] = JSON.parse(stdout)
+const tarball = join(folder, filename)
+console.log(`${filename}: ${Math.round(size / 1024)} KiB, ${Math.round(unpackedSize / 1024)} KiB unpacked`)
 
 // The package `node` brings its programs in a package for each platform.
 const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
@@ -47,7 +51,11 @@ await step(`Node.js ${NODES.join(', ')} from npm`, () =>
 for (const { name, dependencies, files, commands } of PROJECTS) {
   const manifest = JSON.stringify({ private: true, name: 'smoke', version: '1.0.0' })
   const directory = project(name, { 'package.json': manifest, ...files })
-  await step(`${name}: install`, () => npm(directory, 'install', tarball, ...dependencies))
+  await step(`${name}: install`, async () => {
+    await npm(directory, 'install', tarball, ...dependencies)
+    const drivers = DRIVERS.filter((driver) => existsSync(join(directory, 'node_modules', driver)))
+    if (drivers.length > 0) throw new Error(`nobody asked for ${drivers}`)
+  })
   for (const command of commands) {
     if (command[0] !== 'node') {
       await step(`${name}: ${command.join(' ')}`, () => run('npx', ['--no', ...command], { cwd: directory }))
