@@ -1,3 +1,5 @@
+import { commands } from './command/index.ts'
+
 /**
  * What your sessions hold. Augment it once, and every `ctx.session()` knows its fields:
  *
@@ -13,9 +15,10 @@
 export interface SessionData {}
 
 /** Names that the session itself uses. No data can have them at the top, neither by type nor at run time. */
-export type ReservedName = (typeof RESERVED)[number]
+export type ReservedName = (typeof OWN)[number] | Exclude<keyof typeof commands, (typeof INNER)[number]>
 
-export const RESERVED = [
+/** What the session has besides its commands, and the commands that are another's second form. */
+const OWN = [
   'id',
   'created',
   'expires',
@@ -27,21 +30,7 @@ export const RESERVED = [
   'then',
   'catch',
   'finally',
-  'set',
-  'unset',
-  'inc',
-  'mul',
-  'min',
-  'max',
-  'rename',
-  'push',
   'pushAll',
-  'addToSet',
-  'pull',
-  'pullAll',
-  'pop',
-  'currentDate',
-  'take',
   'if',
   'update',
   'touch',
@@ -53,7 +42,15 @@ export const RESERVED = [
   'requireFresh',
 ] as const
 
+/** Parts of the algebra that are no methods of a session. */
+const INNER = ['setAll', 'condition'] as const
+
+export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands).filter((name) => !isInner(name))]
 const reserved: ReadonlySet<string> = new Set(RESERVED)
+
+function isInner(name: string): boolean {
+  return INNER.some((inner) => inner === name)
+}
 
 export function isReserved(key: string): boolean {
   return reserved.has(key)

@@ -10,7 +10,7 @@ const RULES = [
     may: [
       /^command\/index/,
       /^(errors|store|transition)\.ts$/,
-      /^stores\/json\.ts$/,
+      /^stores\/(json|result)\.ts$/,
       /^stores\/$1\//,
       /^node:(crypto|module)$/,
     ],
@@ -21,7 +21,11 @@ const RULES = [
     may: [/^errors\.ts$/, /^store\.ts$/, /^stores\/\w+\/index/, /^node:/, /^(mongodb|pg|redis)$/],
     why: 'the opener names every store and its driver, and nothing of the core',
   },
-  { of: /^stores\//, may: [/^command\/index/], why: 'what stores share knows the algebra only' },
+  {
+    of: /^stores\//,
+    may: [/^command\/index/, /^store\.ts$/],
+    why: 'what stores share knows the algebra and the contract',
+  },
   {
     of: /^testing\//,
     may: [/^command\/index/, /^(store|transition)\.ts$/, /^testing\//, /^node:/, /^fast-check$/],

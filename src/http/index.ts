@@ -142,7 +142,7 @@ export class HttpSessions<D> extends Sessions<D> {
  * })
  * createServer(listener)
  * ```
- * @throws {@link SessionUsageError} for an option that can't work.
+ * @throws `SessionUsageError` for an option that can't work.
  */
 export function httpSessions<S extends StandardSchema>(
   options: HttpOptions & { readonly schema: S },

@@ -28,8 +28,8 @@ const PATIENCE = 3000
  * Opens the store that a URL names: `redis://`, `rediss://`, `redis-cluster://`, `postgres://`, `mongodb://`,
  * `mongodb+srv://`, `memory:`, `sqlite:` and a file's name, or the file's name alone. The driver must be installed.
  *
- * @throws {@link SessionUsageError} for a URL of another kind, or when the driver is missing.
- * @throws {@link StoreError} when the server can't be reached or refuses, within three seconds.
+ * @throws `SessionUsageError` for a URL of another kind, or when the driver is missing.
+ * @throws `StoreError` when the server can't be reached or refuses, within three seconds.
  */
 export async function openStore(url: string, { create = true }: OpenOptions = {}): Promise<OpenedStore> {
   const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/.exec(url)?.[1] ?? 'sqlite'

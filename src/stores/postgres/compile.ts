@@ -12,6 +12,28 @@ export function compile({ conditions, commands }: Chain): string {
   ])
 }
 
+/** What the server-side function knows. A chain with anything else is computed by the oracle, and its result is written. */
+const KNOWN: ReadonlySet<string> = new Set<Command['kind']>([
+  'set',
+  'unset',
+  'take',
+  'inc',
+  'mul',
+  'min',
+  'max',
+  'rename',
+  'push',
+  'addToSet',
+  'pull',
+  'pullAll',
+  'pop',
+  'currentDate',
+])
+
+export function knows({ commands }: Chain): boolean {
+  return commands.every(({ kind }) => KNOWN.has(kind))
+}
+
 function compileCommand(command: Command): [name: string, path: Path, ...values: unknown[]] {
   const { kind, path } = command
   switch (command.kind) {
@@ -41,6 +63,8 @@ function compileCommand(command: Command): [name: string, path: Path, ...values:
       return pullsByFields(command) ? ['pullFields', path, tag(command.value)] : ['pullAll', path, [tag(command.value)]]
     case 'pop':
       return [kind, path, command.end]
+    default:
+      throw new TypeError(`${kind} is not known to the server-side function`)
   }
 }
 

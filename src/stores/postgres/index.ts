@@ -20,8 +20,9 @@ import type {
 import { LIST_BATCH } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { encode, revive, tag } from '../json.ts'
+import { resultOf } from '../result.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
-import { compile } from './compile.ts'
+import { compile, knows } from './compile.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
@@ -74,7 +75,7 @@ export function postgresSchema(
 }
 
 /** Tries of a change that the server or another change asks to repeat. */
-const MAX_TRIES = 20
+const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
 
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
@@ -103,6 +104,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
+    if (!knows(change.chain)) return this.#compute(access, change)
     const takes = change.chain.commands.some(({ kind }) => kind === 'take')
     const wanted = change.answer || takes
     const values = valuesOf(access, change, takes, wanted)
@@ -170,6 +172,22 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async close(): Promise<void> {}
+
+  /**
+   * A change with a command that the function does not know: the data are read, the oracle says what becomes of them,
+   * and that is written to this version only.
+   */
+  async #compute(access: Access, change: Change): Promise<Updated> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const found = await this.#find(access.id)
+      const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
+      if (!found || !next) return answer
+      const values = valuesOf(access, resultOf(change, next.data), false, false, found.stored.version)
+      if ((await this.#run(this.#sql.update, values)).rowCount === 1) return answer
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+    }
+    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+  }
 
   async #find(id: string): Promise<Parsed | undefined> {
     const { rows } = await this.#run(this.#sql.load, [id])
@@ -261,7 +279,7 @@ function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
   ]
 }
 
-function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean): unknown[] {
+function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean, only?: number): unknown[] {
   const { op, chain, held, slide, rotation, authenticated = false, maxBytes } = change
   const changes = chain.commands.length > 0
   return [
@@ -280,6 +298,7 @@ function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolea
     held && !takes ? held.version + (changes ? 1 : 0) : null,
     wanted,
     change.repeatedAfter ?? null,
+    only ?? null,
   ]
 }
 

@@ -130,7 +130,8 @@ const live = (previous: string) => `s.id = $1 AND s.expires > ${NOW}
  * `$5` operation id, `$6` chain or null, `$7` the application's idle time, `$8` the session's own (null: as it is,
  * negative: none), `$9` the least slide, `$10` to `$13` the rotation's from, to, grace and epoch or null, `$14`
  * authenticated, `$15` the largest size that may grow or null, `$16` the version after the change if the caller holds
- * the data, `$17` whether anybody waits for the answer, `$18` how long ago it was sent for the first time or null.
+ * the data, `$17` whether anybody waits for the answer, `$18` how long ago it was sent for the first time or null,
+ * `$19` the only version that it may apply to or null.
  */
 function updateSql(qualified: string, apply: string): (from: string, where: string, more: string) => string {
   const maxAge = `CASE WHEN $8::float8 IS NULL THEN s.max_age WHEN $8 >= 0 THEN $8 END`
@@ -152,6 +153,7 @@ function updateSql(qualified: string, apply: string): (from: string, where: stri
   ops = CASE WHEN ${touch} THEN s.ops WHEN cardinality(s.ops) < ${REMEMBERED_OPS} THEN s.ops || ${op} ELSE s.ops[2:] || ${op} END
 ${from} WHERE ${live(`s.previous = $2 AND s.previous_until > ${NOW}`)} ${where}
   AND ($10::text IS NULL OR s.hash = $10)
+  AND ($19::integer IS NULL OR s.version = $19)
   AND CASE WHEN ${touch} THEN ${due} ELSE NOT EXISTS (SELECT FROM unnest(s.ops) AS o WHERE starts_with(o, $5 || '@')) END
   AND ($18::float8 IS NULL OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < ${ms(NOW)} - $18)
 RETURNING CASE WHEN NOT $17::boolean THEN NULL

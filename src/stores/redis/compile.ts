@@ -16,6 +16,28 @@ export function compile({ conditions, commands }: Chain): Argument {
   ]
 }
 
+/** What the script knows. A chain with anything else is computed by the oracle, and its result is written. */
+const KNOWN: ReadonlySet<string> = new Set<Command['kind']>([
+  'set',
+  'unset',
+  'take',
+  'inc',
+  'mul',
+  'min',
+  'max',
+  'rename',
+  'push',
+  'addToSet',
+  'pull',
+  'pullAll',
+  'pop',
+  'currentDate',
+])
+
+export function knows({ commands }: Chain): boolean {
+  return commands.every(({ kind }) => KNOWN.has(kind))
+}
+
 function compileCommand(command: Command): [name: string, path: Argument, ...values: Argument[]] {
   const { kind } = command
   const path = pathOf(command.path)
@@ -46,6 +68,8 @@ function compileCommand(command: Command): [name: string, path: Argument, ...val
         : ['pullAll', path, [json(command.value)]]
     case 'pop':
       return [kind, path, json(command.end)]
+    default:
+      throw new TypeError(`${kind} is not known to the script`)
   }
 }
 

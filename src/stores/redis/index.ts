@@ -29,8 +29,9 @@ import type {
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode } from '../json.ts'
+import { resultOf } from '../result.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
-import { type Argument, compile, json, pathOf } from './compile.ts'
+import { type Argument, compile, json, knows, pathOf } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
 import { keyLister, type ListKeys } from './scan.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
@@ -109,7 +110,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#try(async () => {
       const index = this.#index
       const effect = index?.effectOf(change.chain) ?? 'none'
-      if (effect === 'computed') return this.#compute(index!, access, change)
+      if (effect === 'computed' || !knows(change.chain)) return this.#compute(access, change)
       const horizon =
         effect === 'known'
           ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
@@ -179,15 +180,20 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async close(): Promise<void> {}
 
-  /** A change whose indexed values only the data tell: they are read, noted, and the change holds for that version only. */
-  async #compute(index: Index, access: Access, change: Change): Promise<Updated> {
+  /**
+   * A change whose indexed values only the data tell, or with a command that the script does not know: the data are
+   * read, the oracle says what becomes of them, and that is written to this version only.
+   */
+  async #compute(access: Access, change: Change): Promise<Updated> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const { stored, now } = await this.#find(access.id)
-      const found = stored && transition(stored, access, change, now)
-      if (!found?.next) return answerOf(await this.#update(access, change), access, change)
-      const horizon = await index.note(access.id, found.next.data, 2 * idleOf(change, stored))
-      const answer = await this.#update(access, change, horizon, stored)
-      if (answer[0] !== 'other version') return answerOf(answer, access, change)
+      const { next, answer } = transition(stored, access, change, now)
+      if (!stored || !next) return answer
+      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, stored))
+      const known = resultOf(change, next.data)
+      const reply = await this.#update(access, known, horizon, stored)
+      if (reply[0] === 'done') return answer
+      if (reply[0] !== 'other version') return answerOf(reply, access, known)
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)

@@ -1,0 +1,22 @@
+import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../command/index.ts'
+import type { Change } from '../store.ts'
+
+/** More than any session has, and what every database takes for a whole number. */
+const NO_LIMIT = 2 ** 31 - 1
+
+/**
+ * A change of data that are known, in words that every store has: what the oracle has made of each top-level field that
+ * the chain touches, as `set` or `unset` of the whole field. Sound only for the version that the data are of, about
+ * whose size and conditions the oracle has judged already.
+ */
+export function resultOf(change: Change, after: Data): Change {
+  return { ...change, chain: resultChain(change.chain, after), held: undefined, answer: false, maxBytes: NO_LIMIT }
+}
+
+function resultChain(chain: Chain, after: Data): Chain {
+  const keys = new Set(chain.commands.flatMap((command) => places(command).map(([key]) => key!)))
+  const results = [...keys].map(
+    (key): Command => (Object.hasOwn(after, key) ? commands.set(key, after[key]) : commands.unset(key)),
+  )
+  return extend(EMPTY_CHAIN, results)
+}
