@@ -35,9 +35,12 @@ export class Visitor {
   keep(cookie: string): void {
     const [pair, ...attributes] = cookie.split(';').map((part) => part.trim())
     const [name, value] = [pair!.slice(0, pair!.indexOf('=')), pair!.slice(pair!.indexOf('=') + 1)]
-    const expires = attributes.find((attribute) => /^expires=/i.test(attribute))
-    const past = expires && Date.parse(expires.slice(8)) < Date.now()
-    if (past || attributes.some((attribute) => /^max-age=0$/i.test(attribute))) this.cookies.delete(name)
+    const attribute = (wanted: string) =>
+      attributes.find((text) => text.toLowerCase().startsWith(wanted))?.slice(wanted.length)
+    const [maxAge, expires] = [attribute('max-age='), attribute('expires=')]
+    // RFC 6265, 5.3: Max-Age has precedence, so that a server's wrong clock ends no cookie.
+    const ended = maxAge === undefined ? Date.parse(expires ?? '') < Date.now() : Number(maxAge) <= 0
+    if (ended) this.cookies.delete(name)
     else this.cookies.set(name, value)
   }
 }
