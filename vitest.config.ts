@@ -20,8 +20,9 @@ export default defineConfig({
     globalSetup: ['test/servers/setup.ts'],
     // The databases that the tests start do a good part of the work.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // For a machine that is slow and busy: what takes seconds here may take minutes there.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // For a program that counts, besides what people read.
     ...(process.env.VITEST_REPORT && {
       reporters: ['default', 'json'],

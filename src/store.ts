@@ -1,4 +1,4 @@
-import type { Chain, Data, Problem, Value } from './command/index.ts'
+import type { BsonValue, Chain, Data, Problem, Value } from './command/index.ts'
 
 /**
  * A database adapter. It turns each call into one native, atomic operation by primary key and knows nothing of
@@ -63,8 +63,8 @@ export interface IndexedStore extends Store {
   destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number>
 }
 
-/** What can be looked up through an index. On MongoDB an `ObjectId` too. */
-export type IndexValue = string | number | boolean | object
+/** What can be looked up through an index; a BSON value, such as an `ObjectId`, on MongoDB only. */
+export type IndexValue = string | number | boolean | BsonValue
 
 export interface NewSession {
   readonly id: string
@@ -126,7 +126,7 @@ export interface Change {
    * send no data back.
    */
   readonly held: SessionRecord | undefined
-  /** False when nobody waits for the data: the store may answer `done` and send none back. */
+  /** False when nobody waits for the data: the store may answer `done` and send none of them back. */
   readonly answer: boolean
   readonly slide: Slide
   readonly rotation?: Rotation
@@ -179,8 +179,14 @@ export type Updated =
     }
   /** Applied to the version the caller holds: its copy plus the chain is the result. */
   | { readonly outcome: 'held'; readonly version: number; readonly expires: number; readonly now: number }
-  /** Applied, and nobody asked for the result. */
-  | { readonly outcome: 'done' }
+  /** Applied, and nobody asked for the data: only what the cookie needs. */
+  | {
+      readonly outcome: 'done'
+      readonly expires: number
+      readonly maxAge: number | null
+      readonly grace: boolean
+      readonly now: number
+    }
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** `rotation.from` is not the current secret any more. */
   | { readonly outcome: 'outrun' }

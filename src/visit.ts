@@ -51,6 +51,8 @@ export interface Host {
  * `late`: as gone, but it lives on under another secret, so that it can still be destroyed.
  */
 type State = 'unread' | 'live' | 'new' | 'gone' | 'late'
+/** Answers to a change that was applied. */
+type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
 /** The grace of rotations that happen by themselves: longer than a page takes to send its requests. */
 const ROTATION_GRACE = 30_000
@@ -307,25 +309,26 @@ export class Visit {
     this.#due.rotate = !this.#grace && now - record.rotated >= this.settings.rotateEvery
   }
 
-  #applied(updated: Updated, change: Change, secret: (Credential & { kind: 'session' }) | undefined): void {
+  #applied(updated: Applied, change: Change, secret: (Credential & { kind: 'session' }) | undefined): void {
     if (updated.outcome === 'changed') this.#hold(updated.record, updated.now, updated.grace)
     else if (updated.outcome === 'held') this.#hold(afterHeld(change.held!, change, updated), updated.now, false)
-    // Applied, but the store sent nothing back: what this request holds is older than what is stored.
-    else this.#current = false
+    else {
+      // The store sent no data back: what this request holds is older than what is stored.
+      this.#current = false
+      this.#grace ||= updated.grace
+    }
     this.#due.touch = false
+    const { maxAge, expires } = updated.outcome === 'done' ? updated : this.#record!
+    const age = this.#cookieAge(maxAge)
+    // The expiry has just moved, so that a cookie with a Max-Age must move too.
+    const slid = updated.now + (maxAge ?? this.settings.idle) - expires < 1000
     if (secret) {
       this.#credential = secret
       this.#grace = false
-      this.#jar.keep(secret, this.#cookieAge())
+      this.#jar.keep(secret, age)
       this.#tell('rotated')
-    } else if (this.#slid(updated)) this.#jar.keep(this.#credential!, this.#cookieAge())
-    else this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
-  }
-
-  /** The expiry has just moved, so that a cookie with a Max-Age must move too. */
-  #slid(updated: Updated): boolean {
-    if (this.#grace || !this.#record || !('now' in updated) || this.#cookieAge() === undefined) return false
-    return updated.now + this.maxAge - this.#record.expires < 1000
+    } else if (slid && age !== undefined && !this.#grace) this.#jar.keep(this.#credential!, age)
+    else this.#jar.renew(this.#credential!, age, this.#grace)
   }
 
   /** What `take` removed. A store that answers a repeated operation can't tell any more. */
@@ -474,9 +477,9 @@ export class Visit {
     return (this.#credential as Credential & { kind: 'session' }).hash
   }
 
-  #cookieAge(): number | undefined {
-    const own = this.#record?.maxAge ?? null
-    return this.settings.cookie.persistent || own !== null ? this.maxAge : undefined
+  /** How long the cookie of a session with this idle time of its own lasts; undefined: as long as the browser. */
+  #cookieAge(own = this.#record?.maxAge ?? null): number | undefined {
+    return this.settings.cookie.persistent || own !== null ? (own ?? this.settings.idle) : undefined
   }
 
   /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */

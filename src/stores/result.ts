@@ -1,8 +1,7 @@
 import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../command/index.ts'
-import type { Change } from '../store.ts'
+import type { Change, Updated } from '../store.ts'
 
-/** More than any session has, and what every database takes for a whole number. */
-const NO_LIMIT = 2 ** 31 - 1
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /**
  * A change of data that are known, in words that every store has: what the oracle has made of each top-level field that
@@ -11,6 +10,12 @@ const NO_LIMIT = 2 ** 31 - 1
  */
 export function resultOf(change: Change, after: Data): Change {
   return { ...change, chain: resultChain(change.chain, after), held: undefined, answer: false, maxBytes: NO_LIMIT }
+}
+
+/** The same answer with another expiry. */
+export function expiring(updated: Updated, expires: number): Updated {
+  if (updated.outcome === 'changed') return { ...updated, record: { ...updated.record, expires } }
+  return updated.outcome === 'held' || updated.outcome === 'done' ? { ...updated, expires } : updated
 }
 
 function resultChain(chain: Chain, after: Data): Chain {

@@ -4,7 +4,7 @@ import { mongodb } from 'koa-atomic-session/mongodb'
 import { Binary, Decimal128, type Document, Double, Long, MongoClient, ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/command/index.ts'
-import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { TestApp } from '../visitor.ts'
 
 const server = inject('mongodb')
@@ -42,7 +42,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
     expect(await commandsOf('/inc')).toEqual(['insert'])
     expect(await commandsOf('/none')).toEqual([])
     expect(await commandsOf('/inc')).toEqual(['findAndModify'])
-    expect(await commandsOf('/forgotten')).toEqual(['update'])
+    expect(await commandsOf('/forgotten')).toEqual(['findAndModify'])
     expect(await commandsOf('/read')).toEqual(['find'])
     expect(await commandsOf('/both')).toEqual(['find', 'update'])
     await app.close()
@@ -68,6 +68,20 @@ describe.skipIf('missing' in server)('MongoDB', () => {
     const chain = chainOf([addToSet('list', [{ b: 1, a: 2 }]), inc('c')])
     expect((await store.update(access, changeOf(chain, { held }))).outcome).toBe('held')
     expect(sent).toEqual(['update'])
+  })
+
+  it('changes a session with a longer idle time of its own by one command, and by a second one where it slides', async () => {
+    const { access } = await visitor(store, {}, { maxAge: 60 * MINUTE })
+    const inc = chainOf(commands.inc('n'))
+    const commandsOf = async (atLeast: number, answer: boolean) => {
+      sent.length = 0
+      await store.update(access, changeOf(inc, { answer, slide: { idle: 10 * MINUTE, atLeast } }))
+      return [...sent]
+    }
+    for (const answer of [true, false]) {
+      expect(await commandsOf(MINUTE, answer)).toEqual(['findAndModify'])
+      expect(await commandsOf(0, answer)).toEqual(['findAndModify', 'update'])
+    }
   })
 
   it('loses none of many changes that its operators cannot say', async () => {

@@ -72,8 +72,9 @@ function isTouch({ chain, rotation, authenticated }: Change): boolean {
 
 /**
  * How the expiry moves. MongoDB's update operators know no arithmetic on dates, so that the update must know the
- * session's own idle time: it asks for the one that the caller knows (that of the record it holds, else none), and
- * applies to no other.
+ * session's own idle time. It applies only to the one that the caller knows (that of the record it holds); who holds
+ * none moves it by the application's, which is right for a session without one of its own, and too little, never too
+ * much, for one with a longer one: that slides afterwards.
  */
 function slide(
   change: Change,
@@ -87,9 +88,13 @@ function slide(
   const maxAge = held?.maxAge ?? null
   const expires = now + (maxAge ?? slide.idle)
   if (held && expires - held.expires < slide.atLeast) return { expires: undefined, filter: { maxAge }, update: {} }
+  const update = { $max: { expires: new Date(expires) } }
   // A touch that is not due must not write, so that of many at once one does.
-  const due = isTouch(change) && { expires: { $gt: new Date(now), $lte: new Date(expires - slide.atLeast) } }
-  return { expires, filter: { maxAge, ...due }, update: { $max: { expires: new Date(expires) } } }
+  if (isTouch(change)) {
+    const due = { $gt: new Date(now), $lte: new Date(expires - slide.atLeast) }
+    return { expires, filter: { maxAge, expires: due }, update }
+  }
+  return { expires, filter: held ? { maxAge } : { $or: [{ maxAge: null }, { maxAge: { $gte: slide.idle } }] }, update }
 }
 
 function bookkeeping(change: Change, now: number): Record<string, Document> {

@@ -20,7 +20,7 @@ import type {
 import { LIST_BATCH } from '../../store.ts'
 import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { compileChange, compileHeld, live, neverApplied } from './change.ts'
-import { type MongoCollection, ServerClock } from './client.ts'
+import { type Document, type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'
 import { fromDocument, toDocument } from './document.ts'
 import { outcomeOf } from './outcome.ts'
@@ -28,7 +28,7 @@ import { outcomeOf } from './outcome.ts'
 export type { MongoCollection } from './client.ts'
 
 /**
- * A store in a collection, whose client, database and write concern stay the application's.
+ * A store in a collection of driver 6.20 or later, whose client, database and write concern stay the application's.
  *
  * A chain is one `updateOne` or `findOneAndUpdate` with MongoDB's own update operators. Where those mean something
  * else than the command does (`addToSet` of objects compares the order of their keys), the chain is one read and one
@@ -37,6 +37,11 @@ export type { MongoCollection } from './client.ts'
 export function mongodb(collection: MongoCollection): IndexableStore & InspectableStore {
   if (typeof collection?.findOneAndUpdate !== 'function') {
     throw new SessionUsageError("The mongodb store takes a collection: mongodb(client.db().collection('sessions'))")
+  }
+  if (typeof collection.db?.command !== 'function') {
+    throw new SessionUsageError(
+      'The mongodb store needs version 6.20 or later of the driver, or 7: npm install mongodb@7',
+    )
   }
   return new MongoStore(collection)
 }
@@ -160,7 +165,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     // The server's clock, and what was taken from which of many, are known only from its answer.
     if (!held || has(change, 'take') || has(change, 'currentDate')) return undefined
     const native = compileHeld(access, change, held, now)
-    if (!native) return undefined
+    if (!native || isEmpty(native.update)) return undefined
     const { matchedCount } = await this.#collection.updateOne(native.filter, native.update)
     if (matchedCount === 0) return undefined
     const version = held.version + (chain.commands.length > 0 ? 1 : 0)
@@ -170,21 +175,40 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   /** By MongoDB's own operators in one operation; undefined when that was not possible, and nothing was changed. */
   async #native(access: Access, change: Change, now: number): Promise<Updated | undefined> {
     const native = compileChange(access, change, now)
-    if (!native) return undefined
+    if (!native || isEmpty(native.update)) return undefined
     const { filter, update } = native
     const takes = has(change, 'take')
     // What was taken is only in the document before, the server's time only in the one after.
     if (takes && has(change, 'currentDate')) return undefined
-    if (!change.answer && !takes) {
-      const result = await this.#attempt(() => this.#collection.updateOne(filter, update))
-      return result && result.matchedCount > 0 ? { outcome: 'done' } : undefined
-    }
-    const options = { returnDocument: takes ? 'before' : 'after', includeResultMetadata: false } as const
+    const data = change.answer || takes
+    const options = {
+      returnDocument: takes ? 'before' : 'after',
+      includeResultMetadata: false,
+      ...(!data && { projection: TIMES }),
+    } as const
     const document = await this.#attempt(() => this.#collection.findOneAndUpdate(filter, update, options))
-    const stored = fromDocument(document ?? null)
-    if (!stored) return undefined
+    if (!document) return undefined
+    const { maxAge } = document
+    const expires = await this.#slideOwn(access, change, document, now)
+    if (!data) return { outcome: 'done', expires, maxAge, grace: false, now }
+    const stored = fromDocument(document)!
     if (takes) return transition(stored, access, change, now).answer
-    return { outcome: 'changed', record: recordOf(stored), grace: false, now }
+    return { outcome: 'changed', record: { ...recordOf(stored), expires }, grace: false, now }
+  }
+
+  /**
+   * A session with a longer idle time of its own slides by a second update, at most once every `atLeast`: only what the
+   * first one answers tells by how much. Answers when it expires.
+   */
+  async #slideOwn(access: Access, { slide, held }: Change, document: Document, now: number): Promise<number> {
+    const { maxAge, created, expires } = document
+    const wanted = now + (maxAge ?? slide.idle)
+    const known = slide.maxAge !== undefined || held !== undefined || maxAge === null
+    if (known || wanted - expires.getTime() < slide.atLeast) return expires.getTime()
+    const filter = { ...live({ ...access, proof: { created: created.getTime() } }, now), maxAge }
+    // The change is applied; a slide that fails is made up for by the next request.
+    await this.#collection.updateOne(filter, { $max: { expires: new Date(wanted) } }).catch(() => {})
+    return wanted
   }
 
   /**
@@ -235,6 +259,14 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       throw new StoreError(this.name, 'failed', outcomeOf(error) === 'unknown' ? 'unknown' : false, error)
     }
   }
+}
+
+/** What an update without an answer's data tells of the session. */
+const TIMES = { _id: 0, created: 1, expires: 1, maxAge: 1 }
+
+/** Nothing to do, which the driver refuses: the oracle says what is to be answered. */
+function isEmpty(update: Document): boolean {
+  return Object.keys(update).length === 0
 }
 
 function has({ chain }: Change, kind: CommandName): boolean {

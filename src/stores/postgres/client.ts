@@ -26,8 +26,8 @@ export const REFUSED = 'KAS01'
 /** What is not there until `setup()` has run: undefined_table, undefined_function, undefined_column, invalid_schema_name. */
 const NOT_SET_UP = new Set(['42P01', '42883', '42703', '3F000'])
 
-/** Classes of SQLSTATE by which the server says that it has rolled the statement back. */
-const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40|42|44|53|54|55|57014$|KAS|P0)/
+/** Classes of SQLSTATE by which the server says that it has rolled the statement back; of 40003 it says that it does not know. */
+const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40(?!003)|42|44|53|54|55|57014$|KAS|P0)/
 
 /** Failures of opening a connection. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])

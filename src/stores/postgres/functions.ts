@@ -7,11 +7,12 @@ import { REFUSED } from './client.ts'
  *
  * jsonb has operators for most of this, but with other meanings: `jsonb_set` does nothing where a parent is missing,
  * `#>` counts negative indexes from the end, `-` takes a name for an element, and a number is a decimal, not a double.
- * So the path is walked here, and `nodes` keeps what stands above each key.
+ * So the path is walked here, and `nodes` keeps what stands above each key. `extra_float_digits` keeps every digit of a
+ * double, whatever the role's own setting is.
  */
 export function functionSql(name: string): string {
   return `CREATE OR REPLACE FUNCTION ${name}(data jsonb, chain jsonb, now_ms bigint, max_bytes integer)
-RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $function$
+RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 AS $function$
 DECLARE
   bytes integer;
   command jsonb;

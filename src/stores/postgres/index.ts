@@ -20,7 +20,7 @@ import type {
 import { LIST_BATCH } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { encode, revive, tag } from '../json.ts'
-import { resultOf } from '../result.ts'
+import { expiring, resultOf } from '../result.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
@@ -77,6 +77,8 @@ export function postgresSchema(
 /** Tries of a change that the server or another change asks to repeat. */
 const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
+/** PostgreSQL's, which is more than a row can hold. */
+const LARGEST_INTEGER = 2 ** 31 - 1
 
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'postgres'
@@ -111,7 +113,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     for (let tries = 1; ; tries++) {
       const result = await this.#attempt(takes ? this.#sql.take : this.#sql.update, values, change)
       if ('outcome' in result) return result
-      if (result.rows[0]) return wanted ? answerOf(parse(result.rows[0].answer), access, change) : { outcome: 'done' }
+      if (result.rows[0]) return answerOf(parse(result.rows[0].answer), access, change, wanted)
       // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
       const found = await this.#find(access.id)
       const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
@@ -183,7 +185,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
       const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
       if (!found || !next) return answer
       const values = valuesOf(access, resultOf(change, next.data), false, false, found.stored.version)
-      if ((await this.#run(this.#sql.update, values)).rowCount === 1) return answer
+      const [row] = (await this.#run(this.#sql.update, values)).rows
+      if (row) return expiring(answer, parse(row.answer).stored.expires)
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
@@ -261,10 +264,11 @@ function parse(answer: string): Parsed {
   }
 }
 
-function answerOf({ now, stored, before }: Parsed, access: Access, change: Change): Updated {
-  const { version, expires, hash, data } = stored
-  if (data === undefined) return { outcome: 'held', version, expires, now }
+function answerOf({ now, stored, before }: Parsed, access: Access, change: Change, wanted: boolean): Updated {
+  const { version, expires, maxAge, hash, data } = stored
   const grace = 'hash' in access.proof && !change.rotation && hash !== access.proof.hash
+  if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
+  if (data === undefined) return { outcome: 'held', version, expires, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before!, take.path)
   return { outcome: 'changed', record: recordOf(stored), grace, now, taken }
@@ -294,7 +298,7 @@ function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolea
     rotation?.grace ?? null,
     rotation?.epoch ?? null,
     authenticated,
-    canGrow(chain) ? maxBytes : null,
+    canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
     held && !takes ? held.version + (changes ? 1 : 0) : null,
     wanted,
     change.repeatedAfter ?? null,

@@ -156,7 +156,8 @@ ${from} WHERE ${live(`s.previous = $2 AND s.previous_until > ${NOW}`)} ${where}
   AND ($19::integer IS NULL OR s.version = $19)
   AND CASE WHEN ${touch} THEN ${due} ELSE NOT EXISTS (SELECT FROM unnest(s.ops) AS o WHERE starts_with(o, $5 || '@')) END
   AND ($18::float8 IS NULL OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < ${ms(NOW)} - $18)
-RETURNING CASE WHEN NOT $17::boolean THEN NULL
+RETURNING CASE
+  WHEN NOT $17::boolean THEN json_build_array(${ms(NOW)}, s.version, ${ms('s.expires')}, NULL, s.max_age, NULL, NULL, NULL, s.hash)
   WHEN s.version = $16::integer THEN json_build_array(${ms(NOW)}, s.version, ${ms('s.expires')})
   ELSE ${STORED}${more}) END AS answer`
 }

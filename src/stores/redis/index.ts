@@ -29,7 +29,7 @@ import type {
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode } from '../json.ts'
-import { resultOf } from '../result.ts'
+import { expiring, resultOf } from '../result.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { type Argument, compile, json, knows, pathOf } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
@@ -116,13 +116,16 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
           ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
           : undefined
       const answer = await this.#update(access, change, horizon)
-      if (answer[1] === '1') await this.#renew(index!, access, change).catch(() => {})
-      return answerOf(answer, access, change)
+      const updated = answerOf(answer, access, change)
+      if (answer[1] !== '1') return updated
+      // The change is applied; a slide that fails is made up for by the next request.
+      const expires = await this.#renew(index!, access, change).catch(() => undefined)
+      return expires === undefined ? updated : expiring(updated, expires)
     })
   }
 
   destroy(access: Access): Promise<boolean> {
-    return this.#try(async () => (await this.#call(access.id, 'destroy', proofOf(access))) === 1)
+    return this.#try(async () => Number(await this.#call(access.id, 'destroy', proofOf(access))) === 1)
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -192,17 +195,21 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, stored))
       const known = resultOf(change, next.data)
       const reply = await this.#update(access, known, horizon, stored)
-      if (reply[0] === 'done') return answer
-      if (reply[0] !== 'other version') return answerOf(reply, access, known)
+      const applied = answerOf(reply, access, known)
+      if (applied.outcome === 'done') return expiring(answer, applied.expires)
+      if (reply[0] !== 'other version') return applied
       await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
   }
 
-  /** The session slides beyond what the index is good for: its values are noted anew, then it slides all the way. */
-  async #renew(index: Index, access: Access, change: Change): Promise<void> {
+  /**
+   * The session slides beyond what the index is good for: its values are noted anew, then it slides all the way.
+   * Answers the new expiry, undefined where another change was quicker.
+   */
+  async #renew(index: Index, access: Access, change: Change): Promise<number | undefined> {
     const { stored } = await this.#find(access.id)
-    if (!stored) return
+    if (!stored) return undefined
     const horizon = await index.note(access.id, stored.data, 2 * idleOf(change, stored))
     const slide: Change = {
       op: randomUUID(),
@@ -212,7 +219,9 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       slide: { idle: change.slide.idle, atLeast: 0 },
       maxBytes: change.maxBytes,
     }
-    await this.#update({ ...access, proof: { created: stored.created } }, slide, horizon, stored)
+    const proven: Access = { ...access, proof: { created: stored.created } }
+    const updated = answerOf(await this.#update(proven, slide, horizon, stored), proven, slide)
+    return updated.outcome === 'done' ? updated.expires : undefined
   }
 
   async #update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<Answer> {
@@ -258,7 +267,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     if (!stored) return false
     const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
     const holding = [pathOf(parsePath(field)), json(value)]
-    const removed = (await this.#call(id, 'destroy', [...proofOf(access), ...holding])) === 1
+    const removed = Number(await this.#call(id, 'destroy', [...proofOf(access), ...holding])) === 1
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }
@@ -294,6 +303,10 @@ function answerOf(answer: Answer, access: Access, change: Change): Updated {
     }
     case 'held':
       return { outcome, now: Number(now), version: Number(more[0]), expires: Number(more[1]) }
+    case 'done': {
+      const maxAge = more[1] === '' ? null : Number(more[1])
+      return { outcome, now: Number(now), expires: Number(more[0]), maxAge, grace: Number(more[2]) === 1 }
+    }
     case 'refused':
       return { outcome, problem: problemOf(answer.slice(1), change) }
     case 'reused':

@@ -22,8 +22,8 @@ import { json } from './compile.ts'
  *
  * The order makes up for it: a session's id is noted **before** the session is written, and for at least as long as
  * the session can live, which is kept in the session itself as its `horizon`. So the index may name a session too
- * many, never one too few. Who reads it looks at each session and forgets the wrong ones, and entries that have
- * outlived their time go at every visit.
+ * many, never one too few. Who reads it looks at each session and passes over the wrong ones, which may be just about
+ * to be right; entries that have outlived their time go at every visit.
  */
 export const INDEX_SCRIPT = `
 local key, action = KEYS[1], ARGV[1]

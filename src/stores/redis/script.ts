@@ -398,7 +398,9 @@ if limit and stored.size > limit then return { 'refused', 'size', stored.size, l
 if maxAge == 'none' then stored.maxAge = nil elseif maxAge then stored.maxAge = maxAge end
 local clamped, wanted = '', now + math.ceil(stored.maxAge or idle)
 local due = maxAge or wanted - stored.expires >= least
-if horizon and (all or not stored.horizon or stored.horizon >= horizon) then stored.horizon = horizon else horizon = nil end
+-- All values without a horizon: nothing of this session is indexed any more, and nothing limits it.
+local noted = all or (horizon and (not stored.horizon or stored.horizon >= horizon))
+if noted then stored.horizon = horizon or nil end
 if due then
   stored.expires = wanted
   -- No session outlives its entries in the index: see indexing.ts.
@@ -410,7 +412,7 @@ end
 local had = stored.version
 
 -- From here on nothing can fail.
-if commands > 0 or from or due or authenticated or horizon then
+if commands > 0 or from or due or authenticated or noted then
   local fields, gone = {}, {}
   for _, name in ipairs(touched) do
     local old, new = before[name], after[name]
@@ -449,7 +451,7 @@ local reply
 if taken then
   reply = { 'changed', clamped, now, everything(), taken }
 elseif not answer then
-  reply = { 'done', clamped }
+  reply = { 'done', clamped, now, stored.expires, stored.maxAge and print(stored.maxAge) or '', (hash and not from and stored.hash ~= hash) and 1 or 0 }
 elseif held == had then
   reply = { 'held', clamped, now, stored.version, stored.expires }
 else

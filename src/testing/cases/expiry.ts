@@ -71,6 +71,34 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
       }
     })
 
+    it("slides by a session's own idle time with every change, and says so also where nobody waits for the data", async () => {
+      const store = await open()
+      for (const own of [null, 100 * MINUTE, 2 * MINUTE]) {
+        for (const answer of [true, false]) {
+          const { access, record } = await visitor(store, {}, { maxAge: own })
+          const load = async () => {
+            const loaded = await store.load(access)
+            assert.ok(loaded.outcome === 'live')
+            return loaded.record
+          }
+          const inc = () => changeOf(chainOf(commands.inc('n')), { answer, slide: { idle: 10 * MINUTE, atLeast: 0 } })
+          const updated = await eventually(
+            () => store.update(access, inc()),
+            (answered) => {
+              assert.ok(answered.outcome === 'changed' || answered.outcome === 'done', answered.outcome)
+              return (answered.outcome === 'changed' ? answered.record : answered).expires > record.expires
+            },
+          )
+          const { expires, maxAge } = await load()
+          assert.ok(updated.outcome === 'changed' || updated.outcome === 'done')
+          const told = updated.outcome === 'changed' ? updated.record : updated
+          assert.deepEqual({ expires: told.expires, maxAge: told.maxAge }, { expires, maxAge })
+          assert.equal(maxAge, own)
+          assert.equal(updated.grace, false)
+        }
+      }
+    })
+
     it('gives the own idle time up again', async () => {
       const store = await open()
       const { access } = await visitor(store, {}, { maxAge: 100 * MINUTE })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../command/index.ts'
 import type { IndexedStore } from '../../store.ts'
-import { chainOf, changeOf, eventually, type MakeStore, type Runner, visitor } from '../harness.ts'
+import { chainOf, changed, changeOf, eventually, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
 
 /** The fields that a store given to the index cases must have been told to index. */
 export const INDEXED_FIELDS: readonly string[] = ['user_id', 'org.name']
@@ -52,6 +52,22 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       await store.update(access, changeOf(chainOf(commands.set('org', { name: "o'hara" }))))
       assert.deepEqual(await idsOf(store, 'org.name', 'acme'), [])
       assert.deepEqual(await idsOf(store, 'org.name', "o'hara"), [id])
+    })
+
+    it('lets a session live as long as it slides, whether it still holds a value or no longer', async () => {
+      const store = await open()
+      const slide = { idle: 60 * MINUTE, atLeast: 0 }
+      for (const lost of [[], [commands.unset('user_id')]]) {
+        // Its first idle time is short, so that what the index was told of it soon ends.
+        const { access } = await visitor(store, { user_id: 50 }, { idle: 2 * MINUTE })
+        await store.update(access, changeOf(chainOf(lost), { slide: { idle: 2 * MINUTE, atLeast: 0 } }))
+        for (const change of [changeOf(chainOf([]), { slide }), changeOf(chainOf(commands.inc('n')), { slide })]) {
+          const { expires, created } = changed(await store.update(access, change))
+          const loaded = await store.load(access)
+          assert.ok(loaded.outcome === 'live' && loaded.record.expires === expires)
+          assert.ok(expires >= created + slide.idle)
+        }
+      }
     })
 
     it('finds neither destroyed nor expired sessions', async () => {

@@ -73,6 +73,8 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       assert.equal((inGrace as { grace: boolean }).grace, true)
       const late = await store.update(access, changeOf(chainOf(commands.inc('n'))))
       assert.equal((late as { grace?: boolean }).grace, true)
+      const unawaited = await store.update(access, changeOf(chainOf(commands.inc('n')), { answer: false }))
+      assert.equal((unawaited as { grace?: boolean }).grace, true)
       assert.deepEqual(changed(late).data, { n: 1 })
       // A second rotation with the shortest grace: by then the first secret is unknown, the second one past its time.
       await store.update(
