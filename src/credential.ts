@@ -17,6 +17,18 @@ const SECRET = '[A-Za-z0-9_-]{43}'
 /** SHA-256 gives 43 characters; a Keygrip of the application's own may use anything from SHA-1 to SHA-512 in hex. */
 const VALUE = new RegExp(`^(?:s\\.(${ID})\\.(${SECRET})|n\\.(${ID}))\\.([A-Za-z0-9_-]{27,128})$`)
 
+const IDS = new RegExp(`^${ID}$`)
+
+/** True for what can be a session's id. */
+export function isId(value: unknown): value is string {
+  return typeof value === 'string' && IDS.test(value)
+}
+
+/** A session as logs may name it: a keyed hash of its id, which opens nothing. */
+export function aliasOf(id: string, keys: Keys): string {
+  return keygripOf(keys).sign(`event:${id}`).slice(0, 16)
+}
+
 export function newId(): string {
   return randomBytes(16).toString('base64url')
 }

@@ -162,6 +162,8 @@ export class StoreError extends SessionError {
   readonly code = 'ERR_SESSION_STORE'
   status = 503
   readonly store: string
+  /** Sending the change again would tell nothing new. */
+  final = false
   constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
     super(`The ${store} store ${what}`, cause === undefined ? {} : { cause })
     this.store = store

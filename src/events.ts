@@ -6,7 +6,8 @@ import { channel } from 'node:diagnostics_channel'
  */
 export interface SessionEvent {
   /**
-   * - `created`, `rotated`, `destroyed`: done by a request. `regenerate()` is `destroyed`, and `created` at its first command.
+   * - `created`, `rotated`, `destroyed`: done by a request. `regenerate()` is `destroyed`, and `created` at its first
+   *   command. `revoke()` and `destroyAll()` tell `destroyed` too, without a client.
    * - `gone`: destroyed or expired under a request that had it.
    * - `expired`, `unknown`: a well-signed cookie whose session is over, or is not there, or has another secret. A database
    *   that removes what has expired by itself makes `unknown` of both.
@@ -33,6 +34,8 @@ export interface SessionEvent {
   readonly cookie: string
   /** Which check refused a form. */
   readonly reason?: string
+  /** How many `destroyAll()` removed; `session` is undefined then. */
+  readonly count?: number
 }
 
 const events = channel('koa-atomic-session:event')

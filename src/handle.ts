@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { Call } from './call.ts'
 import { SessionChain } from './chain.ts'
 import { ADD, Commands } from './commands.ts'
 import type { Session } from './session.ts'
@@ -42,20 +43,18 @@ export class SessionHandle<D> extends Commands<D> implements PromiseLike<Session
   }
 
   /** Reads the session anew. */
-  async update(): Promise<Session<D>> {
-    await this.#visit.reload()
-    return this.#visit.current<D>()
+  update(): Call<Session<D>> {
+    return new Call(this.#visit, this.#visit.reload(), () => this.#visit.current<D>())
   }
 
   /** Removes the session and its cookie without reading it. */
-  destroy(): Promise<void> {
-    return this.#visit.destroy()
+  destroy(): Call<void> {
+    return new Call(this.#visit, this.#visit.destroy(), () => {})
   }
 
   /** Removes the session without reading it, and goes on with a brand new one without data. */
-  async regenerate(): Promise<Session<D>> {
-    await this.#visit.regenerate()
-    return this.#visit.current<D>()
+  regenerate(): Call<Session<D>> {
+    return new Call(this.#visit, this.#visit.regenerate(), () => this.#visit.current<D>())
   }
 
   [inspect.custom](): string {

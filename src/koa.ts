@@ -82,8 +82,8 @@ export class KoaSessions<D> extends Sessions<D> {
   /** How requests arrived; kept only for `csrf()`. */
   #methods: WeakMap<object, string | undefined> | undefined
 
-  constructor(...[settings, store, background, keys]: [...ConstructorParameters<typeof Sessions>, () => Keys]) {
-    super(settings, store, background)
+  constructor(...[settings, store, background, keys]: Required<ConstructorParameters<typeof Sessions>>) {
+    super(settings, store, background, keys)
     this.#keys = keys
   }
 
@@ -147,10 +147,23 @@ export class KoaSessions<D> extends Sessions<D> {
       await next()
     } catch (error) {
       // The request fails with its own error; what its commands do besides is told to the application.
-      await this.#entryOf(ctx.req)?.visit.settle().catch(this.background)
+      await this.#entryOf(ctx.req)
+        ?.visit.settle()
+        .catch((failure) => this.background(failure, ctx))
       throw error
     }
     await this.#entryOf(ctx.req)?.visit.settle()
+  }
+}
+
+/** Tells the application, as Koa does, of what no request can be told any more; a request that was answered stays so. */
+// biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
+function report(app: Koa<any, any>, error: unknown, context: unknown): void {
+  try {
+    if (app.listenerCount('error') > 0) app.emit('error', error, context)
+    else app.onerror(error as Error)
+  } catch (failure) {
+    console.error(failure)
   }
 }
 
@@ -209,7 +222,7 @@ export function atomicSession<D>(
   const sessions = new KoaSessions<D>(
     settings,
     options.store,
-    (error) => app.emit('error', error),
+    (error, context) => report(app, error, context),
     () => app.keys as Keys,
   )
   cookies.set(app, names.add(cookie.name))

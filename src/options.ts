@@ -58,7 +58,7 @@ export interface SessionOptions {
   readonly index?: readonly string[]
   /**
    * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, SQLite,
-   * memory). Each process has a timer of its own at random moments, which keeps no process alive.
+   * memory), at least every 16 days. Each process has a timer of its own at random moments, which keeps no process alive.
    * @default never: call `sessions.prune()` yourself
    */
   readonly pruneEvery?: Duration
@@ -129,6 +129,10 @@ const DAY = 86_400_000
 const MINUTE = 60_000
 /** Browsers keep no cookie longer (RFC 6265bis, section 5.5). */
 const LONGEST_COOKIE = 400 * DAY
+/** What a timer of Node.js can wait; above it, it fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+/** With the half that may be added to it by chance. */
+const RAREST = LONGEST_TIMER / 1.5
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 /** RFC 6265, section 4.1.1: a cookie's name is a token. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -158,11 +162,11 @@ export function settingsOf(options: SessionOptions): Settings {
     rotateEvery: given('rotateEvery') ? positive(options.rotateEvery, 'rotateEvery') : Number.POSITIVE_INFINITY,
     origins: [options.origin ?? []].flat().map(originOf),
     index,
-    pruneEvery: given('pruneEvery') ? positive(options.pruneEvery, 'pruneEvery') : 0,
+    pruneEvery: given('pruneEvery') ? Math.min(positive(options.pruneEvery, 'pruneEvery'), RAREST) : 0,
     adopt: functionOf(options.adopt, 'adopt'),
     schema: schemaOf(options.schema),
     property,
-    timeout: given('timeout') ? positive(options.timeout, 'timeout') : 2000,
+    timeout: given('timeout') ? Math.min(positive(options.timeout, 'timeout'), LONGEST_TIMER) : 2000,
     maxBytes,
   })
 }

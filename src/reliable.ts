@@ -1,5 +1,17 @@
+import type { Chain } from './command/index.ts'
 import { StoreError } from './errors.ts'
-import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated } from './store.ts'
+import type {
+  Access,
+  Change,
+  IndexedStore,
+  IndexValue,
+  InspectableStore,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Store,
+  Updated,
+} from './store.ts'
 import { type Caller, type StoreCall, traced } from './tracing.ts'
 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
@@ -17,6 +29,14 @@ const SKEW = 100
 
 type Send<T> = (attempt: number, sent: number) => Promise<T>
 
+/** Who asks, of calls that wait for each other. */
+export interface Asking extends Caller {
+  /** When the present call was asked for, which then waited for its turn. */
+  readonly asked: number
+  /** When a call of theirs was given up: what was waiting behind it then is not tried, or their deadlines would add up. */
+  givenUp: number
+}
+
 /**
  * A store whose every call ends within `timeout`, whatever the driver does, and which sends again what a lost
  * connection may have swallowed. Sending again is sound: a store applies an operation id once, and loading, creating
@@ -30,36 +50,54 @@ export class ReliableStore {
   #hanging = 0
   #nextProbe = 0
   #pause = PROBES.first
+  /** The store's clock and this process's, when it last answered. The store had read its own before. */
+  #clock: { readonly store: number; readonly here: number } | undefined
 
   constructor(store: Store, timeout: number) {
     this.#store = store
     this.#timeout = timeout
   }
 
-  load(access: Access, caller?: Caller): Promise<Loaded> {
-    return this.#call({ store: this.#store.name, operation: 'load', caller }, () => this.#store.load(access))
+  load(access: Access, asking?: Asking): Promise<Loaded> {
+    return this.#call({ operation: 'load', asking }, () => this.#store.load(access))
   }
 
-  update(access: Access, change: Change, caller?: Caller): Promise<Updated> {
-    const about = { store: this.#store.name, operation: 'update', caller, chain: change.chain } as const
-    return this.#call(about, async (attempt, sent) => {
+  update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
+    return this.#call({ operation: 'update', asking, chain: change.chain }, async (attempt, sent) => {
       if (attempt === 0) return this.#store.update(access, change)
-      const answer = await this.#store.update(access, { ...change, repeatedAfter: performance.now() - sent + SKEW })
+      const answer = await this.#store.update(access, { ...change, repeatedSince: this.#storeTime(sent) })
       if (answer.outcome !== 'forgotten') return answer
-      throw new StoreError(
+      const lost = new StoreError(
         this.#store.name,
         'lost a reply, and too much has happened since to tell what became of it',
         'unknown',
       )
+      lost.final = true
+      throw lost
     })
   }
 
-  destroy(access: Access, caller?: Caller): Promise<boolean> {
-    return this.#call({ store: this.#store.name, operation: 'destroy', caller }, () => this.#store.destroy(access))
+  destroy(access: Access, asking?: Asking): Promise<boolean> {
+    return this.#call({ operation: 'destroy', asking }, () => this.#store.destroy(access))
   }
 
-  create(session: NewSession, caller?: Caller): Promise<SessionRecord | undefined> {
-    return this.#call({ store: this.#store.name, operation: 'create', caller }, async () => {
+  /** For a store that can. */
+  get(id: string): Promise<SessionRecord | undefined> {
+    return this.#call({ operation: 'get' }, () => (this.#store as InspectableStore).get(id))
+  }
+
+  /** For a store that can. */
+  find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    return this.#call({ operation: 'find' }, () => (this.#store as IndexedStore).find(field, value, maxLifetime))
+  }
+
+  /** For a store that can. Where a reply was lost, the answer does not count those that were removed by the first try. */
+  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    return this.#call({ operation: 'destroyAll' }, () => (this.#store as IndexedStore).destroyAll(field, value, except))
+  }
+
+  create(session: NewSession, asking?: Asking): Promise<SessionRecord | undefined> {
+    return this.#call({ operation: 'create', asking }, async () => {
       const record = await this.#store.create(session)
       if (record) return record
       // The id is taken, perhaps by an earlier try, ours or the driver's: then the secret, which only it knew, opens it.
@@ -69,11 +107,23 @@ export class ReliableStore {
     })
   }
 
-  #call<T>(about: Parameters<typeof traced>[0], send: Send<T>): Promise<T> {
-    return traced(about, (call) => this.#within(send, call))
+  /** The store's time at a moment of this process, or before. */
+  #storeTime(here: number): number {
+    return this.#clock ? Math.floor(this.#clock.store + here - this.#clock.here - SKEW) : 0
   }
 
-  async #within<T>(send: Send<T>, traced: StoreCall | undefined): Promise<T> {
+  #call<T>(
+    about: { operation: StoreCall['operation']; asking?: Asking | undefined; chain?: Chain },
+    send: Send<T>,
+  ): Promise<T> {
+    const { asking, ...rest } = about
+    return traced({ store: this.#store.name, caller: asking, ...rest }, (call) => this.#within(send, call, asking))
+  }
+
+  async #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
+    if (asking && asking.asked <= asking.givenUp) {
+      throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
+    }
     this.#admit()
     this.#waiting++
     const call = { over: false }
@@ -83,6 +133,7 @@ export class ReliableStore {
       timer = setTimeout(() => {
         call.over = true
         this.#hanging++
+        if (asking) asking.givenUp = performance.now()
         // An answer that comes too late for its request still says that the store is there.
         sent.then(this.#answered, () => {})
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
@@ -90,7 +141,7 @@ export class ReliableStore {
     })
     try {
       const result = await Promise.race([sent, deadline])
-      this.#answered()
+      this.#answered(result)
       return result
     } finally {
       clearTimeout(timer)
@@ -98,9 +149,12 @@ export class ReliableStore {
     }
   }
 
-  readonly #answered = (): void => {
+  readonly #answered = (result: unknown): void => {
     this.#hanging = 0
     this.#pause = PROBES.first
+    if (typeof result === 'object' && result !== null && 'now' in result && typeof result.now === 'number') {
+      this.#clock = { store: result.now, here: performance.now() }
+    }
   }
 
   /** A store that does not answer gets no more calls, but for one now and then to try it: they would pile up. */
@@ -129,7 +183,7 @@ export class ReliableStore {
         // That a later try was surely not applied says nothing of an earlier one.
         const failure = unknown ?? error
         const pause = PAUSES[attempt]
-        if (failure.applied === false || pause === undefined || call.over) throw failure
+        if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
         await new Promise((resolve) => setTimeout(resolve, pause))
         if (call.over) throw failure
       }

@@ -1,12 +1,15 @@
 import { inspect } from 'node:util'
+import { Call } from './call.ts'
 import { SessionChain } from './chain.ts'
-import type { Data, Value } from './command/index.ts'
+import { type Data, isBson, isDate, isList, type Value } from './command/index.ts'
 import { ADD, Commands } from './commands.ts'
 import { isReserved, type SessionView } from './data.ts'
 import type { Duration } from './duration.ts'
 import { SessionUsageError } from './errors.ts'
 import type { Step } from './step.ts'
 import type { Visit } from './visit.ts'
+
+const SHOW = Symbol('show')
 
 /** A loaded session: its data as read-only properties, and what can be done with it. */
 export type Session<D> = LoadedSession<D> & SessionView<D>
@@ -17,6 +20,7 @@ export type Session<D> = LoadedSession<D> & SessionView<D>
  */
 export class LoadedSession<D> extends Commands<D> {
   readonly #visit: Visit
+  #pictures: Pictures | undefined
 
   constructor(visit: Visit) {
     super()
@@ -56,7 +60,13 @@ export class LoadedSession<D> extends Commands<D> {
 
   /** The data alone, read-only, whatever their keys are called. */
   get data(): SessionView<D> {
-    return freeze(this.#visit.data) as SessionView<D>
+    return this[SHOW](this.#visit.data) as SessionView<D>
+  }
+
+  /** For the properties. */
+  [SHOW](value: Value): Value {
+    this.#pictures ??= new WeakMap()
+    return picture(value, this.#pictures)
   }
 
   toJSON(): SessionView<D> {
@@ -73,20 +83,19 @@ export class LoadedSession<D> extends Commands<D> {
    *
    * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
    */
-  async update(fresh?: unknown): Promise<Session<D>> {
-    if (fresh === undefined) await this.#visit.reload()
-    return this.#visit.current<D>()
+  update(fresh?: unknown): Call<Session<D>> {
+    const begun = fresh === undefined ? this.#visit.reload() : Promise.resolve()
+    return new Call(this.#visit, begun, () => this.#visit.current<D>())
   }
 
   /** Removes the session and its cookie; no new one begins. Removing one that is gone is no error. */
-  destroy(): Promise<void> {
-    return this.#visit.destroy()
+  destroy(): Call<void> {
+    return new Call(this.#visit, this.#visit.destroy(), () => {})
   }
 
   /** Removes the session, and goes on with a brand new one without data, which its first command saves. */
-  async regenerate(): Promise<Session<D>> {
-    await this.#visit.regenerate()
-    return this.#visit.current<D>()
+  regenerate(): Call<Session<D>> {
+    return new Call(this.#visit, this.#visit.regenerate(), () => this.#visit.current<D>())
   }
 
   /**
@@ -122,18 +131,18 @@ export function viewOf<D>(session: LoadedSession<D>, visit: Visit): Session<D> {
   return new Proxy(session, {
     get: (target, key) => {
       const value = dataOf(key)
-      if (value !== undefined) return freeze(value)
+      if (value !== undefined) return target[SHOW](value)
       const member = Reflect.get(target, key, target)
       // Methods run on the session itself, which has the private fields that a Proxy lacks.
       return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
     },
     has: (target, key) => dataOf(key) !== undefined || Reflect.has(target, key),
     ownKeys: () => Object.keys(visit.data).filter((key) => !isReserved(key)),
-    getOwnPropertyDescriptor: (_, key) => {
+    getOwnPropertyDescriptor: (target, key) => {
       const value = dataOf(key)
       return value === undefined
         ? undefined
-        : { value: freeze(value), enumerable: true, configurable: true, writable: false }
+        : { value: target[SHOW](value), enumerable: true, configurable: true, writable: false }
     },
     set: (_, key) => readOnly(key, `set('${String(key)}', value)`),
     defineProperty: (_, key) => readOnly(key, `set('${String(key)}', value)`),
@@ -146,18 +155,29 @@ function readOnly(key: string | symbol, instead: string): never {
   throw new SessionUsageError(`session.${String(key)} is read-only. Write: await session.${instead}`)
 }
 
-/** Freezes data when they are first looked at. Frozen data have frozen parts: the commands' copies are made so. */
-export function freeze<T extends Value>(value: T): T {
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    Object.isFrozen(value) ||
-    value instanceof Date ||
-    '_bsontype' in value
-  )
-    return value
-  for (const key of Object.keys(value)) freeze((value as Data)[key]!)
-  return Object.freeze(value)
+/** What data show: for parts that were looked at before, what they showed then. */
+type Pictures = WeakMap<object, Value>
+
+/**
+ * Data as the application sees them: frozen. A Date can't be frozen, so that each is a copy, and so is what holds one:
+ * whoever changes it changes neither the store's data nor what this request believes them to be.
+ */
+export function picture(value: Value, pictures: Pictures = new WeakMap()): Value {
+  if (isDate(value)) return new Date(value)
+  if (typeof value !== 'object' || value === null || isBson(value)) return value
+  const before = pictures.get(value)
+  if (before !== undefined) return before
+  let copy: Value[] | Record<string, Value> | undefined
+  for (const key of Object.keys(value)) {
+    const part = (value as Data)[key]!
+    const shown = picture(part, pictures)
+    if (shown === part) continue
+    copy ??= isList(value) ? [...value] : { ...(value as Data) }
+    ;(copy as Record<string, Value>)[key] = shown
+  }
+  const shown = Object.freeze(copy ?? value)
+  pictures.set(value, shown)
+  return shown
 }
 
 function date(time: number | undefined): Date | undefined {

@@ -1,10 +1,13 @@
+import { isBson } from './command/index.ts'
+import { aliasOf, isId, type Keys } from './credential.ts'
 import type { SessionView } from './data.ts'
-import { SessionUsageError } from './errors.ts'
+import { InvalidValueError, SessionUsageError } from './errors.ts'
+import { publish, type SessionEvent } from './events.ts'
 import { SessionHandle } from './handle.ts'
 import type { Settings } from './options.ts'
 import { ReliableStore } from './reliable.ts'
-import { freeze } from './session.ts'
-import type { IndexableStore, IndexedStore, IndexValue, InspectableStore, Store } from './store.ts'
+import { picture } from './session.ts'
+import type { IndexableStore, IndexValue, InspectableStore, Store } from './store.ts'
 import { type MongoCollection, mongodb } from './stores/mongodb/index.ts'
 import { traced } from './tracing.ts'
 import { type Exchange, type Host, Visit } from './visit.ts'
@@ -24,11 +27,18 @@ export class Sessions<D> {
   #store: Store | undefined
   #host: Host | undefined
   #pruning: NodeJS.Timeout | undefined
-  protected readonly background: (error: unknown) => void
+  protected readonly background: Host['background']
+  readonly #keys: () => Keys
 
-  constructor(settings: Settings, store: Store | undefined, background: (error: unknown) => void) {
+  constructor(
+    settings: Settings,
+    store: Store | undefined,
+    background: Host['background'],
+    keys: () => Keys = () => undefined,
+  ) {
     this.settings = settings
     this.background = background
+    this.#keys = keys
     if (store) this.store = store
   }
 
@@ -68,20 +78,19 @@ export class Sessions<D> {
 
   /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
   async ensureIndex(): Promise<void> {
-    await this.store.setup()
+    const { store } = this
+    await traced({ store: store.name, operation: 'setup' }, () => store.setup())
   }
 
   /**
    * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
    */
   async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
-    const store = this.#indexed(field)
-    const records = await traced({ store: store.name, operation: 'find' }, () =>
-      store.find(field, value, this.settings.maxLifetime),
-    )
+    const wanted = this.#lookedUp(field, value)
+    const records = await this.#hostOf().reliable.find(field, wanted, this.settings.maxLifetime)
     return records.map(({ id, data, created, expires, authAt }) => ({
       id,
-      data: freeze(data) as SessionView<D>,
+      data: picture(data) as SessionView<D>,
       created: new Date(created),
       expires: new Date(expires),
       authAt: authAt === null ? undefined : new Date(authAt),
@@ -94,8 +103,10 @@ export class Sessions<D> {
     value: IndexValue,
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
-    const store = this.#indexed(field)
-    return traced({ store: store.name, operation: 'destroyAll' }, () => store.destroyAll(field, value, except))
+    const wanted = this.#lookedUp(field, value)
+    const count = await this.#hostOf().reliable.destroyAll(field, wanted, except)
+    if (count > 0) this.#tell({ session: undefined, count })
+    return count
   }
 
   /**
@@ -103,15 +114,19 @@ export class Sessions<D> {
    * the id, look first whether it is among the sessions that `find` gives for them.
    */
   async revoke(id: string): Promise<boolean> {
-    const store = this.store as InspectableStore
-    if (typeof store.get !== 'function') throw new SessionUsageError(`The ${store.name} store can't look up an id`)
-    const record = await traced({ store: store.name, operation: 'get' }, () => store.get(id))
+    const { store, reliable } = this.#hostOf()
+    if (typeof (store as InspectableStore).get !== 'function') {
+      throw new SessionUsageError(`The ${store.name} store can't look up an id`)
+    }
+    // What comes from a body may be an object, which a database could take for a query.
+    if (!isId(id)) return false
+    const record = await reliable.get(id)
+    if (!record) return false
     // By its `created`, so that a session that takes the same id meanwhile is another one.
-    const proof = record && { created: record.created }
-    if (!proof) return false
-    return traced({ store: store.name, operation: 'destroy' }, () =>
-      store.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY }),
-    )
+    const proof = { created: record.created }
+    const removed = await reliable.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY })
+    if (removed) this.#tell({ session: aliasOf(id, this.#keys()) })
+    return removed
   }
 
   /** Removes what has expired, where the database does not do it by itself; answers how many. */
@@ -132,7 +147,7 @@ export class Sessions<D> {
     const pause = this.settings.pruneEvery * (0.5 + Math.random())
     this.#pruning = setTimeout(() => {
       this.prune()
-        .catch(this.background)
+        .catch((error) => this.background(error))
         .finally(() => this.#pruning && this.#prune())
     }, pause).unref()
   }
@@ -147,8 +162,22 @@ export class Sessions<D> {
     return this.#host
   }
 
-  #indexed(field: string): IndexedStore {
-    if (this.settings.index.includes(field)) return this.store as IndexedStore
-    throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
+  /** A value that can be looked up, with one verdict on every store: none would stand for every session without the field. */
+  #lookedUp(field: string, value: unknown): IndexValue {
+    if (!this.settings.index.includes(field)) {
+      throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
+    }
+    if (
+      typeof value === 'string' ||
+      typeof value === 'boolean' ||
+      (typeof value === 'number' && Number.isFinite(value))
+    )
+      return value
+    if (this.store.bson && isBson(value)) return value
+    throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
+  }
+
+  #tell(about: Pick<SessionEvent, 'session' | 'count'>): void {
+    publish(() => ({ type: 'destroyed', client: undefined, cookie: this.settings.cookie.name, ...about }))
   }
 }

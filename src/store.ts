@@ -116,10 +116,11 @@ export interface Change {
    */
   readonly op: string
   /**
-   * Sent again: the first time was at most so many milliseconds ago. A store that has not remembered every operation
-   * since then answers `forgotten`, because this one may have been among those.
+   * Sent again: the first time was not before this, by the store's clock. A store that has not remembered every
+   * operation since then answers `forgotten`, because this one may have been among those. A moment instead of a
+   * duration, so that it stays true however late a driver sends it.
    */
-  readonly repeatedAfter?: number
+  readonly repeatedSince?: number
   readonly chain: Chain
   /**
    * The version of the data that the caller holds. When the store still has it, the store may answer `held` and

@@ -9,7 +9,7 @@ import type { Chain } from './command/index.ts'
 export interface StoreCall {
   /** The store's word: `redis`. */
   readonly store: string
-  readonly operation: 'load' | 'create' | 'update' | 'destroy' | 'find' | 'destroyAll' | 'get' | 'prune'
+  readonly operation: 'load' | 'create' | 'update' | 'destroy' | 'find' | 'destroyAll' | 'get' | 'prune' | 'setup'
   /** The same keyed hash of the session's id as in a `SessionEvent`; undefined where the call is about several. */
   readonly session: string | undefined
   /** The names of the commands of an update, in order. */
@@ -20,8 +20,9 @@ export interface StoreCall {
   attempts: number
 }
 
-/** Who asks, as traces may name it. */
+/** Who asks. */
 export interface Caller {
+  /** As traces may name it. */
   readonly alias: string | undefined
 }
 

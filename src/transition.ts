@@ -88,7 +88,7 @@ export function transition(
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
     }
-    if (change.repeatedAfter !== undefined && forgets(found.ops, now - change.repeatedAfter)) {
+    if (change.repeatedSince !== undefined && !isRepeatable(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
     }
   }
@@ -121,8 +121,10 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   const maxAge = slide.maxAge === undefined ? stored.maxAge : slide.maxAge
   const expires = now + (maxAge ?? slide.idle)
   const due = slide.maxAge !== undefined || expires - stored.expires >= slide.atLeast
-  const repeatable = chain.commands.length === 0 && !rotation
+  const repeatable = isRepeatable(change)
   if (repeatable && !due && !change.authenticated) return stored
+  // Times that never decrease tell of what was forgotten too, whatever the clock does.
+  const last = timeOf(stored.ops.at(-1))
   return {
     ...stored,
     data,
@@ -130,8 +132,7 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
     maxAge,
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
-    // Sliding twice is sliding once, so that a touch needs no place among the remembered operations.
-    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, now)].slice(-REMEMBERED_OPS),
+    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
     ...(rotation && {
       hash: rotation.to,
       previous: { hash: rotation.from, until: now + rotation.grace },
@@ -141,6 +142,11 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   }
 }
 
+/** Sliding twice is sliding once, so that a touch needs no place among the remembered operations. */
+function isRepeatable({ chain, rotation }: Change): boolean {
+  return chain.commands.length === 0 && !rotation
+}
+
 /** An operation as a session remembers it: its id, and the time when it was applied. */
 export function remember(op: string, now: number): string {
   return `${op}@${now}`
@@ -148,7 +154,11 @@ export function remember(op: string, now: number): string {
 
 /** Operations that were applied since that time may have been dropped from the memory. */
 function forgets(ops: readonly string[], since: number): boolean {
-  return ops.length >= REMEMBERED_OPS && Number(ops[0]!.split('@')[1]) >= since
+  return ops.length >= REMEMBERED_OPS && timeOf(ops[0]) >= since
+}
+
+function timeOf(entry = '@0'): number {
+  return Number(entry.split('@')[1])
 }
 
 /** The record after a change that was answered with `held`: what the caller held, plus the change. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { apply, commands, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
-import { type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
+import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
 import { assertSite, assertToken, createToken } from './csrf.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import {
@@ -16,7 +16,7 @@ import { publish, type SessionEvent } from './events.ts'
 import { CookieJar } from './jar.ts'
 import type { Settings } from './options.ts'
 import { Queue } from './queue.ts'
-import type { ReliableStore } from './reliable.ts'
+import type { Asking, ReliableStore } from './reliable.ts'
 import { conform } from './schema.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
 import { check, EMPTY_STEP, type Step, withCommands } from './step.ts'
@@ -42,8 +42,8 @@ export interface Host {
   readonly settings: Settings
   readonly store: Store
   readonly reliable: ReliableStore
-  /** Failures that no request can be told of any more. */
-  readonly background: (error: unknown) => void
+  /** Failures that no request can be told of any more, with the context of the one that they come from. */
+  readonly background: (error: unknown, context?: unknown) => void
 }
 
 /**
@@ -65,7 +65,7 @@ const NO_DATA: Data = Object.freeze({})
  * One request's dealings with one session: its credential, its record once the store has answered, and the order of
  * its calls. Everything that happens to a session within a request passes through here.
  */
-export class Visit {
+export class Visit implements Asking {
   readonly settings: Settings
   readonly #host: Host
   readonly #exchange: Exchange
@@ -89,11 +89,17 @@ export class Visit {
   #adoptable: boolean
   #adopted: Data = NO_DATA
 
+  /** The id under which a session is being created. */
+  #beginning: string | undefined
+  /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
+  asked = 0
+  givenUp = Number.NEGATIVE_INFINITY
+
   constructor(host: Host, exchange: Exchange) {
     this.#host = host
     this.settings = host.settings
     this.#exchange = exchange
-    this.#queue = new Queue(host.background)
+    this.#queue = new Queue((error) => host.background(error, exchange.context))
     this.#jar = new CookieJar(exchange, host.settings.cookie)
     this.#credential = this.#jar.credential
     if (this.#jar.refused) this.#tell(this.#jar.refused)
@@ -121,9 +127,9 @@ export class Visit {
     return this.#credential?.id
   }
 
-  /** The session as logs may name it: a keyed hash of its id, which opens nothing. */
   get alias(): string | undefined {
-    return this.id === undefined ? undefined : this.#aliasOf(this.id)
+    const id = this.#beginning ?? this.id
+    return id === undefined ? undefined : aliasOf(id, this.#exchange.keys())
   }
 
   get maxAge(): number {
@@ -144,7 +150,11 @@ export class Visit {
 
   /** Runs the request's calls one after another, in the order in which they were written. */
   enqueue<T>(work: () => Promise<T>): Promise<T> {
-    return this.#queue.add(work)
+    const asked = performance.now()
+    return this.#queue.add(() => {
+      this.asked = asked
+      return work()
+    })
   }
 
   /** A chain has failed. Unless somebody watches it, its failure is the request's. */
@@ -194,12 +204,12 @@ export class Visit {
     }
   }
 
-  async destroy(): Promise<void> {
-    await this.enqueue(() => this.#destroy())
+  destroy(): Promise<void> {
+    return this.enqueue(() => this.#destroy())
   }
 
-  async regenerate(): Promise<void> {
-    await this.enqueue(async () => {
+  regenerate(): Promise<void> {
+    return this.enqueue(async () => {
       // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
       if (this.settings.maxLifetime !== Number.POSITIVE_INFINITY && this.#state === 'unread') await this.#read()
       const created = this.#record?.created
@@ -385,7 +395,9 @@ export class Visit {
         authenticated: step.rotate?.authenticated === true,
         ...this.#start,
       }
-      const record = await this.#host.reliable.create(session, { alias: this.#aliasOf(id) })
+      this.#beginning = id
+      const record = await this.#host.reliable.create(session, this)
+      this.#beginning = undefined
       if (!record) continue
       this.#credential = credential
       this.#hold(record, record.rotated, false)
@@ -427,6 +439,7 @@ export class Visit {
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
     // A new secret whose cookie can't be sent any more would lock the visitor out.
+    this.asked = performance.now()
     const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false
     if (!rotate && !this.#due.touch) return
     this.#due = { touch: false, rotate: false }
@@ -446,7 +459,7 @@ export class Visit {
       if (updated.outcome === 'changed' || updated.outcome === 'held') this.#applied(updated, change, secret)
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
-      this.#host.background(error)
+      this.#host.background(error, this.#exchange.context)
     }
   }
 
@@ -461,10 +474,6 @@ export class Visit {
         ...(reason !== undefined && { reason }),
       }
     })
-  }
-
-  #aliasOf(id: string): string {
-    return this.#keygrip().sign(`event:${id}`).slice(0, 16)
   }
 
   #access(): Access {

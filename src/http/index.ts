@@ -49,7 +49,7 @@ export class HttpSessions<D> extends Sessions<D> {
   readonly #proxy: boolean
 
   constructor(options: HttpOptions) {
-    super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)))
+    super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)), () => options.keys)
     keygripOf(options.keys)
     this.#keys = options.keys
     this.#proxy = options.proxy ?? false

@@ -27,6 +27,24 @@ describe.each([
   })
   afterEach(() => app.close())
 
+  it('shows dates that can be spoilt for nobody', async () => {
+    const visitor = app.visitor()
+    const began = new Date(0)
+    handler = (ctx) => ctx.session().set({ began, deep: { list: [began, { began }] } })
+    await visitor.fetch('/')
+    handler = async (ctx) => {
+      const session = await ctx.session()
+      for (const date of [session.began, session.deep.list[0], session.deep.list[1].began, session.data.began])
+        date.setTime(1)
+      expect(Object.isFrozen(session.deep.list[1])).toBe(true)
+      return session.max('began', new Date(-1))
+    }
+    const data = { began: '1970-01-01T00:00:00.000Z' }
+    await visitor.fetch('/')
+    handler = (ctx) => ctx.session()
+    expect((await visitor.json('/')).value).toEqual({ ...data, deep: { list: [data.began, data] } })
+  })
+
   it('keeps what its commands did', async () => {
     const visitor = app.visitor()
     handler = async (ctx) => {

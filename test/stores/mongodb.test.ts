@@ -1,9 +1,10 @@
 import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { mongodb } from 'koa-atomic-session/mongodb'
-import { Binary, Decimal128, type Document, Double, Long, MongoClient, ObjectId } from 'mongodb'
+import { Binary, Decimal128, type Document, Double, Long, MongoClient, MongoWriteConcernError, ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/command/index.ts'
+import { ReliableStore } from '../../src/reliable.ts'
 import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { TestApp } from '../visitor.ts'
 
@@ -130,6 +131,43 @@ describe.skipIf('missing' in server)('MongoDB', () => {
     } finally {
       Date.now = now
     }
+  })
+
+  it('answers a condition that stands alone, and a touch that has nothing to move', async () => {
+    const { access, record } = await visitor(store, { n: 1 })
+    const later = { ...record, expires: record.expires + 60 * MINUTE }
+    for (const held of [undefined, record, later]) {
+      const alone = (n: number) => store.update(access, changeOf(chainOf([], commands.condition('n', n)), { held }))
+      expect(['changed', 'held']).toContain((await alone(1)).outcome)
+      expect((await alone(2)).outcome).toBe('refused')
+      expect(['changed', 'held']).toContain((await store.update(access, changeOf(chainOf([]), { held }))).outcome)
+    }
+  })
+
+  it('says of a write that could not be made durable that nobody knows, and does not send it again', async () => {
+    const { access } = await visitor(store, { n: 0 })
+    let sent = 0
+    const unsure = new Proxy(collection, {
+      get: (target, key) => {
+        const member = Reflect.get(target, key)
+        if (key !== 'findOneAndUpdate') return typeof member === 'function' ? member.bind(target) : member
+        return async (...values: Parameters<typeof target.findOneAndUpdate>) => {
+          sent++
+          await target.findOneAndUpdate(...values)
+          throw new MongoWriteConcernError({ ok: 1, writeConcernError: { code: 64, errmsg: 'waiting timed out' } })
+        }
+      },
+    })
+    const reliable = new ReliableStore(mongodb(unsure), 2000)
+    const change = changeOf(chainOf(commands.inc('n')))
+    await expect(reliable.update(access, change)).rejects.toMatchObject({ applied: 'unknown' })
+    expect(sent).toBe(1)
+    expect(await dataOf(store, access)).toEqual({ n: 1 })
+  })
+
+  it('names the version of the driver that it needs', () => {
+    const old = new Proxy(collection, { get: (target, key) => (key === 'db' ? undefined : Reflect.get(target, key)) })
+    expect(() => mongodb(old)).toThrow(/6\.20/)
   })
 
   it.skipIf(!('real' in server) || !server.real)(

@@ -78,6 +78,35 @@ describe.skipIf('missing' in server)('the postgres store', () => {
     await strict.end()
   })
 
+  it('adds doubles as doubles, whatever the role shows of them', async () => {
+    const rough = new pg.Pool({ connectionString, options: '-c extra_float_digits=0' })
+    const store = postgres(rough, { table: table() })
+    await store.setup()
+    const { access } = await visitor(store, { n: 0.1 })
+    expect(changed(await store.update(access, changeOf(chainOf(commands.inc('n', 0.2))))).data).toEqual({
+      n: 0.30000000000000004,
+    })
+    await rough.end()
+  })
+
+  it('takes any limit of bytes', async () => {
+    const store = postgres(pool, { table: table() })
+    await store.setup()
+    const { access } = await visitor(store)
+    const change = changeOf(chainOf(commands.set('a', 1)), { maxBytes: Number.MAX_SAFE_INTEGER })
+    expect(changed(await store.update(access, change)).data).toEqual({ a: 1 })
+  })
+
+  it('remembers no change as older than the one before, whenever its statement began', async () => {
+    const name = table()
+    const store = postgres(pool, { table: name })
+    await store.setup()
+    const { access } = await visitor(store, { n: 0 })
+    await pool.query(`UPDATE ${name} SET ops = ARRAY['before@9999999999999']`)
+    changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+    expect((await pool.query(`SELECT ops[2] AS op FROM ${name}`)).rows[0].op).toMatch(/@9999999999999$/)
+  })
+
   it('prunes in batches', async () => {
     const name = table()
     const store = postgres(pool, { table: name })

@@ -42,6 +42,17 @@ describe.skipIf('missing' in server)('the redis store', () => {
     expect(await client.hGetAll(prefix + id)).toMatchObject({ '.views': '2', '.other': 'not JSON' })
   })
 
+  it('remembers no change as older than the one before, though the clock steps back', async () => {
+    const { id, access } = await visitor(store, { n: 0 })
+    const { m } = await client.hGetAll(prefix + id)
+    await client.hSet(prefix + id, {
+      o: 'before@9999999999999',
+      m: JSON.stringify({ ...JSON.parse(m!), remembered: 1 }),
+    })
+    await store.update(access, changeOf(chainOf(commands.inc('n'))))
+    expect(await client.hGet(prefix + id, 'o')).toMatch(/^before@9999999999999 .+@9999999999999$/)
+  })
+
   it('loads its script again when the server has forgotten it', async () => {
     const { access } = await visitor(store, { views: 1 })
     await client.scriptFlush()

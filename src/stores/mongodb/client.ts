@@ -21,6 +21,11 @@ export type Document = any
 const COMMAND_NOT_FOUND = 59
 /** How old a reading of the server's clock may become: quartz drifts by milliseconds in that time. */
 const MAX_AGE = 600_000
+/** A reading that took longer than this is taken again, a few times: the first may include the connecting. */
+const QUICK = 50
+const READINGS = 3
+/** After this time a reading that hangs is left to itself, and the next caller begins a new one. */
+const PATIENCE = 2000
 
 /**
  * The server's clock, read once and carried on by this process's monotonic clock, so that neither a wrong nor a
@@ -47,24 +52,27 @@ export class ServerClock {
     this.#readAt = performance.now()
     // The first caller waits for the first reading; a later one goes on with the old reading until the new one is there.
     this.#reading = former ?? fresh
-    fresh.then(
-      () => {
+    const forget = () => {
+      if (this.#reading === fresh) this.#reading = undefined
+      this.#readAt = Number.NEGATIVE_INFINITY
+    }
+    const hanging = setTimeout(forget, PATIENCE).unref()
+    fresh
+      .then(() => {
         this.#reading = fresh
-      },
-      () => {
-        if (this.#reading === fresh) this.#reading = undefined
-        this.#readAt = Number.NEGATIVE_INFINITY
-      },
-    )
+      }, forget)
+      .finally(() => clearTimeout(hanging))
   }
 
   async #read(): Promise<{ server: number; here: number }> {
-    const sent = performance.now()
-    const { localTime } = await this.#hello()
-    const received = performance.now()
-    // A server that does not tell its time is taken to share ours.
-    const server = localTime instanceof Date ? localTime.getTime() : Date.now()
-    return { server, here: (sent + received) / 2 }
+    for (let readings = 1; ; readings++) {
+      const sent = performance.now()
+      const { localTime } = await this.#hello()
+      const received = performance.now()
+      // A server that does not tell its time is taken to share ours.
+      const server = localTime instanceof Date ? localTime.getTime() : Date.now()
+      if (received - sent <= QUICK || readings === READINGS) return { server, here: (sent + received) / 2 }
+    }
   }
 
   async #hello(): Promise<Document> {

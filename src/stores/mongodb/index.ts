@@ -23,7 +23,7 @@ import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type Document, type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'
 import { fromDocument, toDocument } from './document.ts'
-import { outcomeOf } from './outcome.ts'
+import { isConcern, outcomeOf } from './outcome.ts'
 
 export type { MongoCollection } from './client.ts'
 
@@ -82,7 +82,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#try(async () => {
       const now = await this.#clock.now()
       // Whether it was applied before can only be told by who looks at what is remembered.
-      if (change.repeatedAfter !== undefined) return this.#compare(access, change)
+      if (change.repeatedSince !== undefined) return this.#compare(access, change)
       return (
         (await this.#held(access, change, now)) ??
         (await this.#native(access, change, now)) ??
@@ -256,7 +256,10 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       return await work()
     } catch (error) {
       if (error instanceof StoreError) throw error
-      throw new StoreError(this.name, 'failed', outcomeOf(error) === 'unknown' ? 'unknown' : false, error)
+      const failure = new StoreError(this.name, 'failed', outcomeOf(error) === 'unknown' ? 'unknown' : false, error)
+      // Sent again it would be found applied, and pass for durable.
+      if (isConcern(error)) failure.final = true
+      throw failure
     }
   }
 }

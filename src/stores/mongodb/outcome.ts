@@ -6,13 +6,16 @@ const REFUSED = new Set([
   16837, // $addToSet on what is no list, by servers before 4.2
 ])
 
-/** Failures before anything was sent, and refusals of the whole command by the server. */
-const NOT_APPLIED = new Set([
-  'MongoServerSelectionError',
-  'MongoWaitQueueTimeoutError',
-  'BSONError',
-  'BSONVersionError',
-])
+/**
+ * Failures before anything was sent. That no server or no connection could be had is not among them: the driver says
+ * the same where it had sent the command before, lost the reply, and was about to send it again.
+ */
+const NOT_APPLIED = new Set(['BSONError', 'BSONVersionError'])
+
+/** What the server says of a write that it has applied, but could not make as durable as was asked for. */
+export function isConcern(error: unknown): boolean {
+  return (error as { name?: string }).name === 'MongoWriteConcernError'
+}
 
 /**
  * What became of an update that failed: `refused` by the values it met, `failed` and surely not applied, or `unknown`.

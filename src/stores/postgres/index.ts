@@ -187,7 +187,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
       const values = valuesOf(access, resultOf(change, next.data), false, false, found.stored.version)
       const [row] = (await this.#run(this.#sql.update, values)).rows
       if (row) return expiring(answer, parse(row.answer).stored.expires)
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+      await pause(tries)
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
   }
@@ -223,12 +223,20 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
       } catch (error) {
         const outcome = outcomeOf(error)
         // Above READ COMMITTED the server refuses what it would otherwise put in order.
-        if (outcome === 'conflict' && tries < MAX_TRIES) continue
+        if (outcome === 'conflict' && tries < MAX_TRIES) {
+          await pause(tries)
+          continue
+        }
         const what = outcome === 'not set up' ? 'has no table yet: call await sessions.ensureIndex() once' : 'failed'
         throw new StoreError(this.name, what, outcome === 'unknown' ? 'unknown' : false, error)
       }
     }
   }
+}
+
+/** Ever longer and at random, so that of many who meet one gets through. */
+function pause(tries: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }
@@ -301,7 +309,7 @@ function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolea
     canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
     held && !takes ? held.version + (changes ? 1 : 0) : null,
     wanted,
-    change.repeatedAfter ?? null,
+    change.repeatedSince ?? null,
     only ?? null,
   ]
 }

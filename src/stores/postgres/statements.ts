@@ -130,14 +130,15 @@ const live = (previous: string) => `s.id = $1 AND s.expires > ${NOW}
  * `$5` operation id, `$6` chain or null, `$7` the application's idle time, `$8` the session's own (null: as it is,
  * negative: none), `$9` the least slide, `$10` to `$13` the rotation's from, to, grace and epoch or null, `$14`
  * authenticated, `$15` the largest size that may grow or null, `$16` the version after the change if the caller holds
- * the data, `$17` whether anybody waits for the answer, `$18` how long ago it was sent for the first time or null,
+ * the data, `$17` whether anybody waits for the answer, `$18` since when it may have been sent before or null,
  * `$19` the only version that it may apply to or null.
  */
 function updateSql(qualified: string, apply: string): (from: string, where: string, more: string) => string {
   const maxAge = `CASE WHEN $8::float8 IS NULL THEN s.max_age WHEN $8 >= 0 THEN $8 END`
   const expires = after(NOW, `coalesce(${maxAge}, $7::float8)`)
   const due = `($8::float8 IS NOT NULL OR ${expires} - s.expires >= $9::float8 * interval '1 millisecond')`
-  const op = `($5::text || '@' || ${ms(NOW)})`
+  // Not before the last one, though this statement may have begun before it and then waited for the row.
+  const op = `($5::text || '@' || greatest(${ms(NOW)}, split_part(s.ops[cardinality(s.ops)], '@', 2)::bigint))`
   const touch = `($6::jsonb IS NULL AND $10::text IS NULL AND NOT $14::boolean)`
   return (from, where, more) => `UPDATE ${qualified} AS s SET
   data = CASE WHEN $6::jsonb IS NULL THEN s.data ELSE ${apply}(s.data, $6::jsonb, ${ms(NOW)}, $15::integer) END,
@@ -155,7 +156,7 @@ ${from} WHERE ${live(`s.previous = $2 AND s.previous_until > ${NOW}`)} ${where}
   AND ($10::text IS NULL OR s.hash = $10)
   AND ($19::integer IS NULL OR s.version = $19)
   AND CASE WHEN ${touch} THEN ${due} ELSE NOT EXISTS (SELECT FROM unnest(s.ops) AS o WHERE starts_with(o, $5 || '@')) END
-  AND ($18::float8 IS NULL OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < ${ms(NOW)} - $18)
+  AND ($18::float8 IS NULL OR ${touch} OR cardinality(s.ops) < ${REMEMBERED_OPS} OR split_part(s.ops[1], '@', 2)::float8 < $18)
 RETURNING CASE
   WHEN NOT $17::boolean THEN json_build_array(${ms(NOW)}, s.version, ${ms('s.expires')}, NULL, s.max_age, NULL, NULL, NULL, s.hash)
   WHEN s.version = $16::integer THEN json_build_array(${ms(NOW)}, s.version, ${ms('s.expires')})

@@ -245,7 +245,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       horizon ?? false,
       only !== undefined,
       only?.version ?? false,
-      change.repeatedAfter ?? false,
+      change.repeatedSince ?? false,
     ])
     return reply as Answer
   }

@@ -360,14 +360,15 @@ end
 -- Until when the index has this session's new values (horizon), whether that is so of all its values, and for which
 -- version.
 local hash, created, maxLifetime, op, chain, idle, maxAge, least, from, to, grace, epoch, authenticated, limit, held,
-  answer, horizon, all, only, repeatedAfter = unpack(request)
+  answer, horizon, all, only, repeatedSince = unpack(request)
 
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
 if stored and stored.remembered > 0 then
   if find(' ' .. ops, ' ' .. op .. '@', 1, true) and stored.expires > now then
     return { 'changed', '', now, everything() }
   end
-  if repeatedAfter and stored.remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= now - repeatedAfter then
+  local repeatable = not from and not (chain and #chain[2] > 0)
+  if repeatedSince and not repeatable and stored.remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= repeatedSince then
     return { 'forgotten' }
   end
 end
@@ -434,7 +435,8 @@ if commands > 0 or from or due or authenticated or noted then
     if epoch then stored.epoch = epoch end
   end
   if commands > 0 or from then
-    local entry = op .. '@' .. print(now)
+    -- Not before the last one, though the clock has stepped back.
+    local entry = op .. '@' .. print(math.max(now, tonumber(string.match(ops, '@(%d+)$')) or 0))
     if stored.remembered >= ${REMEMBERED_OPS} then
       ops = sub(ops, find(ops, ' ', 1, true) + 1)
     else

@@ -171,11 +171,17 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   #prepare(): Opened {
     const database = typeof this.#source === 'string' ? open(this.#source) : this.#source
     const table = this.#table
-    database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = FULL')
-    database.exec(schema(table, this.#fields))
-    return { database, sql: statements(database, table), having: new Map() }
+    try {
+      database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
+      database.exec('PRAGMA journal_mode = WAL')
+      database.exec('PRAGMA synchronous = FULL')
+      database.exec(schema(table, this.#fields))
+      return { database, sql: statements(database, table), having: new Map() }
+    } catch (error) {
+      // Every try opens the file anew.
+      if (typeof this.#source === 'string') database.close()
+      throw error
+    }
   }
 
   #having({ database, having }: Opened, field: string, value: IndexValue): StoredSession[] {

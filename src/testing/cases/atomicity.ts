@@ -9,7 +9,6 @@ import {
   dataOf,
   hashOf,
   type MakeStore,
-  MINUTE,
   type Runner,
   randomId,
   visitor,
@@ -64,9 +63,9 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { access } = await visitor(store, { n: 0 })
       const first = changeOf(chainOf(commands.inc('n')))
-      changed(await store.update(access, first))
+      const since = changed(await store.update(access, first)).created
       for (let i = 0; i < REMEMBERED_OPS - 1; i++) await store.update(access, changeOf(chainOf(commands.inc('n'))))
-      const again = { ...first, repeatedAfter: 10 * MINUTE }
+      const again = { ...first, repeatedSince: since }
       assert.equal(changed(await store.update(access, again)).data.n, REMEMBERED_OPS)
       await store.update(access, changeOf(chainOf(commands.inc('n'))))
       assert.deepEqual(await store.update(access, again), { outcome: 'forgotten' })
@@ -77,7 +76,7 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { access } = await visitor(store, { n: 0 })
       await store.update(access, changeOf(chainOf(commands.inc('n'))))
-      const lost = changeOf(chainOf(commands.inc('n')), { repeatedAfter: 10 * MINUTE })
+      const lost = changeOf(chainOf(commands.inc('n')), { repeatedSince: 0 })
       assert.equal(changed(await store.update(access, lost)).data.n, 2)
     })
 

@@ -1,0 +1,67 @@
+import { atomicSession } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { OPEN, type Opened } from '../stores/clients.ts'
+import { TestApp, type Visitor } from '../visitor.ts'
+
+const DAY = 86_400
+const KINDS = ['mongodb', 'postgres', 'redis'] as const
+
+for (const name of ['memory', ...KINDS] as const) {
+  const server = name === 'memory' ? { url: '' } : inject(name)
+  describe.skipIf('missing' in server)(`the cookie of a session on ${name}`, () => {
+    let opened: Opened
+    let app: TestApp
+    let visitor: Visitor
+    let run = 0
+    beforeAll(async () => {
+      opened =
+        name === 'memory'
+          ? { store: memory(), close: async () => {} }
+          : await OPEN[name]((server as { url: string }).url, 'sliding')
+    })
+    afterAll(() => opened.close())
+    afterEach(() => app.close())
+
+    async function application(options: object): Promise<void> {
+      app = new TestApp()
+      atomicSession(app.koa, { store: opened.store, key: `sid${++run}`, touchAfter: 0, ...options })
+      app.koa.use(async (ctx) => {
+        if (ctx.path === '/begin') await ctx.session().set('user_id', 1)
+        if (ctx.path === '/remember') await (await ctx.session()).touch('300 days')
+        if (ctx.path === '/remember-unread') ctx.session().touch('300 days')
+        if (ctx.path === '/inc') ctx.session().inc('n')
+        if (ctx.path === '/read') ctx.body = { expires: (await ctx.session()).expires }
+        else ctx.body = 'fine'
+      })
+      await app.listen()
+      visitor = app.visitor()
+      await visitor.fetch('/begin')
+    }
+    const maxAgeOf = async (path: string) => {
+      const [cookie = ''] = (await visitor.fetch(path)).headers.getSetCookie()
+      return Number(/Max-Age=(\d+)/.exec(cookie)?.[1])
+    }
+
+    it('slides with a command that nobody awaits', async () => {
+      await application({ maxAge: '30 days' })
+      expect(await maxAgeOf('/inc')).toBe(30 * DAY)
+    })
+
+    it('follows an idle time of its own, however the session came to it', async () => {
+      for (const remember of ['/remember', '/remember-unread']) {
+        await application({ index: ['user_id'] })
+        expect(await maxAgeOf(remember)).toBe(300 * DAY)
+        expect(await maxAgeOf('/inc')).toBe(300 * DAY)
+        const { expires } = await visitor.json('/read')
+        expect(Date.parse(expires)).toBeGreaterThan(Date.now() + 299 * DAY * 1000)
+        if (remember === '/remember') await app.close()
+      }
+    })
+
+    it('ends with the browser where nothing else was asked for', async () => {
+      await application({})
+      expect(await maxAgeOf('/inc')).toBeNaN()
+    })
+  })
+}
