@@ -70,6 +70,8 @@ export interface NewSession {
   readonly id: string
   readonly hash: string
   readonly data: Data
+  /** Commands of `currentDate`, which put the store's time into the data; absent where there are none. */
+  readonly dates?: Chain
   /** This session's own idle time; null follows the application's `idle`. */
   readonly maxAge: number | null
   /** The application's idle time. */

@@ -1,4 +1,4 @@
-import { apply, canGrow, type Data, sizeOf } from './command/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, sizeOf } from './command/index.ts'
 import {
   type Absent,
   type Access,
@@ -19,13 +19,24 @@ export interface StoredSession extends SessionRecord {
   readonly ops: readonly string[]
 }
 
+/**
+ * What a first chain makes of a new session's data. The times that it asks for are the store's to say: their commands are
+ * `dates`, to be applied once more by its clock. They may come last, because no two of a chain touch the same place.
+ */
+export function initial(data: Data, chain: Chain): Applied & { readonly dates?: Chain } {
+  const result = apply(data, chain, Date.now())
+  const dates = chain.commands.filter(({ kind }) => kind === 'currentDate')
+  return dates.length > 0 ? { ...result, dates: { conditions: [], commands: dates } } : result
+}
+
 /** The stored form of a new session. */
 export function begin(session: NewSession, now: number): StoredSession {
+  const dated = session.dates && apply(session.data, session.dates, now)
   return {
     id: session.id,
     hash: session.hash,
     previous: null,
-    data: session.data,
+    data: dated?.ok ? dated.data : session.data,
     version: 1,
     created: session.created ?? now,
     expires: now + (session.maxAge ?? session.idle),

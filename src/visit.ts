@@ -21,7 +21,7 @@ import { conform } from './schema.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
 import { check, EMPTY_STEP, type Step, withCommands } from './step.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
-import { afterHeld } from './transition.ts'
+import { afterHeld, initial } from './transition.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {
@@ -377,7 +377,7 @@ export class Visit implements Asking {
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step): Promise<Value | undefined> {
     await this.#adopt()
-    const result = apply(this.#adopted, step.chain, Date.now())
+    const result = initial(this.#adopted, step.chain)
     if (!result.ok) throw errorOf(result.problem)
     if (step.touch?.maxAge !== undefined) this.#start.maxAge = step.touch.maxAge
     // A form opened before log-in must be void after it, so that what rotates does not go on with the visitor's id.
@@ -391,6 +391,7 @@ export class Visit implements Asking {
         id,
         hash: credential.hash,
         data: result.data,
+        ...(result.dates && { dates: result.dates }),
         idle: this.settings.idle,
         authenticated: step.rotate?.authenticated === true,
         ...this.#start,

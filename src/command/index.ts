@@ -1,5 +1,5 @@
 /** The algebra of commands: pure, and nothing in this folder imports anything from outside it. */
-export { apply, valueAt } from './apply.ts'
+export { type Applied, apply, valueAt } from './apply.ts'
 export { type Chain, canGrow, EMPTY_CHAIN, extend, onlyIf, places, weigh } from './chain.ts'
 export * as commands from './command.ts'
 export { type Command, type CommandName, type Condition, pullsByFields } from './command.ts'

@@ -94,8 +94,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async create(session: NewSession): Promise<SessionRecord | undefined> {
-    const { id, hash, data, created, maxAge, idle, authenticated } = session
-    const values = [id, hash, encode(data), created ?? null, maxAge, idle, authenticated]
+    const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
+    const values = [id, hash, encode(data), created ?? null, maxAge, idle, authenticated, dates ? compile(dates) : null]
     const { rows } = await this.#run(this.#sql.create, values)
     return rows[0] && recordOf(parse(rows[0].answer).stored)
   }

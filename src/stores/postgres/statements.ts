@@ -88,11 +88,12 @@ export function statements(schema: string, table: string): Statements {
     name: `koa_atomic_session_${createHash('sha256').update(text).digest('base64url').slice(0, 12)}`,
     text,
   })
-  const update = updateSql(qualified, functionName(schema))
+  const apply = functionName(schema)
+  const update = updateSql(qualified, apply)
   return {
     create: named(`INSERT INTO ${qualified} AS s
   (id, hash, data, version, created, expires, max_age, auth_at, rotated, epoch, ops)
-  VALUES ($1, $2, $3::jsonb, 1, coalesce(${after('to_timestamp(0)', '$4::float8')}, ${NOW}),
+  VALUES ($1, $2, CASE WHEN $8::jsonb IS NULL THEN $3::jsonb ELSE ${apply}($3::jsonb, $8::jsonb, ${ms(NOW)}, NULL) END, 1, coalesce(${after('to_timestamp(0)', '$4::float8')}, ${NOW}),
     ${after(NOW, 'coalesce($5::float8, $6::float8)')}, $5, CASE WHEN $7::boolean THEN ${NOW} END, ${NOW}, '', '{}')
   ON CONFLICT DO NOTHING RETURNING ${STORED}) AS answer`),
     load: named(`SELECT ${STORED}) AS answer FROM ${qualified} AS s WHERE s.id = $1`),

@@ -90,9 +90,10 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   create(session: NewSession): Promise<SessionRecord | undefined> {
     return this.#try(async () => {
-      const { id, hash, data, created, maxAge, idle, authenticated } = session
+      const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
       const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
-      const request = [hash, maxAge ?? false, idle, authenticated, created ?? false, horizon ?? false]
+      const paths = dates?.commands.map(({ path }) => pathOf(path)) ?? []
+      const request = [hash, maxAge ?? false, idle, authenticated, created ?? false, horizon ?? false, paths]
       const fields = Object.entries(data).flatMap(([key, value]) => [`.${key}`, json(value)])
       const answer = (await this.#call(id, 'create', request, ...fields)) as [now: number, hash: string[]] | null
       return answer ? recordOf(parse(id, answer[1])!) : undefined

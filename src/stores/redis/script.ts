@@ -324,7 +324,7 @@ local request = cjson.decode(ARGV[2])
 
 if action == 'create' then
   if redis.call('EXISTS', key) == 1 then return false end
-  local hash, maxAge, idle, authenticated, created, horizon = unpack(request)
+  local hash, maxAge, idle, authenticated, created, horizon, dates = unpack(request)
   local expires = now + math.ceil(maxAge or idle)
   if horizon then expires = math.min(expires, horizon) end
   local size = 2
@@ -337,6 +337,8 @@ if action == 'create' then
   redis.call('HSET', key, 'm', meta)
   -- Lua can't pass more than a few thousand arguments at once.
   for i = 3, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+  for _, path in ipairs(dates) do run('currentDate', path) end
+  for _, name in ipairs(touched) do redis.call('HSET', key, '.' .. name, after[name]) end
   local reply = { now, everything() }
   redis.call('PEXPIREAT', key, print(expires))
   return reply

@@ -19,6 +19,16 @@ export function lifecycle({ describe, it }: Runner, make: MakeStore): void {
     let shared: Promise<Store> | undefined
     const open = () => (shared ??= make())
 
+    it('puts its own time into a new session where that is asked for', async () => {
+      const store = await open()
+      const dates = chainOf([commands.currentDate('at'), commands.currentDate('visits.1.at')])
+      const data = { at: new Date(0), visits: [{ n: 1 }, { n: 2, at: new Date(0) }] }
+      const { access, record } = await visitor(store, data, { dates })
+      const now = new Date(record.created)
+      assert.deepEqual(record.data, { at: now, visits: [{ n: 1 }, { n: 2, at: now }] })
+      assert.deepEqual(await dataOf(store, access), record.data)
+    })
+
     it('keeps what was created, with its times', async () => {
       const store = await open()
       const data = {
