@@ -18,7 +18,7 @@ const RULES = [
   },
   {
     of: /^stores\/open\.ts$/,
-    may: [/^errors\.ts$/, /^store\.ts$/, /^stores\/\w+\/index/, /^node:/, /^(mongodb|pg|redis)$/],
+    may: [/^(errors|store)\.ts$/, /^stores\/\w+\/index/, /^stores\/sqlite\/client/, /^node:/, /^(mongodb|pg|redis)$/],
     why: 'the opener names every store and its driver, and nothing of the core',
   },
   {

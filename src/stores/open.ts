@@ -3,7 +3,8 @@
  *
  * @module koa-atomic-session/open
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { SessionUsageError, StoreError } from '../errors.ts'
 import type { IndexableStore, InspectableStore } from '../store.ts'
 
@@ -15,7 +16,7 @@ export interface OpenedStore {
 
 export interface OpenOptions {
   /**
-   * False refuses a SQLite file that is not there, instead of making it.
+   * False refuses a SQLite file that is not there or has no table of sessions, instead of making them.
    * @default true
    */
   readonly create?: boolean
@@ -49,16 +50,42 @@ export async function openStore(url: string, { create = true }: OpenOptions = {}
 const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<OpenedStore>>> = {
   async sqlite(url, create) {
     const { sqlite } = await import('./sqlite/index.ts')
+    const { open } = await import('./sqlite/client.ts')
     const file = url.replace(/^sqlite:(\/\/(?=\/))?/, '')
     if (!create && !existsSync(file)) throw new Error('there is no such file')
-    const store = sqlite(file)
-    return { store, close: () => store.close() }
+    if (!existsSync(dirname(file))) throw new Error('there is no such folder')
+    if (existsSync(file) && statSync(file).isDirectory()) throw new Error('it is a folder')
+    const database = open(file)
+    let isOpen = true
+    const close = async () => {
+      if (isOpen) database.close()
+      isOpen = false
+    }
+    try {
+      database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
+      const known = database.prepare(
+        "SELECT name FROM pragma_table_info('sessions') WHERE name IN ('id', 'hash', 'ops')",
+      )
+      // Only reads: a file of somebody else stays as it is.
+      if (known.all().length < 3 && !create) throw new Error('it has no table of sessions')
+    } catch (error) {
+      await close()
+      throw error
+    }
+    return { store: sqlite(database), close }
   },
 
   async mongodb(url) {
     const { MongoClient } = await import('mongodb')
     const { mongodb } = await import('./mongodb/index.ts')
-    const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: PATIENCE })
+    const client = new MongoClient(url, { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE })
+    try {
+      await client.connect()
+    } catch (error) {
+      // It goes on looking for the server, and would keep the process alive.
+      await client.close()
+      throw error
+    }
     return { store: mongodb(client.db().collection('sessions')), close: () => client.close() }
   },
 
@@ -81,27 +108,15 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
   async redis(url) {
     const { createClient, createCluster } = await import('redis')
     const { redis } = await import('./redis/index.ts')
-    const client = url.startsWith('redis-cluster:')
-      ? createCluster({ rootNodes: [{ url: url.replace('redis-cluster:', 'redis:') }] })
-      : createClient({ url, socket: { connectTimeout: PATIENCE } })
-    let failure: unknown
-    client.on('error', (error) => {
-      failure = error
-    })
-    let waiting: NodeJS.Timeout | undefined
-    // The client itself would try for ever: here somebody is waiting to hear that it can't.
-    const late = new Promise<never>((_, reject) => {
-      waiting = setTimeout(() => reject(failure ?? new Error('no answer')), PATIENCE)
-    })
-    try {
-      await Promise.race([client.connect(), late])
-    } catch (error) {
-      client.destroy()
-      throw error
-    } finally {
-      clearTimeout(waiting)
-    }
-    return { store: redis(client), close: async () => void (client.isOpen && client.destroy()) }
+    const nodeUrl = url.replace('redis-cluster:', 'redis:')
+    const node = createClient({ url: nodeUrl, socket: { connectTimeout: PATIENCE } })
+    await promptly(node)
+    if (nodeUrl === url) return { store: redis(node), close: async () => void (node.isOpen && node.destroy()) }
+    // Only now, because the client of a cluster can't be stopped while it waits for its first node.
+    node.destroy()
+    const cluster = createCluster({ rootNodes: [{ url: nodeUrl }] })
+    await promptly(cluster)
+    return { store: redis(cluster), close: async () => void (cluster.isOpen && cluster.destroy()) }
   },
 
   async memory() {
@@ -111,6 +126,32 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
 }
 Object.assign(KINDS, { postgresql: KINDS.postgres, rediss: KINDS.redis })
 
+interface Connectable {
+  connect(): Promise<unknown>
+  destroy(): void
+  on(event: 'error', listener: (error: unknown) => void): unknown
+}
+
+/** Connects a client of Redis, which itself would try for ever: here somebody is waiting to hear that it can't. */
+async function promptly(client: Connectable): Promise<void> {
+  let failure: unknown
+  client.on('error', (error) => {
+    failure = error
+  })
+  let waiting: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    waiting = setTimeout(() => reject(failure ?? new Error('no answer')), PATIENCE)
+  })
+  try {
+    await Promise.race([client.connect(), late])
+  } catch (error) {
+    client.destroy()
+    throw error
+  } finally {
+    clearTimeout(waiting)
+  }
+}
+
 /** One sentence: what can't be reached and why. The URL's user and password are not repeated. */
 function explained(kind: string, url: string, error: unknown): unknown {
   if (error instanceof SessionUsageError || error instanceof StoreError) return error
@@ -119,7 +160,23 @@ function explained(kind: string, url: string, error: unknown): unknown {
     const driver = /Cannot find package '([^']+)'/.exec(message ?? '')?.[1] ?? kind
     return new SessionUsageError(`${kind} needs its driver: npm install ${driver}`, { cause: error })
   }
+  const where = kind === 'sqlite' ? url.replace(/^sqlite:/, '') : hostOf(url)
+  // What a driver says of a URL that it has read wrongly repeats pieces of it, and so does its error.
+  if (where === undefined || code === 'ERR_INVALID_URL') {
+    const reason = code === undefined || code === 'ERR_INVALID_URL' ? "its URL can't be read" : code
+    const hint = 'in a user or password write / as %2F, ? as %3F, # as %23, @ as %40, % as %25'
+    return new StoreError(kind, `can't be opened: ${reason}; ${hint}`, false)
+  }
   const reason = message || errors?.[0]?.message || code || 'no reason given'
-  const host = /^[^:]+:\/\/(?:[^/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url.replace(/^sqlite:/, '')
-  return new StoreError(kind, `at ${host} can't be opened: ${reason}`, false, error)
+  return new StoreError(kind, `at ${where} can't be opened: ${reason}`, false, error)
+}
+
+/**
+ * The host or hosts of a URL; undefined where a password that is not percent-encoded, with `/`, `?`, `#` or `@` in it,
+ * may reach into what looks like them.
+ */
+function hostOf(url: string): string | undefined {
+  const hosts = /^[^:]+:\/\/(?:[^@/?#]*@)?([^@/?#]+)(?:[/?#][^@]*)?$/.exec(url)?.[1]
+  const isHost = (host: string) => /^(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d+)?$/i.test(host)
+  return hosts?.split(',').every(isHost) ? hosts : undefined
 }
