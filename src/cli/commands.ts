@@ -1,7 +1,7 @@
-import { parsePath, type Value, valueAt } from '../command/index.ts'
+import { type Value, valueAt } from '../command/index.ts'
 import type { InspectableStore, SessionRecord, Store } from '../store.ts'
 import type { CommandName, Options } from './options.ts'
-import { type Output, rowOf } from './output.ts'
+import { type Output, rowOf, textOf } from './output.ts'
 
 interface Call {
   readonly store: InspectableStore
@@ -19,7 +19,6 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
       output.row(rowOf(record, userOf(record, options), options.data))
       count++
     }
-    output.clear()
     if (!options.json) output.line(count === 1 ? '1 session' : `${count} sessions`)
     return options.user === undefined || count > 0
   },
@@ -41,15 +40,14 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
       output.progress('revoking', i, doomed.length)
       if (await destroy(store, record)) revoked++
     }
-    output.clear()
     output.result(revoked === 1 ? '1 session revoked' : `${revoked} sessions revoked`, { revoked })
     return revoked > 0
   },
 
   async prune({ store, output }) {
-    output.progress('pruning', 0)
+    // One statement on most stores: nobody can tell how far it is.
+    output.progress('pruning')
     const pruned = await store.prune()
-    output.clear()
     output.result(`${pruned} expired sessions removed`, { pruned })
     return true
   },
@@ -90,12 +88,12 @@ async function* matching({ store, options, output }: Call): AsyncIterable<Sessio
   for await (const record of store.list()) {
     output.progress('looking at sessions,', ++looked)
     // As text, because a shell knows no other type.
-    if (options.user === undefined || String(userOf(record, options)) === options.user) yield record
+    if (options.user === undefined || textOf(userOf(record, options)) === options.user) yield record
   }
 }
 
 function userOf({ data }: SessionRecord, { field }: Options): Value | undefined {
-  return valueAt(data, parsePath(field))
+  return valueAt(data, field)
 }
 
 /** By its `created`, so that a session that takes the same id meanwhile is another one. */

@@ -8,7 +8,7 @@ import { isSessionError } from '../errors.ts'
 import { openStore } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
 import { HELP, parse, UsageError } from './options.ts'
-import { Output } from './output.ts'
+import { Output, visible } from './output.ts'
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3 } as const
@@ -20,18 +20,38 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const opened = await openStore(options.store, { create: false })
+  const output = new Output(options.json)
   try {
-    const found = await COMMANDS[command]({ store: opened.store, id, options, output: new Output(options.json) })
+    const found = await COMMANDS[command]({ store: opened.store, id, options, output })
     return found ? EXIT.done : EXIT.notFound
   } finally {
+    output.clear()
     await opened.close()
   }
 }
 
+/** The error in one sentence, with the database's own reason where the store gives none. */
+function sentence({ message, cause }: Error): string {
+  const reason =
+    cause instanceof Error
+      ? cause.message || (cause as NodeJS.ErrnoException).code || cause.constructor.name
+      : undefined
+  const more = reason && !message.includes(reason) ? `: ${reason.split('\n')[0]!.slice(0, 200)}` : ''
+  return visible(message + more)
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // After `list | head` has read enough there is nobody left to tell.
+    if (code === 'EPIPE') process.exit()
+    process.stderr.write(`The results can't be written: ${message}\n`)
+    process.exit(EXIT.failed)
+  })
+}
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (!isSessionError(error) && !(error instanceof UsageError)) throw error
-  process.stderr.write(`${error.message}\n`)
+  process.stderr.write(`${sentence(error)}\n`)
   process.exitCode = error instanceof UsageError || error.code === 'ERR_SESSION_USAGE' ? EXIT.usage : EXIT.failed
 }

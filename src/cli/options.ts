@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util'
+import { type Path, parsePath, Refusal } from '../command/index.ts'
+import { errorOf } from '../errors.ts'
 
 export const HELP = `Shows and removes the sessions of a store.
 
@@ -25,7 +27,7 @@ export type CommandName = (typeof COMMANDS)[number]
 export interface Options {
   readonly store: string
   readonly user: string | undefined
-  readonly field: string
+  readonly field: Path
   readonly data: boolean
   readonly json: boolean
   /** Milliseconds. */
@@ -38,9 +40,10 @@ export class UsageError extends Error {}
 /** @throws {@link UsageError} */
 export function parse(args: readonly string[]): { command: CommandName; id: string | undefined; options: Options } {
   const { values, positionals } = read(args)
-  const [name = 'help', id, ...more] = positionals
+  const [name = 'help', ...ids] = positionals
   const command = values.help ? 'help' : COMMANDS.find((one) => one === name)
   if (!command) throw new UsageError(`No command is called '${name}': use ${COMMANDS.join(', ')}`)
+  const [id, ...more] = command === 'show' || command === 'revoke' ? ids : [undefined, ...ids]
   if (more.length > 0) throw new UsageError(`${command} takes no '${more[0]}'`)
   const store = values.store || process.env.STORE
   if (!store && command !== 'help') {
@@ -52,14 +55,27 @@ export function parse(args: readonly string[]): { command: CommandName; id: stri
   }
   const every = Number(values.every ?? 2) * 1000
   if (!(every >= 100 && every <= 3_600_000)) throw new UsageError('--every takes seconds, from 0.1 to 3600')
-  const { user, field = 'user_id', data = false, json = false } = values
-  return { command, id, options: { store: store ?? '', user, field, data, json, every } }
+  const { user, data = false, json = false } = values
+  return { command, id, options: { store: store ?? '', user, field: fieldOf(values.field), data, json, every } }
 }
 
+function fieldOf(name = 'user_id'): Path {
+  try {
+    return parsePath(name)
+  } catch (error) {
+    if (error instanceof Refusal) throw new UsageError(`--field: ${errorOf(error.problem).message}`)
+    throw error
+  }
+}
+
+/** One id in 64 begins with '-' and is no option all the same. */
+const ID_LIKE_OPTION = /^-[\w-]{21}$/
+
 function read(args: readonly string[]) {
+  const ids = args.includes('--') ? [] : args.filter((arg) => ID_LIKE_OPTION.test(arg))
   try {
     return parseArgs({
-      args: [...args],
+      args: ids.length > 0 ? [...args.filter((arg) => !ids.includes(arg)), '--', ...ids] : [...args],
       allowPositionals: true,
       options: {
         store: { type: 'string' },

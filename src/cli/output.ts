@@ -1,3 +1,4 @@
+import { isBson } from '../command/index.ts'
 import type { SessionRecord } from '../store.ts'
 
 /** What a line shows of a session: nothing that proves access, and its data only where they are asked for. */
@@ -39,7 +40,8 @@ const COLUMNS = [
 export class Output {
   readonly #json: boolean
   #shownHead = false
-  #shownAt = 0
+  #shownAt = Number.NEGATIVE_INFINITY
+  #showsProgress = false
 
   constructor(json: boolean) {
     this.#json = json
@@ -54,7 +56,7 @@ export class Output {
       this.#shownHead = true
       this.line(`${mark ? '  ' : ''}${COLUMNS.map(([name, width]) => name.padEnd(width)).join('  ')}`)
     }
-    const cells = COLUMNS.map(([name, width]) => printable(row[name] ?? '').padEnd(width))
+    const cells = COLUMNS.map(([name, width]) => cell(row[name] ?? '').padEnd(width))
     this.line(`${mark ? `${mark} ` : ''}${cells.join('  ').trimEnd()}`)
     if (row.data !== undefined) this.line(`  ${JSON.stringify(row.data)}`)
   }
@@ -66,7 +68,9 @@ export class Output {
       return
     }
     for (const [name, value] of Object.entries(row)) {
-      this.line(`${name.padEnd(14)} ${name === 'data' ? JSON.stringify(value, null, 2) : printable(value ?? 'no')}`)
+      const [first, ...more] = name === 'data' ? JSON.stringify(value, null, 2).split('\n') : [cell(value ?? 'no')]
+      this.line(`${name.padEnd(14)} ${first}`)
+      for (const line of more) this.line(line)
     }
   }
 
@@ -76,33 +80,51 @@ export class Output {
     else this.line(sentence)
   }
 
-  /** How far the work is, on a terminal only, at most ten times a second. `total` where it is known. */
-  progress(what: string, done: number, total?: number): void {
+  /** How far the work is, on a terminal only, at most ten times a second. `done` and `total` where they are known. */
+  progress(what: string, done?: number, total?: number): void {
     if (!process.stderr.isTTY || performance.now() - this.#shownAt < 100) return
     this.#shownAt = performance.now()
-    const share = total ? Math.round((20 * done) / total) : 0
-    const bar = total ? `[${'#'.repeat(share).padEnd(20)}] ${done} of ${total}` : `${done} so far`
-    process.stderr.write(`\r\x1b[K${what} ${bar}`)
+    this.#showsProgress = true
+    const share = total ? Math.round((20 * done!) / total) : 0
+    const bar = total ? ` [${'#'.repeat(share).padEnd(20)}] ${done} of ${total}` : ` ${done} so far`
+    process.stderr.write(`\r\x1b[K${what}${done === undefined ? ' …' : bar}`)
   }
 
   /** Takes the progress away. */
   clear(): void {
-    if (process.stderr.isTTY && this.#shownAt > 0) process.stderr.write('\r\x1b[K')
+    if (this.#showsProgress) process.stderr.write('\r\x1b[K')
+    this.#showsProgress = false
   }
 
   json(object: object): void {
     this.line(JSON.stringify(object))
   }
 
+  /** Standard output and standard error may be one terminal, where a result must not be glued to the progress. */
   line(text: string): void {
-    process.stdout.write(`${text}\n`)
+    this.clear()
+    process.stdout.write(`${visible(text)}\n`)
   }
 }
 
 const MARKS: Readonly<Record<string, string>> = { '+': 'created', '~': 'changed', '-': 'removed' }
 
-/** A visitor's text must not move the cursor of an operator's terminal. */
-function printable(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.replace(/\p{Cc}/gu, '\uFFFD')
+function cell(value: unknown): string {
+  return textOf(value) ?? JSON.stringify(value)
+}
+
+/** A value as an operator types it, an `ObjectId` in hex; undefined for lists, objects, dates and null. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return isBson(value) && value._bsontype === 'ObjectId' ? String(value) : undefined
+}
+
+/**
+ * A visitor's text must not move the cursor of an operator's terminal, nor turn its line around: controls, also those
+ * above U+007F, and invisible formats become `\\uXXXX`, which JSON reads back as what they were.
+ */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    Array.from({ length: found.length }, (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+  )
 }

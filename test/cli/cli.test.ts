@@ -1,31 +1,21 @@
-import { execFile, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type OpenedStore, openStore } from 'koa-atomic-session/open'
+import { ObjectId } from 'mongodb'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/command/index.ts'
 import { chainOf, changeOf, MINUTE, visitor } from '../../src/testing/harness.ts'
+import { program } from '../servers/child.ts'
+import { TcpProxy } from '../servers/proxy.ts'
+import { cli, type Ended, run } from './program.ts'
 
-const cli = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'index.js')
 const folder = mkdtempSync(join(tmpdir(), 'cli-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-interface Ended {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-function run(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [cli, ...args], { env: { ...process.env, STORE: '' } }, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
-    )
-  })
-}
 const lines = ({ out }: Ended) =>
   out
     .trim()
@@ -109,10 +99,51 @@ for (const [name, place] of Object.entries(places)) {
       await opened.store.destroy(c.access)
     })
 
+    it('takes a user for who has the name, not for a value that prints alike', async () => {
+      const strangers = await Promise.all([
+        visitor(opened.store, {}),
+        visitor(opened.store, { user_id: null }),
+        visitor(opened.store, { user_id: [42] }),
+        visitor(opened.store, { user_id: { id: 42 } }),
+      ])
+      for (const user of ['undefined', 'null', '42', '[42]', '[object Object]', '']) {
+        expect((await run('revoke', '--user', user, ...store)).code).toBe(3)
+      }
+      for (const { access } of strangers) expect(await opened.store.destroy(access)).toBe(true)
+    })
+
+    it.runIf(name === 'mongodb')('finds an ObjectId by its hex', async () => {
+      const user = new ObjectId()
+      const { id } = await visitor(opened.store, { user_id: user })
+      const found = await run('list', '--user', user.toHexString(), ...store)
+      expect(found.out).toContain(`${id}  ${user.toHexString()}`)
+      expect((await run('revoke', '--user', user.toHexString(), ...store)).code).toBe(0)
+    })
+
+    it('prints nothing that moves the cursor or turns the line around', async () => {
+      const evil = '\u001b[2J\u009b2J\u007f\u202e\u2066\u200b\u2028\u{e0041}'
+      const { id, access } = await visitor(opened.store, { user_id: evil, [evil]: evil })
+      for (const options of [[], ['--data'], ['--json'], ['--data', '--json']]) {
+        for (const command of [['list'], ['show', id]]) {
+          const { out } = await run(...command, ...options, ...store)
+          expect(out).toContain('\\u009b2J')
+          expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u)
+        }
+      }
+      expect(lines(await run('show', id, '--data', '--json', ...store))[0].data).toEqual({
+        user_id: evil,
+        [evil]: evil,
+      })
+      await opened.store.destroy(access)
+    })
+
     it('finds nothing with exit code 3', async () => {
-      const id = 'A'.repeat(22)
-      expect(await run('show', id, ...store)).toMatchObject({ code: 3, out: `No live session has the id ${id}\n` })
-      expect((await run('revoke', id, ...store)).code).toBe(3)
+      // One id in 64 begins as an option does.
+      for (const id of ['A'.repeat(22), `-${'A'.repeat(21)}`]) {
+        expect(await run('show', id, ...store)).toMatchObject({ code: 3, out: `No live session has the id ${id}\n` })
+        expect((await run('revoke', id, ...store)).code).toBe(3)
+      }
+      expect((await run('list', '--user', 'nobody', ...store)).code).toBe(3)
     })
 
     it('prunes', async () => {
@@ -135,6 +166,18 @@ for (const [name, place] of Object.entries(places)) {
       child.kill('SIGINT')
       expect(await ended).toBe(0)
     })
+
+    it.skipIf(name === 'sqlite')('says why it ends when the database dies under watch', async () => {
+      const proxy = await TcpProxy.before(store[1]!)
+      const child = spawn(process.execPath, [cli, 'watch', '--every', '0.1', '--store', proxy.through(store[1]!)])
+      let err = ''
+      child.stderr.on('data', (piece) => (err += piece))
+      const ended = new Promise((resolve) => child.once('close', resolve))
+      await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
+      await proxy.close()
+      expect(await ended).toBe(1)
+      expect(err).toMatch(/^The \w+ store failed: .+\n$/)
+    })
   })
 }
 
@@ -146,29 +189,49 @@ describe('the inspector', () => {
     expect(await run('list', '--stroe', 'x')).toMatchObject({ code: 2, err: expect.stringContaining('--stroe') })
     expect(await run('show', '--store', 'memory:')).toMatchObject({ code: 2, err: expect.stringContaining('show ID') })
     expect(await run('revoke', '--store', 'memory:')).toMatchObject({ code: 2 })
+    expect(await run('list', 'X', '--store', 'x')).toMatchObject({ code: 2, err: "list takes no 'X'\n" })
+    expect(await run('prune', 'X', '--store', 'x')).toMatchObject({ code: 2, err: "prune takes no 'X'\n" })
+    expect(await run('list', '--field', 'a..b', '--store', 'x')).toEqual({
+      code: 2,
+      out: '',
+      err: "--field: 'a..b' cannot be a path in a session: an empty key\n",
+    })
     expect(await run('list', '--store', 'oracle://x')).toMatchObject({
       code: 2,
       err: expect.stringContaining("No store is called 'oracle'"),
     })
   })
 
-  it('makes no file of a name that is mistyped', async () => {
-    const file = join(folder, 'typo.db')
-    expect(await run('list', '--store', file)).toEqual({
-      code: 1,
-      out: '',
-      err: `The sqlite store at ${file} can't be opened: there is no such file\n`,
-    })
-    expect(existsSync(file)).toBe(false)
+  it('ends quietly when nobody reads on', async () => {
+    const file = join(folder, 'many.db')
+    const { store, close } = await openStore(file)
+    // More than a pipe holds.
+    for (let i = 0; i < 100; i++) await visitor(store, { text: 'x'.repeat(2000) })
+    await close()
+    const child = spawn(process.execPath, [cli, 'list', '--data', '--store', file])
+    let err = ''
+    child.stderr.on('data', (piece) => (err += piece))
+    const ended = new Promise((resolve) => child.once('close', resolve))
+    child.stdout.once('data', () => child.stdout.destroy())
+    expect({ code: await ended, err }).toEqual({ code: 0, err: '' })
   })
 
-  it.each(['redis', 'postgres', 'mongodb'])(
-    'says in one sentence that %s is down, without the password',
-    async (kind) => {
-      const { code, out, err } = await run('list', '--store', `${kind}://me:very-secret@127.0.0.1:1/0`)
-      expect({ code, out }).toEqual({ code: 1, out: '' })
-      expect(err).toMatch(/^The \w+ store at 127\.0\.0\.1:1 can't be opened: .*ECONNREFUSED.*\n$/)
-      expect(err).not.toContain('very-secret')
-    },
-  )
+  const terminal = program('script')
+  it.skipIf(process.platform !== 'linux' || !terminal)('takes its progress away before each result', async () => {
+    const file = join(folder, 'terminal.db')
+    const { store, close } = await openStore(file)
+    await visitor(store, { user_id: 1 })
+    await close()
+    const env = { ...process.env, NODE: process.execPath, CLI: cli, FILE: file, SHELL: '/bin/sh' }
+    const show = (command: string) =>
+      execFileSync(terminal!, ['-qec', `"$NODE" "$CLI" ${command} --store "$FILE"`, '/dev/null'], {
+        env,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+    const [progress, ...rows] = show('list').split('\r\n')
+    expect(progress).toMatch(/^\r.\[Klooking at sessions, 1 so far\r.\[Kid /)
+    expect(rows).toEqual([expect.stringMatching(/^[\w-]{22} {2}1 /), '1 session', ''])
+    expect(show('prune')).toBe('\r\x1b[Kpruning …\r\x1b[K0 expired sessions removed\r\n')
+  })
 })
