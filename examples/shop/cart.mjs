@@ -1,3 +1,4 @@
+import { badRequest } from './forms.mjs'
 import { form, html } from './html.mjs'
 
 export const PRODUCTS = { tea: 'Green tea', cup: 'Tea cup', pot: 'Tea pot' }
@@ -51,8 +52,4 @@ function known(fields) {
   const product = fields.get('product')
   if (!Object.hasOwn(PRODUCTS, product)) throw badRequest('There is no such product')
   return product
-}
-
-function badRequest(message) {
-  return Object.assign(new Error(message), { status: 400, expose: true })
 }

@@ -9,3 +9,8 @@ export async function readForm(ctx) {
   }
   return new URLSearchParams(text)
 }
+
+/** What a form that no page of ours sends is answered with. */
+export function badRequest(message) {
+  return Object.assign(new Error(message), { status: 400, expose: true })
+}

@@ -1,9 +1,11 @@
+import { badRequest } from './forms.mjs'
 import { form, html } from './html.mjs'
 
 export const loginActions = {
   /** The secret changes with the privilege, in one atomic update; whatever is in the cart stays there. */
   '/login'(session, fields, ctx) {
-    const user = fields.get('user').trim().slice(0, 40)
+    const user = fields.get('user')?.trim().slice(0, 40)
+    if (!user) throw badRequest('Say who you are')
     const device = deviceOf(ctx.get('user-agent'))
     const signedIn = session.rotate({ authenticated: true }).set({ user, device, flash: `Welcome, ${user}.` })
     return fields.has('remember') ? signedIn.touch('90 days') : signedIn

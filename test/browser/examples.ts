@@ -67,6 +67,12 @@ export class Examples {
   }
 }
 
+/** Nothing is wider than the window: no reader has to scroll sideways. */
+export async function expectFits(page: Page): Promise<void> {
+  const [whole, window] = (await page.evaluate('[document.documentElement.scrollWidth, innerWidth]')) as number[]
+  expect(whole).toBeLessThanOrEqual(window!)
+}
+
 /** No violation of the rules for accessible pages, as axe-core checks them. */
 export async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze()

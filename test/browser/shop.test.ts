@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findBrowser, startBrowser } from '../servers/browser.ts'
-import { Examples, expectAccessible } from './examples.ts'
+import { Examples, expectAccessible, expectFits } from './examples.ts'
 
 const chromium = findBrowser()
 
@@ -139,6 +139,31 @@ describe.skipIf(typeof chromium !== 'string')('the shop in a browser', () => {
     await mine.getByRole('button', { name: 'Log out there' }).first().click()
     await phone.goto('/devices')
     expect(await phone.getByRole('row').count()).toBe(3)
+  })
+
+  it('logs nobody in without a name', async () => {
+    const page = await open()
+    const csrf = await page.locator('input[name=csrf]').first().inputValue()
+    const statuses = []
+    for (const form of [{ csrf }, { csrf, user: '' }, { csrf, user: ' \u00a0 ' }]) {
+      statuses.push((await page.request.post('/login', { form })).status())
+    }
+    expect(statuses).toEqual([400, 400, 400])
+    await page.reload()
+    expect(await page.getByRole('button', { name: 'Log out' }).count()).toBe(0)
+  })
+
+  it('fits a small phone', async () => {
+    const page = await examples.visitor(browser, { viewport: { width: 320, height: 640 } })
+    await page.goto('/shop')
+    for (const name of ['Green tea', 'Tea cup', 'Tea pot']) await buy(page, name)
+    await expectFits(page)
+    await logIn(page, 'M'.repeat(40))
+    await expectFits(page)
+    await logIn(await open(), 'M'.repeat(40))
+    await page.goto('/devices')
+    await page.getByRole('button', { name: 'Log out there' }).waitFor()
+    await expectFits(page)
   })
 
   for (const colorScheme of ['light', 'dark'] as const) {
