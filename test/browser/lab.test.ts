@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { findBrowser, startBrowser } from '../servers/browser.ts'
-import { Examples, expectAccessible } from './examples.ts'
+import { Examples, expectAccessible, expectFits } from './examples.ts'
 
 const chromium = findBrowser()
 
@@ -14,6 +14,7 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
   })
   afterEach(async () => {
     await examples.closeVisitors()
+    expect(examples.complaints()).toEqual([])
   })
   afterAll(async () => {
     await browser?.close()
@@ -29,7 +30,6 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
   async function race(page: Page, action: string): Promise<void> {
     await page.locator(`input[value="${action}"]`).focus()
     await page.keyboard.press('Space')
-    await page.evaluate(`document.querySelector('#status').textContent = ''`)
     await page.getByRole('button', { name: 'Race again' }).press('Enter')
     await finished(page)
   }
@@ -45,7 +45,6 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
       await count(page, 'whole', 'lost'),
     )
     expect(await page.locator('[data-lane="atomic"] [data-outcome="kept"]').count()).toBe(12)
-    expect(examples.complaints()).toEqual([])
   })
 
   it('loses things of a cart on one lane only', async () => {
@@ -64,8 +63,6 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
     await race(page, 'logout')
     expect(await verdict(page, 'whole')).toBe('logged out, and back again')
     expect(await verdict(page, 'atomic')).toBe('logged out')
-    examples.allow(/status of (401|409)/)
-    expect(examples.complaints()).toEqual([])
   })
 
   it('a dropped privilege stays dropped on one lane only', async () => {
@@ -75,7 +72,66 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
     await race(page, 'drop')
     expect(await verdict(page, 'whole')).toBe('administrator again')
     expect(await verdict(page, 'atomic')).toBe('the privilege is gone')
-    expect(examples.complaints()).toEqual([])
+  })
+
+  it('sends as many requests as it is told to, also around a log-out', async () => {
+    const page = await examples.visitor(browser)
+    await page.goto('/')
+    await finished(page)
+    await page.getByRole('slider', { name: 'Requests' }).fill('20')
+    await race(page, 'logout')
+    expect(await page.locator('[data-lane="whole"] [data-outcome]').count()).toBe(21)
+    expect(await page.locator('[data-lane="atomic"] [data-outcome="refused"]').count()).toBe(20)
+  })
+
+  it('draws no more requests side by side than the browser sends', async () => {
+    const page = await examples.visitor(browser)
+    await page.goto('/')
+    await finished(page)
+    for (const lane of ['whole', 'atomic']) {
+      const bars = (await page.evaluate(
+        `Array.from(document.querySelectorAll('[data-lane="${lane}"] .timeline li > :first-child'), ({ style }) =>
+          ['--from', '--length'].map((name) => Number(style.getPropertyValue(name))))`,
+      )) as [number, number][]
+      // A browser rounds its times.
+      const spans = bars.map(([from, length]) => ({ from: from + 0.002, to: from + length - 0.002 }))
+      const beside = spans.map(({ from }) => spans.filter((other) => other.from <= from && from < other.to).length)
+      expect(spans).toHaveLength(12)
+      expect(Math.max(...beside)).toBeLessThanOrEqual(6)
+      expect(Math.max(...beside)).toBeGreaterThan(1)
+    }
+  })
+
+  it('leaves the focus on the button, ignores it during a race, and tells of each race anew', async () => {
+    const page = await examples.visitor(browser)
+    await page.goto('/')
+    await finished(page)
+    const button = page.getByRole('button', { name: 'Race again' })
+    await button.press('Enter')
+    expect(await page.textContent('#status')).toBe('')
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Enter')
+    await finished(page)
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Race again')
+    expect(await count(page, 'atomic', 'sent')).toBe(24)
+    expect(await button.getAttribute('aria-disabled')).toBeNull()
+  })
+
+  it.each([
+    [360, 740],
+    [320, 640],
+    [1000, 700],
+  ])('shows both verdicts without scrolling on %i by %i', async (width, height) => {
+    const page = await examples.visitor(browser, { viewport: { width, height } })
+    await page.goto('/')
+    await finished(page)
+    for (const lane of ['whole', 'atomic']) {
+      const box = (await page.locator(`[data-lane="${lane}"] .verdict`).boundingBox())!
+      expect(box.x).toBeGreaterThanOrEqual(0)
+      expect(box.x + box.width).toBeLessThanOrEqual(width)
+      expect(box.y + box.height).toBeLessThanOrEqual(height)
+    }
+    await expectFits(page)
   })
 
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -84,8 +140,7 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
       await page.goto('/')
       await finished(page)
       await expectAccessible(page)
-      const width = await page.evaluate('document.documentElement.scrollWidth')
-      expect(width).toBeLessThanOrEqual(360)
+      await expectFits(page)
     })
   }
 })

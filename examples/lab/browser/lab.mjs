@@ -12,13 +12,15 @@ form.addEventListener('input', () => {
 })
 form.addEventListener('submit', (event) => {
   event.preventDefault()
-  run()
+  // Not `disabled`, which would take the focus away from who has pressed it.
+  if (button.getAttribute('aria-disabled') !== 'true') run()
 })
 
 async function run() {
   const action = new FormData(form).get('action')
   const settings = { action, parallel: Number(form.parallel.value), slow: Number(form.slow.value) }
-  button.disabled = true
+  button.setAttribute('aria-disabled', 'true')
+  status.textContent = ''
   try {
     for (const lane of lanes) lane.begin()
     const told = []
@@ -33,7 +35,7 @@ async function run() {
   } catch {
     status.textContent = 'The server did not answer. Is it still running?'
   } finally {
-    button.disabled = false
+    button.removeAttribute('aria-disabled')
   }
 }
 

@@ -19,12 +19,15 @@ export class Lane {
     const now = Math.max(...requests.map(({ from, to }) => to ?? from))
     const whole = Math.max(span, now)
     this.#element.querySelector('.timeline').replaceChildren(
-      ...requests.map(({ label, from, to, outcome }) => {
+      ...requests.map(({ label, number, from, to, outcome }) => {
         const item = document.createElement('li')
         const bar = document.createElement('span')
         bar.style.setProperty('--from', from / whole)
         bar.style.setProperty('--length', Math.max((to ?? now) - from, whole / 100) / whole)
-        bar.textContent = `${SIGN[outcome] ?? ''} ${label}`
+        const word = document.createElement('span')
+        word.className = number ? 'one-of-many' : 'alone'
+        word.textContent = `${label} `
+        bar.append(`${SIGN[outcome] ?? ''} `, word, number ?? '')
         item.dataset.outcome = outcome ?? 'running'
         const told = document.createElement('span')
         told.className = 'told'

@@ -24,45 +24,62 @@ export const ACTIONS = {
   },
 }
 
-/** A browser sends six requests at once to one host; the one in between must not have to wait. */
-const BESIDE_ANOTHER = 5
+/**
+ * A browser sends so many requests at once to one host. Those beyond would wait in it unseen, and be drawn as if they
+ * overlapped: they wait here.
+ */
+const AT_ONCE = 6
 
 /**
- * One race on one lane: a fresh session, then all requests at once. `show` is called for each request as it begins
- * and ends. Answers what was sent and what the session has kept of it.
+ * One race on one lane: a fresh session, then the requests, as many at once as a browser sends. `show` is called as
+ * each begins and ends. Answers what was sent and what the session has kept of it.
  */
 export async function race({ lane, action, parallel, slow, show }) {
   const { once, changes } = ACTIONS[action]
-  const send = (path, method = 'POST') => fetch(`/lab/${lane}/${path}`, { method })
+  const send = async (path, method = 'POST') => (await fetch(`/lab/${lane}/${path}`, { method })).json()
+  performance.clearResourceTimings()
   await send('start')
 
   const began = performance.now()
   const requests = []
-  const run = async (label, path) => {
-    const request = { label, from: performance.now() - began, to: undefined, answer: undefined, ok: undefined }
+  const run = async (path, label, number) => {
+    const request = { path, label, number, from: performance.now() - began, to: undefined }
     requests.push(request)
     show(requests)
-    const response = await send(path)
-    request.to = performance.now() - began
-    request.ok = response.ok
-    request.answer = response.ok ? (await response.json()).answer : undefined
+    const { answer, refused } = await send(path)
+    Object.assign(request, { to: performance.now() - began, answer, refused })
     show(requests)
   }
-  const count = once ? Math.min(parallel, BESIDE_ANOTHER) : parallel
-  const path = (i) => (action === 'cart' ? `cart?item=thing-${i}&slow=${slow}` : `count?slow=${slow}`)
-  const running = Array.from({ length: count }, (_, i) => run(`request ${i + 1}`, path(i + 1)))
+  const waiting = Array.from({ length: parallel }, (_, i) => {
+    const change = action === 'cart' ? `cart?item=thing-${i + 1}` : `count?number=${i + 1}`
+    return [`${change}&slow=${slow}`, 'request', i + 1]
+  })
+  const oneAfterAnother = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await run(...next)
+  }
+  // The one in between finds a connection free.
+  const running = Array.from({ length: once ? AT_ONCE - 1 : AT_ONCE }, oneAfterAnother)
   if (once) {
     await new Promise((resolve) => setTimeout(resolve, slow / 4))
-    running.push(run(once === 'logout' ? 'log out' : 'drop the privilege', once))
+    running.push(run(once, once === 'logout' ? 'log out' : 'drop the privilege'))
   }
   await Promise.all(running)
 
-  const state = (await (await send('state', 'GET')).json()).answer
+  const state = (await send('state', 'GET')).answer
   const sent = once ? 1 : parallel
   const kept = Math.min(changes(state), sent)
+  for (const request of requests) measure(request, lane, began)
   mark(requests, { action, once, state, kept })
   show(requests)
   return { sent, kept, lost: sent - kept }
+}
+
+/** The browser's own times: a request that had to wait for a connection, say for another tab's, began later than it was asked for. */
+function measure(request, lane, began) {
+  const [timing] = performance.getEntriesByName(new URL(`/lab/${lane}/${request.path}`, location.href).href)
+  if (!timing?.requestStart) return
+  request.from = timing.requestStart - began
+  request.to = timing.responseEnd - began
 }
 
 /** Says of each request whether its own change is still there. */
@@ -70,10 +87,10 @@ function mark(requests, { action, once, state, kept }) {
   const counted = new Set()
   for (const request of requests) {
     if (once) {
-      const mattered = !request.label.startsWith('request')
-      request.outcome = mattered ? (kept ? 'kept' : 'lost') : request.ok ? 'done' : 'refused'
+      const mattered = request.number === undefined
+      request.outcome = mattered ? (kept ? 'kept' : 'lost') : request.refused ? 'refused' : 'done'
     } else if (action === 'cart') {
-      request.outcome = state.cart?.includes(`thing-${request.label.split(' ')[1]}`) ? 'kept' : 'lost'
+      request.outcome = state.cart?.includes(`thing-${request.number}`) ? 'kept' : 'lost'
     } else {
       // Two requests that both made it 3 have counted one view between them.
       request.outcome = request.answer <= kept && !counted.has(request.answer) ? 'kept' : 'lost'
