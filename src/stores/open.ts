@@ -78,14 +78,8 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
   async mongodb(url) {
     const { MongoClient } = await import('mongodb')
     const { mongodb } = await import('./mongodb/index.ts')
-    const client = new MongoClient(url, { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE })
-    try {
-      await client.connect()
-    } catch (error) {
-      // It goes on looking for the server, and would keep the process alive.
-      await client.close()
-      throw error
-    }
+    // A connection in the making keeps the process alive for as long as it may take.
+    const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE })
     return { store: mongodb(client.db().collection('sessions')), close: () => client.close() }
   },
 

@@ -86,8 +86,14 @@ describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () =>
 
   it('draws no more requests side by side than the browser sends', async () => {
     const page = await examples.visitor(browser)
+    await page.addInitScript(`
+      globalThis.mostRunning = 0
+      new MutationObserver(() => {
+        mostRunning = Math.max(mostRunning, document.querySelectorAll('[data-outcome="running"]').length)
+      }).observe(document, { childList: true, subtree: true })`)
     await page.goto('/')
     await finished(page)
+    expect(await page.evaluate('mostRunning')).toBe(6)
     for (const lane of ['whole', 'atomic']) {
       const bars = (await page.evaluate(
         `Array.from(document.querySelectorAll('[data-lane="${lane}"] .timeline li > :first-child'), ({ style }) =>

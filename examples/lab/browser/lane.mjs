@@ -28,7 +28,7 @@ export class Lane {
         word.className = number ? 'one-of-many' : 'alone'
         word.textContent = `${label} `
         bar.append(`${SIGN[outcome] ?? ''} `, word, number ?? '')
-        item.dataset.outcome = outcome ?? 'running'
+        item.dataset.outcome = outcome ?? (to ? 'answered' : 'running')
         const told = document.createElement('span')
         told.className = 'told'
         told.textContent = to ? `: ${Math.round(from)} to ${Math.round(to)} ms, ${outcome ?? 'answered'}` : ': running'
