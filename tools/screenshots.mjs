@@ -7,7 +7,7 @@ const { server, close } = await createExamples({ url: 'memory:', keys: ['a key f
 await new Promise((resolve) => server.listen(0, 'localhost', resolve))
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
 })
 mkdirSync('docs/images', { recursive: true })
 for (const colorScheme of ['light', 'dark']) {
