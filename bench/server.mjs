@@ -1,5 +1,7 @@
-// One process that serves one subject on one store; tells its port and, when asked, the processor time it has used.
+// One process that serves one subject on one store; tells its port and, when asked, the processor time it has used or a
+// profile of it.
 import { createServer } from 'node:http'
+import { Session } from 'node:inspector/promises'
 import { SUBJECTS } from './subjects.mjs'
 
 const [name, url] = process.argv.slice(2)
@@ -7,4 +9,21 @@ const listener = await SUBJECTS[name](url)
 const server = createServer(listener)
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
 process.on('SIGINT', () => process.exit())
-process.on('message', () => process.send({ cpu: process.cpuUsage() }))
+
+const inspector = new Session()
+const answers = {
+  cpu: async () => ({ cpu: process.cpuUsage() }),
+  async profile() {
+    inspector.connect()
+    await inspector.post('Profiler.enable')
+    await inspector.post('Profiler.setSamplingInterval', { interval: 200 })
+    await inspector.post('Profiler.start')
+    return {}
+  },
+  async profiled() {
+    const { profile } = await inspector.post('Profiler.stop')
+    inspector.disconnect()
+    return { profile }
+  },
+}
+process.on('message', async (question) => process.send(await answers[question]()))

@@ -44,8 +44,13 @@ export class Subject {
     return this.#cookies.get(key)
   }
 
-  /** So many milliseconds of a scene: requests a second, latencies, and processor time a request. */
-  async run({ path, method = 'GET', visitors = 1000, bytes = 0 }, { connections, ms }) {
+  /** These visitors are there already, made by somebody else. */
+  know(cookies, bytes) {
+    this.#cookies.set(`${cookies.length} ${bytes}`, cookies)
+  }
+
+  /** So many milliseconds of a cell: requests a second, latencies, and processor time a request. */
+  async run({ path, method = 'GET', visitors, bytes }, { connections, ms }) {
     const cookies = await this.visitors(visitors, bytes)
     const requests =
       visitors === 0 ? [requestOf(method, path)] : cookies.map((cookie) => requestOf(method, path, cookie))
@@ -56,8 +61,8 @@ export class Subject {
   }
 
   /** How many of 200 changes of one visitor at once are not there afterwards. */
-  async lost({ path }) {
-    const [cookie] = await this.visitors(1, 1)
+  async lost({ path, bytes }) {
+    const [cookie] = await this.visitors(1, bytes)
     const headers = { cookie }
     const count = async () => Number((await fetch(`${this.#base}/count`, { headers })).headers.get('x-count'))
     const before = await count()
@@ -65,10 +70,13 @@ export class Subject {
     return 200 - ((await count()) - before)
   }
 
-  /** Requests one after another. */
-  async repeat({ path, method = 'GET', bytes = 0 }, count) {
-    const [cookie] = await this.visitors(1, bytes)
-    for (let i = 0; i < count; i++) await fetch(this.#base + path, { method, headers: { cookie } })
+  /** Requests one after another, each of a visitor who has one session or, where `visitors` is 0, none yet. */
+  async repeat({ path, method = 'GET', bytes, visitors }, count) {
+    const headers = visitors === 0 ? {} : { cookie: (await this.visitors(1, bytes))[0] }
+    for (let i = 0; i < count; i++) {
+      const { status } = await fetch(this.#base + path, { method, headers })
+      if (status !== 200) throw new Error(`${path} was answered with ${status}`)
+    }
   }
 
   stop() {
@@ -82,10 +90,21 @@ export class Subject {
     return `http://127.0.0.1:${this.#ports[0]}`
   }
 
+  /** V8's profile of the first process while a cell runs, in the format of --cpu-prof. */
+  async profile(cell, load) {
+    await this.#ask('profile')
+    await this.run(cell, load)
+    return (await this.#ask('profiled'))[0].profile
+  }
+
   async #cpu() {
+    return (await this.#ask('cpu')).reduce((sum, { cpu }) => sum + cpu.user + cpu.system, 0)
+  }
+
+  async #ask(question) {
     const answers = this.#children.map(answer)
-    for (const child of this.#children) child.send('cpu')
-    return (await Promise.all(answers)).reduce((sum, { cpu }) => sum + cpu.user + cpu.system, 0)
+    for (const child of this.#children) child.send(question)
+    return Promise.all(answers)
   }
 }
 

@@ -1,27 +1,119 @@
-/** All rows as Markdown, a table for each store; a row for each subject of a scene. */
-export function tableOf(rows) {
-  const stores = [...new Set(rows.map(({ store }) => store))]
-  return stores.map((store) => `## ${store}\n\n${tableOfStore(rows.filter((row) => row.store === store))}`).join('\n')
+// node bench/table.mjs: writes what a run has measured into README.md, between its markers.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { markdown, quotient } from './rows.mjs'
+import { PEERS } from './scenes.mjs'
+import { targetsOf, verdictOf } from './targets.mjs'
+
+const README = new URL('README.md', import.meta.url)
+const RESULTS = new URL('results/full.json', import.meta.url)
+
+/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
+function fill(text, name, contents) {
+  const [from, to] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [at, end] = [text.indexOf(from), text.indexOf(to)]
+  if (at < 0 || end < at) throw new Error(`bench/README.md has no place for ${name}: ${from} … ${to}`)
+  return `${text.slice(0, at + from.length)}\n\n${contents.trim()}\n\n${text.slice(end)}`
 }
 
-function tableOfStore(rows) {
-  const lines = rows.map(({ scene, subject, ratio, spread, perSecond, p50, p99, cpu, lost, bytes, failed }) => [
-    scene,
-    subject,
-    ratio.toFixed(2),
-    spread.map((one) => one.toFixed(2)).join('-'),
-    String(perSecond),
-    p50.toFixed(1),
-    p99.toFixed(1),
-    cpu.toFixed(0),
-    [
-      lost !== undefined && `${lost} of 200 lost`,
-      bytes !== undefined && `${bytes} bytes`,
-      failed > 0 && `${failed} failed`,
-    ]
-      .filter(Boolean)
-      .join(', '),
-  ])
-  const head = ['scene', 'subject', 'ratio', 'spread', 'a second', 'p50 ms', 'p99 ms', 'CPU µs', '']
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+const figure = ({ label, ratio, spread }, unit) => {
+  const text = unit === 'count' ? String(ratio) : ratio.toFixed(unit === 'µs' ? 1 : 2)
+  return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}`
 }
+
+function runOf({ machine, finished, rounds, ms, servers, skipped, seconds }) {
+  const { commit, changed, date, node, cpus, memory, versions } = machine
+  const lines = Object.entries(servers).map(([store, { what, durability }]) => [store, what, durability])
+  const left = Object.entries(skipped).map(([what, why]) => `Left out: ${what}: ${why}.\n`)
+  return `Commit ${commit.slice(0, 12)}${changed ? ' **with changes that are not committed**' : ''}, ${date.slice(0, 16)}Z; ${finished ? `finished${seconds ? ` after ${Math.round(seconds / 60)} minutes` : ''}` : '**not finished**'}. Node ${node}; ${cpus}, ${memory}; load, server and database on the same machine. ${rounds} rounds of ${ms} ms.
+
+${markdown(['store', 'server', 'its durability'], lines)}
+${left.join('\n')}
+${Object.entries(versions)
+  .map((one) => one.join(' '))
+  .join(', ')}.`
+}
+
+function targetTable(results) {
+  const lines = targetsOf(results).map((target) => {
+    const { what, least, most, figures, unit, why } = target
+    const asked = least !== undefined ? `>= ${least}` : most !== undefined ? `<= ${most}` : ''
+    return [what, asked, figures.map((one) => figure(one, unit)).join('<br>'), verdictOf(target), why]
+  })
+  return markdown(['what', 'target', 'figure (lowest and highest round)', 'met?', 'why'], lines)
+}
+
+/** Peers beside us: ratios to the same limit, processor time, and what one request sends. */
+function peerTable({ rows, servers }) {
+  const scenes = [
+    'no session used',
+    'inc',
+    'read',
+    'read and three changes',
+    'inc, session of 4 KiB',
+    'inc, session of 16 KiB',
+    'inc, session of 64 KiB',
+  ]
+  const lines = Object.keys(servers).flatMap((store) =>
+    scenes.flatMap((scene) => {
+      const all = rows.filter((row) => row.store === store && row.scene === scene)
+      const ours = all.find(({ subject }) => subject === 'ours')
+      if (!ours) return []
+      return all
+        .filter(({ subject }) => subject === 'ours' || PEERS[store].includes(subject))
+        .map((row) => [
+          store,
+          scene,
+          row.subject,
+          row.ratio.toFixed(2),
+          row === ours ? '' : quotient(ours, row).ratio.toFixed(2),
+          row.cpu.toFixed(0),
+          row.p99.toFixed(1),
+          String(row.commands ?? ''),
+          String(row.bytes ?? ''),
+          row.lost === undefined ? '' : String(row.lost),
+        ])
+    }),
+  )
+  const head = [
+    'store',
+    'scene',
+    'subject',
+    'to the limit',
+    'ours to it',
+    'CPU µs',
+    'p99 ms',
+    'commands',
+    'bytes',
+    'lost of 200',
+  ]
+  return markdown(head, lines)
+}
+
+function microTable({ micro }) {
+  if (!micro) return 'Not measured.'
+  return micro.wholes
+    .map(({ name, whole, rows }) => {
+      const lines = rows.map(({ part, us }) => [part, us.toFixed(2)])
+      return `${markdown([`\`${name}\``, 'µs'], [...lines, ['**the whole**', `**${whole.toFixed(2)}**`]])}`
+    })
+    .join('\n')
+}
+
+function profileTable({ profile }) {
+  if (!profile) return 'Not measured.'
+  const groups = [...new Set(profile.flatMap(({ groups }) => Object.keys(groups)))]
+  const lines = groups.map((group) => [
+    group,
+    ...profile.map(({ groups }) => `${(100 * (groups[group] ?? 0)).toFixed(1)} %`),
+  ])
+  return markdown(['', ...profile.map(({ store }) => store)], lines)
+}
+
+export function writeReadme(results) {
+  const parts = { run: runOf, targets: targetTable, peers: peerTable, micro: microTable, profile: profileTable }
+  let text = readFileSync(README, 'utf8')
+  for (const [name, table] of Object.entries(parts)) text = fill(text, name, table(results))
+  writeFileSync(README, text)
+}
+
+if (process.argv[1] === import.meta.filename) writeReadme(JSON.parse(readFileSync(process.argv[2] ?? RESULTS, 'utf8')))
