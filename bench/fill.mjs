@@ -33,7 +33,7 @@ export const FILL = {
     // A snapshot that is still being written would be measured, too.
     while (/rdb_bgsave_in_progress:1/.test(await client.info('persistence')))
       await new Promise((resolve) => setTimeout(resolve, 100))
-    await client.save()
+    await client.sendCommand(['SAVE'])
     await client.close()
     return cookiesOf(cookie, some(count, visitors))
   },

@@ -88,10 +88,9 @@ if (whole) {
   results.micro = figuresOf('micro.mjs')
   results.profile = figuresOf('profile.mjs')
   results.finished = new Date().toISOString()
-  save()
-  writeReadme(results)
 }
 results.seconds = Math.round((performance.now() - started) / 1000)
 save()
+if (whole) writeReadme(results)
 console.log(`\nbench/results/${name}.json, ${name}.svg and ${name}.md; ${results.seconds} s`)
 process.exit(0)

@@ -67,7 +67,9 @@ export class Subject {
     const count = async () => Number((await fetch(`${this.#base}/count`, { headers })).headers.get('x-count'))
     const before = await count()
     await Promise.all(Array.from({ length: 200 }, () => fetch(this.#base + path, { method: 'POST', headers })))
-    return 200 - ((await count()) - before)
+    const lost = 200 - ((await count()) - before)
+    // A count that was not answered says nothing.
+    return Number.isFinite(lost) ? lost : undefined
   }
 
   /** Requests one after another, each of a visitor who has one session or, where `visitors` is 0, none yet. */
