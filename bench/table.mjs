@@ -1,4 +1,5 @@
 // node bench/table.mjs: writes what a run has measured into README.md, between its markers.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { markdown, quotient } from './rows.mjs'
 import { PEERS } from './scenes.mjs'
@@ -114,6 +115,8 @@ export function writeReadme(results) {
   let text = readFileSync(README, 'utf8')
   for (const [name, table] of Object.entries(parts)) text = fill(text, name, table(results))
   writeFileSync(README, text)
+  const biome = new URL('../node_modules/.bin/biome', import.meta.url).pathname
+  execFileSync(biome, ['format', '--write', README.pathname, new URL('results', import.meta.url).pathname])
 }
 
 if (process.argv[1] === import.meta.filename) writeReadme(JSON.parse(readFileSync(process.argv[2] ?? RESULTS, 'utf8')))
