@@ -9,6 +9,8 @@ const listener = await SUBJECTS[name](url)
 const server = createServer(listener)
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
 process.on('SIGINT', () => process.exit())
+// A run that is killed must not leave its servers behind, to disturb the next.
+process.on('disconnect', () => process.exit())
 
 const inspector = new Session()
 const answers = {
