@@ -9,10 +9,16 @@ export function readCookie(header: string | undefined, name: string): string[] {
   const values: string[] = []
   for (const pair of header.split(';')) {
     const at = pair.indexOf('=')
-    if (at > 0 && pair.slice(0, at).replace(/^[ \t]+/, '') === name)
-      values.push(pair.slice(at + 1).replace(/[ \t]+$/, ''))
+    if (at > 0 && pair.slice(0, at).replace(/^[ \t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))
   }
   return values
+}
+
+/** By a loop: `/[ \t]+$/` tries anew at each space, and a header of spaces would take a moment that anybody can ask for. */
+function withoutEnd(value: string): string {
+  let end = value.length
+  while (value[end - 1] === ' ' || value[end - 1] === '\t') end--
+  return value.slice(0, end)
 }
 
 /** A Set-Cookie header. `maxAge` in milliseconds; undefined makes a cookie that ends with the browser, 0 removes it. */

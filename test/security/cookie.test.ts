@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { SessionOptions } from 'koa-atomic-session'
 import { afterEach, describe, expect, it } from 'vitest'
+import { readCookie } from '../../src/cookie.ts'
 import { settingsOf } from '../../src/options.ts'
 import { eventsOf, Shop } from './shop.ts'
 
@@ -210,6 +211,20 @@ describe('the cookie', () => {
       `__Host-sid=%73${value.slice(1)}`,
     ]
     for (const spelling of spellings) expect([spelling, await raw(spelling)]).toEqual([spelling, '{}'])
+  })
+
+  it('CK-13 ID-4: reading it takes time by its length, whatever it holds', () => {
+    const took = (value: string) => {
+      const begun = performance.now()
+      expect(readCookie(`sid=${value}x`, 'sid')).toEqual([`${value}x`])
+      return performance.now() - begun
+    }
+    const length = 60_000
+    // A millisecond, where the square of the length would take many seconds.
+    for (const filler of [' ', '\t', ' \t', 'x ', '=', ','])
+      expect(took(filler.repeat(length / filler.length))).toBeLessThan(2000 + 100 * took('x'.repeat(length)))
+    expect(readCookie('a=b; \t sid=v \t ', 'sid')).toEqual(['v'])
+    expect(readCookie('sid=v\xa0', 'sid')).toEqual(['v\xa0'])
   })
 
   it('CK-14: it may be called __Host-Http-', async () => {
