@@ -1,3 +1,4 @@
+import { tellable } from './cause.ts'
 import type { Found, Problem } from './command/index.ts'
 
 /** Marks errors of this package, also those of a second copy of it in the same process. */
@@ -156,7 +157,10 @@ export class FreshAuthRequiredError extends SessionError {
   }
 }
 
-/** The database failed or did not answer in time; `applied` says whether the change can have happened. */
+/**
+ * The database failed or did not answer in time; `applied` says whether the change can have happened. Its `cause` is a
+ * copy of the driver's error without all that can quote a session: name, codes, stack, and a message that is safe.
+ */
 export class StoreError extends SessionError {
   override name = 'StoreError' as const
   readonly code = 'ERR_SESSION_STORE'
@@ -165,7 +169,7 @@ export class StoreError extends SessionError {
   /** Sending the change again would tell nothing new. */
   final = false
   constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
-    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause })
+    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause: tellable(cause) })
     this.store = store
     this.applied = applied
   }

@@ -198,25 +198,31 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /** A refusal by the server-side function is an answer, not a failure. */
-  async #attempt(statement: Statement, values: unknown[], change: Change): Promise<PgResult | Updated> {
-    try {
-      return await this.#run(statement, values)
-    } catch (error) {
-      const { cause } = error as { cause?: { detail: string } }
-      if (cause && outcomeOf(cause) === 'refused')
-        return { outcome: 'refused', problem: problemOf(cause.detail, change) }
-      throw error
-    }
-  }
-
-  #run({ name, text }: Statement, values: unknown[]): Promise<PgResult> {
-    const { prepared, queryTimeout } = this.#options
-    return this.#try(() =>
-      this.#client.query({ text, values, types: AS_TEXT, query_timeout: queryTimeout, ...(prepared && { name }) }),
+  #attempt(statement: Statement, values: unknown[], change: Change): Promise<PgResult | Updated> {
+    return this.#try<PgResult | Updated>(() =>
+      this.#send(statement, values).catch((error) => {
+        if (outcomeOf(error) !== 'refused') throw error
+        return { outcome: 'refused', problem: problemOf(error.detail, change) }
+      }),
     )
   }
 
-  async #try(send: () => Promise<PgResult>): Promise<PgResult> {
+  #run(statement: Statement, values: unknown[]): Promise<PgResult> {
+    return this.#try(() => this.#send(statement, values))
+  }
+
+  #send({ name, text }: Statement, values: unknown[]): Promise<PgResult> {
+    const { prepared, queryTimeout } = this.#options
+    return this.#client.query({
+      text,
+      values,
+      types: AS_TEXT,
+      query_timeout: queryTimeout,
+      ...(prepared && { name }),
+    })
+  }
+
+  async #try<T>(send: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await send()
