@@ -98,6 +98,12 @@ export class Visit implements Asking {
   constructor(host: Host, exchange: Exchange) {
     this.#host = host
     this.settings = host.settings
+    // Reading is refused too: it may slide the session, or renew its secret, and then the cookie is written.
+    if (this.settings.cookie.secure === true && !exchange.secure) {
+      throw new SessionUsageError(
+        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true',
+      )
+    }
     this.#exchange = exchange
     this.#queue = new Queue((error) => host.background(error, exchange.context))
     this.#jar = new CookieJar(exchange, host.settings.cookie)
@@ -503,11 +509,6 @@ export class Visit implements Asking {
     if (this.#exchange.response.headersSent) {
       throw new SessionUsageError(
         'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',
-      )
-    }
-    if (this.settings.cookie.secure === true && !this.#exchange.secure) {
-      throw new SessionUsageError(
-        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true',
       )
     }
   }

@@ -5,6 +5,7 @@ import type { SessionOptions } from 'koa-atomic-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readCookie } from '../../src/cookie.ts'
 import { settingsOf } from '../../src/options.ts'
+import { KEY } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 
 const TLS = { 'x-forwarded-proto': 'https' }
@@ -147,6 +148,21 @@ describe('the cookie', () => {
     expect(shop.store.calls).toEqual([])
   })
 
+  it('CK-10: nor does a session that began over TLS go on without it, whatever has fallen due', async () => {
+    await start({ secure: true, maxAge: '1 hour', touchAfter: 0, rotateEvery: 1 })
+    const cookie = (await cookiesOf('/inc', TLS))[0]!.split(';')[0]!
+    // An older key has signed the cookie, so that it would be written again, too.
+    shop.app.koa.keys = ['a newer key that nobody can guess', KEY]
+    shop.store.calls.length = 0
+    for (const path of ['/read', '/form', '/touch', '/logout', '/inc']) {
+      const response = await fetch(shop.app.base + path, { headers: { cookie } })
+      expect([path, response.status, response.headers.getSetCookie()]).toEqual([path, 500, []])
+    }
+    expect(shop.store.calls).toEqual([])
+    for (const { message } of shop.app.errors) expect(message).toContain('app.proxy = true')
+    expect(await cookiesOf('/read', { ...TLS, cookie })).toHaveLength(1)
+  })
+
   it('CK-11: nothing but the cookie carries a session', async () => {
     await start()
     const visitor = shop.app.visitor()
@@ -178,7 +194,10 @@ describe('the cookie', () => {
   async function raw(cookie: string): Promise<string> {
     const socket = connect(Number(new URL(shop.app.base).port), '127.0.0.1')
     socket.write(
-      Buffer.from(`GET /read HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: ${cookie}\r\n\r\n`, 'latin1'),
+      Buffer.from(
+        `GET /read HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nConnection: close\r\nCookie: ${cookie}\r\n\r\n`,
+        'latin1',
+      ),
     )
     let answer = ''
     socket.on('data', (chunk) => {
