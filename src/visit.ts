@@ -85,6 +85,8 @@ export class Visit implements Asking {
   #start: { maxAge: number | null; created?: number } = { maxAge: null }
   #loading: Promise<void> | undefined
   #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
+  /** A check has refused this request as forged. */
+  #forged = false
   /** Whether an earlier session may still be handed over, and what came of it. */
   #adoptable: boolean
   #adopted: Data = NO_DATA
@@ -234,7 +236,7 @@ export class Visit implements Asking {
       this.#assertWritable()
       this.#credential = { kind: 'visitor', id: newId() }
       this.#jar.keep(this.#credential, undefined)
-    }
+    } else if (this.#credential.kind === 'visitor') this.#jar.renew(this.#credential, undefined, false)
     return createToken(this.#binding(), this.#keygrip())
   }
 
@@ -255,7 +257,10 @@ export class Visit implements Asking {
     try {
       return check()
     } catch (error) {
-      if (error instanceof CsrfError) this.#tell('csrf', error.reason)
+      if (error instanceof CsrfError) {
+        this.#forged = true
+        this.#tell('csrf', error.reason)
+      }
       throw error
     }
   }
@@ -445,6 +450,8 @@ export class Visit implements Asking {
 
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
+    // Who sent it was not the visitor, whose session must not live longer by it.
+    if (this.#forged) return
     // A new secret whose cookie can't be sent any more would lock the visitor out.
     this.asked = performance.now()
     const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CsrfOptions, SessionOptions } from '../../src/index.ts'
-import type { Visitor } from '../visitor.ts'
+import { KEY, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 
 const OWN = 'https://shop.example'
@@ -39,6 +39,25 @@ describe('CSRF defence', () => {
     expect(shop.store.calls.filter((call) => call !== 'load')).toEqual([])
     expect(await post(visitor, good)).toBe(200)
     expect(good['x-csrf-token']).toMatch(/^[\w-]{16}\.[\w-]{43}$/)
+  })
+
+  it('CF-1: a refused request neither slides the session nor renews its secret, though both are due', async () => {
+    const visitor = await start({ maxAge: '1 hour', touchAfter: 0, rotateEvery: 1 })
+    await visitor.fetch('/inc')
+    shop.routes['/own'] = async (ctx) => (await ctx.session()).assertCSRF('wrong')
+    // The first two are refused by a token, for which the session is read; the last by what the browser says.
+    for (const [path, method, headers] of [
+      ['/save', 'POST', { 'x-csrf-token': 'wrong' }],
+      ['/own', 'GET', {}],
+      ['/save', 'POST', { 'sec-fetch-site': 'cross-site' }],
+    ] as const) {
+      shop.store.calls.length = 0
+      const response = await visitor.fetch(path, { method, headers })
+      expect([path, response.status, response.headers.getSetCookie()]).toEqual([path, 403, []])
+      expect(shop.store.calls.filter((call) => call !== 'load')).toEqual([])
+    }
+    expect((await visitor.fetch('/read')).headers.getSetCookie()).toHaveLength(1)
+    expect(shop.store.calls).toContain('update')
   })
 
   it('CF-1: with a token reader even the page’s own requests need one', async () => {
@@ -140,6 +159,18 @@ describe('CSRF defence', () => {
     expect(shop.store.calls).toEqual([])
     expect((await visitor.fetch('/read', { method: 'POST', headers: token })).status).toBe(200)
     expect(shop.store.calls).toEqual([])
+  })
+
+  it('CF-7: a visitor cookie that an older key has signed is written anew, and its forms stay valid', async () => {
+    const visitor = await start()
+    const token = await withToken(visitor)
+    const before = visitor.header
+    shop.app.koa.keys = ['a newer key that nobody can guess', KEY]
+    expect((await visitor.fetch('/form')).headers.getSetCookie()).toEqual([expect.stringMatching(/^sid=n\./)])
+    expect(visitor.header.split('.')[1]).toBe(before.split('.')[1])
+    expect(await post(visitor, token)).toBe(200)
+    shop.app.koa.keys = ['a newer key that nobody can guess']
+    expect((await visitor.fetch('/form')).headers.getSetCookie()).toEqual([])
   })
 
   it.each([
