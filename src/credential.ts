@@ -108,10 +108,35 @@ function check(keys: readonly unknown[]): void {
     throw new SessionUsageError('app.keys is empty: app.keys = [process.env.SESSION_KEY]')
   }
   for (const key of keys) {
-    if (typeof key !== 'string' || key.length < 16) {
+    if (typeof key !== 'string' || key.length < MIN_LENGTH) {
       throw new SessionUsageError(
         'Each of app.keys must be a text of at least 16 characters that nobody can guess, such as the output of: openssl rand -base64 32',
       )
     }
+    if (!isVaried(key)) {
+      throw new SessionUsageError(
+        'One of app.keys can be guessed: it stands in the documents of a library, or repeats a few characters. Take the output of: openssl rand -base64 32',
+      )
+    }
   }
+}
+
+const MIN_LENGTH = 16
+const MIN_DIFFERENT = 8
+
+/** What everybody reads in the documents of Koa, its session middleware, and the session libraries of other servers. */
+const EXAMPLES = [
+  'im a newer secret',
+  'i like turtle',
+  'some secret hurr',
+  'keyboard cat',
+  'complex_password_at_least_32_characters_long',
+  'a secret with minimum length of 32 characters',
+  'averylogphrasebiggerthanthirtytwochars',
+]
+
+/** What is left of a key without the examples in it must be a key itself. */
+function isVaried(key: string): boolean {
+  const own = EXAMPLES.reduce((text, example) => text.replaceAll(example, ''), key.toLowerCase())
+  return own.length >= MIN_LENGTH && new Set(own).size >= MIN_DIFFERENT
 }

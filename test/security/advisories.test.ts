@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { postgres } from 'koa-atomic-session/postgres'
@@ -118,7 +119,17 @@ describe('advisories of other session libraries', () => {
   })
 
   it('express-session 1.17.2: an application without a key, or with one to guess, is refused', async () => {
-    for (const keys of [undefined, [], [''], ['secret'], ['keyboard cat'], [KEY, 'short']]) {
+    const known = ['some secret hurr', 'im a newer secret', 'keyboard cat keyboard cat', 'Keyboard Cat, keyboard cat']
+    const dull = ['a'.repeat(16), 'abcd'.repeat(16), '0'.repeat(64)]
+    for (const keys of [
+      undefined,
+      [],
+      [''],
+      ['secret'],
+      ['keyboard cat'],
+      [KEY, 'short'],
+      ...[...known, ...dull].map((key) => [KEY, key]),
+    ]) {
       const app = new TestApp()
       const store = memory()
       atomicSession(app.koa, { store })
@@ -131,6 +142,8 @@ describe('advisories of other session libraries', () => {
       expect(app.errors[0]!.message).toMatch(/app\.keys/)
       await app.close()
     }
+    for (const key of ['0123456789abcdef', randomBytes(32).toString('base64'), randomBytes(32).toString('hex'), KEY])
+      expect(keygripOf([key, `keyboard cat ${key}`])).toBeDefined()
   })
 
   it('koa-session: keys with an underscore, and changes that a checksum would miss, are kept', async () => {
