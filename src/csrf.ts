@@ -26,14 +26,16 @@ export function assertToken(token: unknown, binding: Binding, keygrip: Keygrip):
 
 /**
  * Throws a {@link CsrfError} when the browser says that the request came from elsewhere: by Sec-Fetch-Site, which
- * scripts can't set (https://www.w3.org/TR/fetch-metadata/), else by Origin. Values that are not known are refused.
+ * scripts can't set (https://www.w3.org/TR/fetch-metadata/), else by Origin. Values that are not known are refused, whatever the Origin.
  * Answers whether the browser has said that the request comes from here; where it says nothing, a token must decide.
  */
 export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, 'sec-fetch-site': site } = headers
   const trusted = origin !== undefined && origins.includes(origin)
   if (site !== undefined) {
-    if (site !== 'same-origin' && site !== 'none' && !trusted) throw new CsrfError('site')
+    const here = SITES.get(String(site))
+    // A word that is not in the standard is no browser's, so that the Origin beside it is not believed either.
+    if (here === undefined || !(here || trusted)) throw new CsrfError('site')
     return true
   }
   if (trusted) return true
@@ -41,6 +43,14 @@ export function assertSite(headers: IncomingHttpHeaders, origins: readonly strin
   if (origin !== undefined && (origins.length > 0 || origin === 'null')) throw new CsrfError('origin')
   return false
 }
+
+/** All that a browser can say, and whether it means that the request comes from here. */
+const SITES: ReadonlyMap<string, boolean> = new Map([
+  ['same-origin', true],
+  ['none', true],
+  ['same-site', false],
+  ['cross-site', false],
+])
 
 /** RFC 9110, 9.2.1, but for TRACE, which echoes. */
 const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'])

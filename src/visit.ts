@@ -245,6 +245,18 @@ export class Visit implements Asking {
     return this.#guarded(() => assertSite(this.#exchange.headers, this.settings.origins))
   }
 
+  /**
+   * The same for a WebSocket, where no token can decide: a page whose Origin there is nothing to compare with is refused
+   * unless SameSite keeps the cookie from other sites.
+   */
+  assertUpgrade(): void {
+    this.#guarded(() => {
+      const said = assertSite(this.#exchange.headers, this.settings.origins)
+      const anybody = this.settings.cookie.sameSite === 'None' && this.#exchange.headers.origin !== undefined
+      if (!said && anybody) throw new CsrfError('origin')
+    })
+  }
+
   assertCSRF(token: unknown): void {
     this.assertOrigin()
     this.#guarded(() => {

@@ -84,10 +84,17 @@ export class HttpSessions<D> extends Sessions<D> {
    * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
    * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
    * seen by `await session.update()`; when the session is gone, that rejects with a `SessionGoneError`.
+   *
+   * Pages of other sites may open WebSockets to this server, and the browser sends the cookie along where SameSite lets
+   * it. What comes from elsewhere by Sec-Fetch-Site or Origin gets no session: answer the error's `status`, and close.
+   *
+   * @throws {@link CsrfError} (403).
    */
   upgrade(request: IncomingMessage): SessionHandle<D> {
     const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
-    return this.entry(request, undefined, request, from).handle
+    const { visit, handle } = this.entry(request, undefined, request, from)
+    visit.assertUpgrade()
+    return handle
   }
 
   /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */

@@ -1,5 +1,12 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { httpSessions } from 'koa-atomic-session/http'
+import { memory } from 'koa-atomic-session/memory'
 import { afterEach, describe, expect, it } from 'vitest'
+import { keygripOf, newId, newSecret, writeCredential } from '../../src/credential.ts'
 import type { CsrfOptions, SessionOptions } from '../../src/index.ts'
+import { visitor as newSession } from '../../src/testing/harness.ts'
 import { KEY, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 
@@ -190,10 +197,12 @@ describe('CSRF defence', () => {
   })
 
   it.each(['foo', '', 'Same-Origin', 'same-origin, none', ' '])(
-    'CF-9: the unknown Sec-Fetch-Site %j is refused',
+    'CF-9: the unknown Sec-Fetch-Site %j is refused, whatever stands beside it',
     async (site) => {
       const visitor = await start()
-      expect(await post(visitor, { 'sec-fetch-site': site, ...(await withToken(visitor)) })).toBe(403)
+      const token = await withToken(visitor)
+      expect(await post(visitor, { 'sec-fetch-site': site, ...token })).toBe(403)
+      expect(await post(visitor, { 'sec-fetch-site': site, origin: OWN, ...token })).toBe(403)
     },
   )
 
@@ -271,5 +280,53 @@ describe('CSRF defence', () => {
       await post(visitor, { origin: 'https://evil.com' })
     })
     expect(events.map(({ type, reason }) => `${type} ${reason}`)).toEqual(['csrf token', 'csrf site', 'csrf origin'])
+  })
+
+  /** The status that a WebSocket's upgrade with these headers is answered with, and what it saw of the session. */
+  async function upgraded(options: SessionOptions, headers: Record<string, string>): Promise<unknown[]> {
+    const store = memory()
+    const keys = [KEY]
+    const credential = newSecret(newId())
+    await newSession(store, { user: 1 }, credential)
+    const name = options.secure ? '__Host-sid' : 'sid'
+    const value = writeCredential(credential, name, keygripOf(keys))
+    const sessions = httpSessions<{ user: number }>({ store, keys, proxy: true, ...options })
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    let seen: unknown
+    server.once('upgrade', async (request, socket) => {
+      try {
+        seen = (await sessions.upgrade(request)).user
+        socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+      } catch (error) {
+        socket.end(`HTTP/1.1 ${(error as { status: number }).status} Refused\r\n\r\n`)
+      }
+    })
+    const { port } = server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    const lines = Object.entries({ cookie: `${name}=${value}`, 'x-forwarded-proto': 'https', ...headers })
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.map(([key, value]) => `${key}: ${value}\r\n`).join('')}\r\n`,
+    )
+    const [answer] = await once(socket, 'data')
+    socket.destroy()
+    server.close()
+    return [Number(String(answer).split(' ')[1]), seen]
+  }
+
+  it.each<[string, SessionOptions, Record<string, string>, number]>([
+    ['its own page', { origin: OWN }, { origin: OWN }, 101],
+    ['its own page, as the browser says', {}, { origin: OWN, 'sec-fetch-site': 'same-origin' }, 101],
+    ['no page', { origin: OWN }, {}, 101],
+    ['another site', {}, { origin: 'https://evil.com', 'sec-fetch-site': 'cross-site' }, 403],
+    ['a sister domain', { origin: OWN }, { origin: 'https://blog.shop.example', 'sec-fetch-site': 'same-site' }, 403],
+    ['another site, in an old browser', { origin: OWN }, { origin: 'https://evil.com' }, 403],
+    ['the Host that it names itself', { origin: OWN }, { origin: 'http://shop.example' }, 403],
+    ['a sandboxed page', {}, { origin: 'null' }, 403],
+    ['an old browser to whom SameSite would give no cookie from elsewhere', {}, { origin: 'https://evil.com' }, 101],
+    ['a page that nothing is known of', { sameSite: 'none', secure: true }, { origin: 'https://evil.com' }, 403],
+    ['a trusted page', { sameSite: 'none', secure: true, origin: OWN }, { origin: OWN }, 101],
+  ])('CF-14: a WebSocket of %s is answered with its session or refused', async (_, options, headers, status) => {
+    expect(await upgraded(options, headers)).toEqual([status, status === 101 ? 1 : undefined])
   })
 })
