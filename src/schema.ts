@@ -16,47 +16,76 @@ export type OutputOf<S extends StandardSchema> = NonNullable<S['~standard']['typ
 interface Issue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+  /** What zod says of a key that a strict object does not have. */
+  readonly code?: unknown
+  readonly keys?: unknown
+  /** What valibot (`never`) and arktype (`removed`) say of it. */
+  readonly expected?: unknown
 }
 
 /**
  * Throws for a value that the schema refuses at its place, before any I/O. A session is never whole from its start, so
  * that only what is said of the place itself or of what lies within it counts: other fields may be missing.
  *
- * What a command computes from the data that are there (`inc`, `mul`) can't be known before, and is not asked about.
+ * What a command makes of the data that are there (`inc`, `mul`, `rename`) can't be known before: of those only the place
+ * is asked about, which a strict object may not have. A rule over several fields (a union of objects, a refinement of a
+ * parent) can't be asked about either, because the other fields are not there to be seen.
  */
 export function conform(commands: readonly Command[], schema: StandardSchema): void {
   for (const command of commands) {
-    const value = written(command)
-    if (value === undefined) continue
-    const issue = issueAt(command.path, value, schema)
+    const place = written(command)
+    const issue = place && issueAt(place, schema)
     if (!issue) continue
-    const error = new InvalidValueError(command.path.join('.'), 'the schema refuses it (see error.issue)')
+    const error = new InvalidValueError(place.path.join('.'), 'the schema refuses it (see error.issue)')
     // Its text may quote what a visitor has sent: it is there for who asks, and in no log.
     throw Object.defineProperty(error, 'issue', { value: issue.message, enumerable: false })
   }
 }
 
-/** What a command puts at its path, as far as it is known beforehand. */
-function written(command: Command): Value | undefined {
+interface Place {
+  readonly path: Path
+  /** Undefined where it is not known beforehand. */
+  readonly value: Value | undefined
+}
+
+/** Where a command puts something, and what. */
+function written(command: Command): Place | undefined {
   switch (command.kind) {
     case 'set':
     case 'min':
     case 'max':
-      return command.value
+      return command
     case 'push':
     case 'addToSet':
-      return command.values
+      return { path: command.path, value: command.values }
+    case 'inc':
+    case 'mul':
+    case 'currentDate':
+      return { path: command.path, value: undefined }
+    case 'rename':
+      return { path: command.to, value: undefined }
     default:
       return undefined
   }
 }
 
-function issueAt(path: Path, value: Value, schema: StandardSchema): Issue | undefined {
+function issueAt({ path: given, value }: Place, schema: StandardSchema): Issue | undefined {
+  // Only its own place is looked at: a list of a million empty ones need not be made for it.
+  const path = given.map((key) => (isIndex(key) && Number(key) > LAST ? String(LAST) : key))
   // A number in a path is an index where there is a list, else a key; only the schema knows which.
   const asIndex = issuesOf(nested(path, value, true), schema)
-  const misread = path.some(isIndex) && asIndex.some(({ path: at = [] }) => at.length < path.length && leads(at, path))
+  const misplaced = (issue: Issue) => (issue.path ?? []).length < path.length && leads(issue.path ?? [], path)
+  const misread = path.some(isIndex) && asIndex.some((issue) => misplaced(issue) && !isUnknown(issue, path))
   const issues = misread ? issuesOf(nested(path, value, false), schema) : asIndex
-  return issues.find(({ path: at = [] }) => at.length >= path.length && leads(path, at))
+  const refuses = ({ path: at = [] }: Issue) => value !== undefined && at.length >= path.length && leads(path, at)
+  return issues.find((issue) => refuses(issue) || isUnknown(issue, path))
+}
+
+/** The schema has no such key on the way to this place. It may say so of the object that would have it. */
+function isUnknown({ path: at = [], code, keys, expected }: Issue, path: Path): boolean {
+  if (at.length > path.length || !leads(at, path)) return false
+  if (code === 'unrecognized_keys') return Array.isArray(keys) && keys.includes(path[at.length])
+  return expected === 'never' || expected === 'removed'
 }
 
 function issuesOf(value: unknown, schema: StandardSchema): readonly Issue[] {
@@ -74,11 +103,11 @@ function nested(path: Path, value: unknown, lists: boolean): unknown {
   const child = nested(rest, value, lists)
   if (!lists || !isIndex(key)) return { [key]: child }
   const list: unknown[] = []
-  // Only its own place is looked at: a list of a million empty ones need not be made for it.
-  list[Math.min(Number(key), 1000)] = child
+  list[Number(key)] = child
   return list
 }
 
+const LAST = 1000
 const isIndex = (key: string) => /^\d+$/.test(key)
 const keyOf = (part: PropertyKey | { readonly key: PropertyKey }) => String(typeof part === 'object' ? part.key : part)
 

@@ -30,30 +30,99 @@ const SCHEMAS: Record<string, StandardSchema> = {
   }),
 }
 
+const STRICT: Record<string, StandardSchema> = {
+  zod: z.strictObject({
+    name: z.string(),
+    count: z.number(),
+    at: z.date(),
+    seen: z.array(z.string()),
+    list: z.array(z.strictObject({ sku: z.string() })),
+    by: z.record(z.string(), z.strictObject({ qty: z.number() })),
+  }),
+  valibot: v.strictObject({
+    name: v.string(),
+    count: v.number(),
+    at: v.date(),
+    seen: v.array(v.string()),
+    list: v.array(v.strictObject({ sku: v.string() })),
+    by: v.record(v.string(), v.strictObject({ qty: v.number() })),
+  }),
+  arktype: type({
+    '+': 'reject',
+    name: 'string',
+    count: 'number',
+    at: 'Date',
+    seen: 'string[]',
+    list: type({ '+': 'reject', sku: 'string' }).array(),
+    by: { '[string]': { '+': 'reject', qty: 'number' } },
+  }),
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: what the types would refuse must be refused at run time, too
 type Any = any
 
-describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
-  let app: TestApp
+let app: TestApp
+
+/** What becomes of a use of the session whose data this schema describes. */
+async function outcome(
+  schema: StandardSchema,
+  use: (session: Any) => Promise<unknown>,
+): Promise<{ error: Any; calls: readonly string[] }> {
+  app = new TestApp()
+  const store = counting(memory())
+  const sessions = atomicSession(app.koa, { store, schema })
+  let error: unknown
+  app.koa.use(async (ctx) => {
+    try {
+      await use(sessions.of(ctx))
+    } catch (caught) {
+      error = caught
+    }
+    ctx.body = 'done'
+  })
+  await app.listen()
+  await app.visitor().fetch('/')
+  return { error, calls: store.calls }
+}
+
+describe.each(Object.entries(STRICT))('a strict schema of %s', (_, schema) => {
   afterEach(() => app.close())
 
-  async function result(use: (session: Any) => Promise<unknown>): Promise<{ error: Any; calls: readonly string[] }> {
-    app = new TestApp()
-    const store = counting(memory())
-    const sessions = atomicSession(app.koa, { store, schema })
-    let error: unknown
-    app.koa.use(async (ctx) => {
-      try {
-        await use(sessions.of(ctx))
-      } catch (caught) {
-        error = caught
-      }
-      ctx.body = 'done'
+  it.each<[string, (session: Any) => Promise<unknown>]>([
+    ['isAdmin', (session) => session.set('isAdmin', true)],
+    ['isAdmin', (session) => session.set({ name: 'Ada', isAdmin: true })],
+    ['isAdmin.of', (session) => session.set('isAdmin.of', 'all')],
+    ['isAdmin.0', (session) => session.set('isAdmin.0', 'all')],
+    ['isAdmin', (session) => session.inc('isAdmin')],
+    ['isAdmin', (session) => session.mul('isAdmin', 2)],
+    ['isAdmin', (session) => session.max('isAdmin', 1)],
+    ['isAdmin', (session) => session.push('isAdmin', 1)],
+    ['isAdmin', (session) => session.addToSet('isAdmin', 1)],
+    ['isAdmin', (session) => session.currentDate('isAdmin')],
+    ['isAdmin', (session) => session.rename('name', 'isAdmin')],
+    ['isAdmin.now', (session) => session.rename('name', 'isAdmin.now')],
+    ['list.0.isAdmin', (session) => session.set('list.0.isAdmin', true)],
+    ['list.5000.sku', (session) => session.set('list.5000.sku', 7)],
+    ['by.7.isAdmin', (session) => session.inc('by.7.isAdmin')],
+  ])('has no place for %s', async (path, use) => {
+    const { error, calls } = await outcome(schema, use)
+    expect(error).toMatchObject({ code: 'ERR_SESSION_VALUE', status: 400, path })
+    expect(calls).toEqual([])
+  })
+
+  it('takes what it names, computed or moved', async () => {
+    const { error } = await outcome(schema, async (session) => {
+      await session.set('name', 'Ada').inc('count').currentDate('at').push('seen', '/')
+      await session.inc('by.7.qty').unset('other')
+      await session.rename('name', 'by.8.qty').push('list', { sku: 'x' })
     })
-    await app.listen()
-    await app.visitor().fetch('/')
-    return { error, calls: store.calls }
-  }
+    expect(error).toBeUndefined()
+  })
+})
+
+describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
+  afterEach(() => app.close())
+  const result = (use: (session: Any) => Promise<unknown>) => outcome(schema, use)
 
   it.each<[string, (session: Any) => Promise<unknown>]>([
     ['fields one by one, though others are missing', (session) => session.set('user_id', 1).set('name', 'Ada')],
@@ -86,7 +155,7 @@ describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
 
 it('a schema that answers later, and what is no schema, is refused', async () => {
   const late = { '~standard': { version: 1, validate: async () => ({ value: 1 }) } } as const
-  const app = new TestApp()
+  app = new TestApp()
   const sessions = atomicSession(app.koa, { store: memory(), schema: late })
   app.koa.use(async (ctx) => {
     await (sessions.of(ctx) as Any).set('a', 1)
