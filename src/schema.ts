@@ -69,16 +69,29 @@ function written(command: Command): Place | undefined {
   }
 }
 
-function issueAt({ path: given, value }: Place, schema: StandardSchema): Issue | undefined {
-  // Only its own place is looked at: a list of a million empty ones need not be made for it.
-  const path = given.map((key) => (isIndex(key) && Number(key) > LAST ? String(LAST) : key))
+function issueAt({ path, value }: Place, schema: StandardSchema): Issue | undefined {
   // A number in a path is an index where there is a list, else a key; only the schema knows which.
-  const asIndex = issuesOf(nested(path, value, true), schema)
-  const misplaced = (issue: Issue) => (issue.path ?? []).length < path.length && leads(issue.path ?? [], path)
-  const misread = path.some(isIndex) && asIndex.some((issue) => misplaced(issue) && !isUnknown(issue, path))
-  const issues = misread ? issuesOf(nested(path, value, false), schema) : asIndex
+  if (!path.some(isIndex)) return issueOf(path, value, false, schema).issue
+  // Only its own place is looked at: a list of a million empty ones need not be made for it.
+  const near = path.map((key) => (isIndex(key) && Number(key) > LAST ? String(LAST) : key))
+  const { issue, misread } = issueOf(near, value, true, schema)
+  return misread ? issueOf(path, value, false, schema).issue : issue
+}
+
+function issueOf(
+  path: Path,
+  value: Value | undefined,
+  lists: boolean,
+  schema: StandardSchema,
+): { issue: Issue | undefined; misread: boolean } {
+  const issues = issuesOf(nested(path, value, lists), schema)
   const refuses = ({ path: at = [] }: Issue) => value !== undefined && at.length >= path.length && leads(path, at)
-  return issues.find((issue) => refuses(issue) || isUnknown(issue, path))
+  const unknown = (issue: Issue) => isUnknown(issue, path)
+  const above = ({ path: at = [] }: Issue) => at.length < path.length && leads(at, path)
+  return {
+    issue: issues.find((issue) => refuses(issue) || unknown(issue)),
+    misread: issues.some((issue) => above(issue) && !unknown(issue)),
+  }
 }
 
 /** The schema has no such key on the way to this place. It may say so of the object that would have it. */

@@ -131,7 +131,7 @@ describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
       'what lies within',
       (session) => session.set('cart', [{ sku: 'x', qty: 1 }]).then((s: Any) => s.set('cart.0.qty', 2)),
     ],
-    ['keys that are numbers', (session) => session.set('by.7', 1)],
+    ['keys that are numbers', (session) => session.set('by.7', 1).set('by.7000', 1)],
     ['what is computed', (session) => session.inc('user_id', 0.5)],
   ])('takes %s', async (_, use) => {
     expect((await result(use)).error).toBeUndefined()
@@ -143,6 +143,7 @@ describe.each(Object.entries(SCHEMAS))('a schema of %s', (_, schema) => {
     ['an element of another type', 'seen', (session) => session.push('seen', 'a', 7)],
     ['an element without a field', 'cart', (session) => session.addToSet('cart', { sku: 'very private' })],
     ['another type within', 'cart.0.qty', (session) => session.set('cart.0.qty', 'very private')],
+    ['another type under a large number', 'by.7000', (session) => session.set('by.7000', 'very private')],
     ['another type under a number', 'by.7', (session) => session.set('by.7', 'very private')],
   ])('refuses %s before any I/O, and quotes nothing', async (_, path, use) => {
     const { error, calls } = await result(use)
