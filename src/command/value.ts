@@ -32,9 +32,22 @@ function timeOf(value: object): number | undefined {
   }
 }
 
-/** The type is inherited from a class of the driver: an own `_bsontype` is data that only pretends. */
+/** What the classes of the driver's bson, 5 and later, have and no text that was parsed can make. */
+const BSON_CLASS = Symbol.for('@@mdb.bson.version')
+
+/**
+ * The type is inherited from a class of the driver. An own `_bsontype`, or one of a prototype that a visitor's JSON was
+ * merged into, is data that only pretends.
+ */
 export function isBson(value: unknown): value is BsonValue {
-  return typeof value === 'object' && value !== null && '_bsontype' in value && !Object.hasOwn(value, '_bsontype')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    '_bsontype' in value &&
+    !Object.hasOwn(value, '_bsontype') &&
+    typeof value._bsontype === 'string' &&
+    BSON_CLASS in value
+  )
 }
 
 export function isList(value: unknown): value is List {
@@ -123,6 +136,11 @@ function copyList(input: readonly unknown[], path: string, depth: number): List 
   return Object.freeze(copy)
 }
 
+/** A name is quoted only where code has given it: what was merged into a prototype can be a visitor's. */
+function classOf(prototype: { constructor?: unknown }): string {
+  return (typeof prototype.constructor === 'function' && prototype.constructor.name) || 'class'
+}
+
 function copyObject(input: object, path: string, depth: number): Data {
   const refuse = (at: string, reason: string): never => {
     throw new Refusal({ kind: 'value', path: at, reason })
@@ -130,7 +148,7 @@ function copyObject(input: object, path: string, depth: number): Data {
   // A plain object's prototype is a root or nothing; asking this way accepts objects of another realm too.
   const prototype = Object.getPrototypeOf(input)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    refuse(path, `a ${prototype.constructor?.name || 'class'} instance; pass a plain object`)
+    refuse(path, `a ${classOf(prototype)} instance; pass a plain object`)
   }
   const copy: Record<string, Value> = {}
   for (const key of Reflect.ownKeys(input)) {

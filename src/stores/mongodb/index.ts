@@ -95,7 +95,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#try(async () => {
       const now = await this.#clock.now()
       const { hash } = access.proof as { hash?: string }
-      const proof = hash ? { $or: [{ hash }, { 'previous.hash': hash }] } : {}
+      const proof = hash !== undefined ? { $or: [{ hash }, { 'previous.hash': hash }] } : {}
       return (await this.#collection.deleteOne({ ...live(access, now), ...proof })).deletedCount === 1
     })
   }

@@ -327,7 +327,8 @@ function problemOf([kind, a, b]: readonly unknown[], { chain }: Change): Problem
 /** The session of a hash, whose names and values come one after another; undefined where there are none. */
 function parse(id: string, fields: readonly string[]): StoredSession | undefined {
   if (fields.length === 0) return undefined
-  const data: Record<string, Value> = {}
+  // Collected first: to assign a field that is called __proto__ would give the data another prototype.
+  const data: [string, Value][] = []
   let meta = ''
   let ops = ''
   for (let i = 0; i < fields.length; i += 2) {
@@ -335,14 +336,14 @@ function parse(id: string, fields: readonly string[]): StoredSession | undefined
     const value = fields[i + 1]!
     if (name === 'm') meta = value
     else if (name === 'o') ops = value
-    else data[name.slice(1)] = decode(value)
+    else data.push([name.slice(1), decode(value)])
   }
   const { hash, previous, until, version, created, expires, maxAge, authAt, rotated, epoch } = JSON.parse(meta)
   return {
     id,
     hash,
     previous: previous === undefined ? null : { hash: previous, until },
-    data,
+    data: Object.fromEntries(data),
     version,
     created,
     expires,
