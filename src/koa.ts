@@ -33,7 +33,7 @@ declare module 'koa' {
 
 export interface CsrfOptions {
   /**
-   * Reads the token of a request, `(ctx) => ctx.request.body.csrf`, and asks for one of every request that may change
+   * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change
    * something. Never read it from the URL or a cookie: both travel without the page's doing.
    * @default X-CSRF-Token, only where the browser does not say where the request comes from
    */
@@ -142,7 +142,8 @@ export class KoaSessions<D> extends Sessions<D> {
 
   /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
   async around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
-    this.#methods?.set(ctx.req, ctx.req.method)
+    // Where middleware runs outside of this one it comes twice, and an override may be in between.
+    if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
     try {
       await next()
     } catch (error) {

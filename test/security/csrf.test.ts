@@ -1,14 +1,28 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, METHODS, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import type Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { keygripOf, newId, newSecret, writeCredential } from '../../src/credential.ts'
+import { isSafe } from '../../src/csrf.ts'
 import type { CsrfOptions, SessionOptions } from '../../src/index.ts'
 import { visitor as newSession } from '../../src/testing/harness.ts'
-import { KEY, type Visitor } from '../visitor.ts'
+import { KEY, TestApp, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
+
+/** What timingSafeEqual has answered, and whether it is made to say yes. */
+const { compared, verdict } = vi.hoisted(() => ({ compared: [] as boolean[], verdict: { always: false } }))
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>()
+  const timingSafeEqual = (a: NodeJS.ArrayBufferView, b: NodeJS.ArrayBufferView) => {
+    compared.push(crypto.timingSafeEqual(a, b))
+    return verdict.always || compared.at(-1)!
+  }
+  return { ...crypto, timingSafeEqual, default: { ...crypto, timingSafeEqual } }
+})
 
 const OWN = 'https://shop.example'
 
@@ -27,13 +41,24 @@ class GuardedShop extends Shop {
 
 describe('CSRF defence', () => {
   let shop: Shop
-  afterEach(() => shop?.app.close())
+  afterEach(() => {
+    verdict.always = false
+    return shop?.app.close()
+  })
   const start = async (options?: SessionOptions, csrf?: CsrfOptions) => {
     shop = await new GuardedShop(options, csrf).open()
     return shop.app.visitor()
   }
   const post = async (visitor: Visitor, headers: Record<string, string> = {}, method = 'POST') =>
     (await visitor.fetch('/save', { method, headers })).status
+  /** As no fetch would send it: with any method and a Host of its own. */
+  async function send(method: string, headers: Record<string, string>, path = '/save'): Promise<number> {
+    const { hostname, port } = new URL(shop.app.base)
+    const sent = request({ hostname, port, path, method, headers, setHost: headers.host === undefined })
+    const [response] = await once(sent.end(), 'response')
+    response.resume()
+    return response.statusCode
+  }
   const withToken = async (visitor: Visitor) => ({ 'x-csrf-token': await visitor.text('/form') })
 
   it('CF-1: a request that changes something needs a token that cannot be guessed; one refused writes nothing', async () => {
@@ -74,20 +99,41 @@ describe('CSRF defence', () => {
     expect(await post(visitor, { 'sec-fetch-site': 'same-origin', 'x-my-token': token })).toBe(200)
   })
 
-  it('CF-2: only GET, HEAD and OPTIONS pass, and no override makes one of another method', async () => {
-    const visitor = await start()
+  it('CF-2: only GET, HEAD and OPTIONS pass', async () => {
+    await start()
     const foreign = { 'sec-fetch-site': 'cross-site' }
     for (const method of ['GET', 'HEAD', 'OPTIONS'])
-      expect([method, await post(visitor, foreign, method)]).toEqual([method, 200])
-    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'])
-      expect([method, await post(visitor, foreign, method)]).toEqual([method, 403])
-    shop.app.koa.middleware.splice(1, 0, (ctx, next) => {
-      ctx.method = 'GET'
+      expect([method, await send(method, foreign)]).toEqual([method, 200])
+    const known = METHODS.filter((method) => !['GET', 'HEAD', 'OPTIONS', 'CONNECT'].includes(method))
+    expect(known).toContain('TRACE')
+    for (const method of known) expect([method, await send(method, foreign)]).toEqual([method, 403])
+    // Node's parser decides which of these arrive; the check must not depend on that.
+    for (const method of ['TRACE', 'QUERY', 'get', 'Get', '', 'GET ', undefined]) expect(isSafe(method)).toBe(false)
+  })
+
+  it.each(['before', 'behind'])('CF-2: no override %s the sessions makes a safe request of another', async (where) => {
+    const app = new TestApp()
+    const override: Koa.Middleware = (ctx, next) => {
+      ctx.method = ctx.get('x-http-method-override') || ctx.method
       return next()
+    }
+    if (where === 'before') app.koa.use(override)
+    const sessions = atomicSession(app.koa, { store: memory(), origin: OWN })
+    if (where === 'behind') app.koa.use(override)
+    app.koa.use(sessions.csrf())
+    app.koa.use((ctx) => {
+      ctx.body = ctx.method
     })
-    await shop.app.close()
-    await shop.open()
-    expect((await fetch(`${shop.app.base}/save`, { method: 'POST', headers: foreign })).status).toBe(403)
+    await app.listen()
+    for (const [method, as, status] of [
+      ['POST', 'GET', 403],
+      ['POST', '', 403],
+      ['GET', '', 200],
+    ] as const) {
+      const headers = { 'sec-fetch-site': 'cross-site', 'x-http-method-override': as }
+      expect([method, as, (await fetch(app.base, { method, headers })).status]).toEqual([method, as, status])
+    }
+    await app.close()
   })
 
   it('CF-3 CVE-2021-29624 CVE-2023-27495: a token in the URL or in a cookie is no token', async () => {
@@ -126,6 +172,25 @@ describe('CSRF defence', () => {
     for (given of values) expect((await visitor.fetch('/check')).status).toBe(403)
     given = token
     expect((await visitor.fetch('/check')).status).toBe(200)
+  })
+
+  it('CF-4 express-session 1.5.2: MACs of tokens and cookies are compared in constant time, and nowhere else', async () => {
+    shop = await new Shop().open()
+    const visitor = shop.app.visitor()
+    const token = await visitor.text('/form')
+    const [nonce, mac] = token.split('.')
+    const given = { headers: { 'x-token': token } }
+    compared.length = 0
+    expect((await visitor.fetch('/check', given)).status).toBe(200)
+    // The cookie's, then the token's; each with what these keys make of the same text.
+    expect(compared).toEqual([true, true])
+    compared.length = 0
+    const wrong = { headers: { 'x-token': `${nonce}.${mac!.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}` } }
+    expect((await visitor.fetch('/check', wrong)).status).toBe(403)
+    expect(compared).toEqual([true, false])
+    // A comparison that is constant in time and always says yes is what decides.
+    verdict.always = true
+    expect((await visitor.fetch('/check', wrong)).status).toBe(200)
   })
 
   it('CF-5 CVE-2023-29020: a token belongs to one session, and dies with log-in and log-out', async () => {
@@ -221,6 +286,14 @@ describe('CSRF defence', () => {
     expect(await post(visitor, { origin, ...(await withToken(visitor)) })).toBe(status)
   })
 
+  it('CF-10: the own Origin needs no token, with a token reader it does', async () => {
+    const visitor = await start()
+    expect(await post(visitor, { origin: OWN })).toBe(200)
+    await shop.app.close()
+    const strict = await start({}, { token: (ctx) => ctx.get('x-my-token') })
+    expect(await post(strict, { origin: OWN })).toBe(403)
+  })
+
   it('CF-10: without either a token is required', async () => {
     const visitor = await start()
     expect(await post(visitor)).toBe(403)
@@ -228,15 +301,22 @@ describe('CSRF defence', () => {
   })
 
   it('CF-11 CVE-2026-27959: what the Host header says is no origin', async () => {
-    const visitor = await start()
-    for (const host of ['evil.com', 'evil.com:x@shop.example']) {
-      const headers = { origin: 'https://evil.com', host, 'x-forwarded-host': host }
-      expect(await post(visitor, headers)).toBe(403)
+    await start()
+    const { host: real } = new URL(shop.app.base)
+    for (const host of ['evil.com', 'evil.com:x@shop.example', 'shop.example', real]) {
+      for (const origin of ['https://evil.com', 'http://evil.com', `http://${host}`, `https://${host}`]) {
+        if (origin === OWN) continue
+        const status = await send('POST', { origin, host, 'x-forwarded-host': host })
+        expect([host, origin, status]).toEqual([host, origin, 403])
+      }
+      expect(await send('POST', { origin: OWN, host })).toBe(200)
     }
     await shop.app.close()
     // Without an origin in the options none is trusted either.
     shop = await new GuardedShop({ origin: [] }).open()
-    expect(await post(shop.app.visitor(), { origin: shop.app.base })).toBe(403)
+    const { host, origin } = new URL(shop.app.base)
+    expect(await send('POST', { origin, host })).toBe(403)
+    expect(await send('POST', { origin: 'http://evil.com', host: 'evil.com' })).toBe(403)
   })
 
   it.each([
@@ -265,7 +345,7 @@ describe('CSRF defence', () => {
     expect(reports).toEqual(['POST site'])
   })
 
-  it('an empty token is no token, whatever the session holds (vertx-web #1613)', async () => {
+  it('vertx-web #1613: an empty token is no token, whatever the session holds', async () => {
     const visitor = await start()
     await visitor.fetch('/inc')
     expect(await post(visitor, { 'x-csrf-token': '' })).toBe(403)
