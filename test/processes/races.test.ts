@@ -62,7 +62,7 @@ for (const { name, url, counts } of stores) {
         expect([...list].sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i))
       })
 
-      it('20 of 20 times a log-out during a slow request stays a log-out', async () => {
+      it('ID-8 CVE-2025-46336: 20 of 20 times a log-out during a slow request stays a log-out', async () => {
         for (let i = 0; i < 20; i++) {
           const visitor = first()
           await visitor.fetch('/login', { method: 'POST' })
