@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { SessionUsageError } from '../errors.ts'
+import { isSessionError, SessionUsageError } from '../errors.ts'
 import type { HttpSessions } from './index.ts'
 
 /** The parts of Fastify that are used. */
@@ -17,6 +17,10 @@ export interface FastifyInstance {
   decorateRequest(name: string, value: null): unknown
   addHook(name: 'onRequest', hook: (request: FastifyRequest, reply: FastifyReply) => Promise<void>): unknown
   addHook(
+    name: 'onError',
+    hook: (request: FastifyRequest, reply: FastifyReply, error: unknown) => Promise<void>,
+  ): unknown
+  addHook(
     name: 'onSend',
     hook: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => Promise<unknown>,
   ): unknown
@@ -26,6 +30,7 @@ export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
 /** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
 export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
   const { property } = sessions.settings
+  const hidden = new WeakMap<IncomingMessage, string>()
   const plugin = async (app: FastifyInstance): Promise<void> => {
     if (app.hasRequestDecorator(property)) {
       throw new SessionUsageError(
@@ -40,6 +45,9 @@ export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
       }
       Object.assign(request, { [property]: value })
     })
+    app.addHook('onError', async (request, _reply, error) => {
+      if (isSessionError(error) && !error.expose) hidden.set(request.raw, error.message)
+    })
     app.addHook('onSend', async (request, reply, payload) => {
       try {
         await sessions.visitOf(request.raw)?.settle()
@@ -48,9 +56,16 @@ export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
         if (reply.statusCode < 400) throw error
         sessions.report(error)
       }
-      return payload
+      return without(hidden.get(request.raw), payload)
     })
   }
   // Without it the hooks would hold for the plugin's own routes only.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
+}
+
+/** Fastify's own answer to an error, which holds every message; what the application's error handler answers is left alone. */
+function without(message: string | undefined, payload: unknown): unknown {
+  if (message === undefined || typeof payload !== 'string' || !payload.startsWith('{"statusCode":')) return payload
+  const answer = JSON.parse(payload)
+  return answer.message === message ? JSON.stringify({ ...answer, message: answer.error }) : payload
 }

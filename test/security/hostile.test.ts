@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
@@ -15,6 +16,7 @@ import type { Store } from '../../src/store.ts'
 import { chainOf, changed, changeOf, visitor } from '../../src/testing/harness.ts'
 import { OPEN, type Opened } from '../stores/clients.ts'
 import { counting, KEY } from '../visitor.ts'
+import { kinds } from './stores.ts'
 
 const keygrip = keygripOf([KEY])
 
@@ -214,6 +216,27 @@ describe('hostile documents', () => {
       { numRuns: 300 },
     )
   })
+
+  for (const { name, missing, open } of kinds('long_values')) {
+    it.skipIf(missing)(
+      `may hold a value of any length at an indexed field of ${name}, by which they are found`,
+      async () => {
+        const { store, close } = await open()
+        const indexed = store.indexed(['user', 'of.device'])
+        await indexed.setup()
+        // Random, because what can be compressed would fit where this does not.
+        const long = randomBytes(24_000).toString('base64')
+        const { access } = await visitor(indexed, { user: long })
+        expect((await indexed.find('user', long, 1e9)).map(({ id }) => id)).toEqual([access.id])
+        changed(await indexed.update(access, changeOf(chainOf(commands.set('of.device', `${long}1`)))))
+        changed(await indexed.update(access, changeOf(chainOf(commands.rename('user', 'was')))))
+        expect(await indexed.find('user', long, 1e9)).toEqual([])
+        expect(await indexed.find('of.device', `${long}2`, 1e9)).toEqual([])
+        expect(await indexed.destroyAll('of.device', `${long}1`, undefined)).toBe(1)
+        await close()
+      },
+    )
+  }
 
   it('that are refused are told as errors of this package, with what is wrong with them', async () => {
     const sessions = new Sessions<Record<string, never>>(settingsOf({}), counting(memory()), () => {})

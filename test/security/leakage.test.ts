@@ -1,7 +1,9 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
+import fastify from 'fastify'
 import { Redis } from 'ioredis'
 import { isSessionError } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { mongodb } from 'koa-atomic-session/mongodb'
 import { postgres } from 'koa-atomic-session/postgres'
@@ -12,6 +14,7 @@ import { afterEach, describe, expect, inject, it, vi } from 'vitest'
 import { commands } from '../../src/command/index.ts'
 import { hashOf } from '../../src/credential.ts'
 import { StoreError } from '../../src/errors.ts'
+import type { SessionHandle } from '../../src/handle.ts'
 import type { Store } from '../../src/store.ts'
 import { chainOf, changeOf, visitor as session } from '../../src/testing/harness.ts'
 import { KEY } from '../visitor.ts'
@@ -205,6 +208,54 @@ describe('what is told', () => {
     expect(error).toBeInstanceOf(StoreError)
     expect(told(error)).toContain('11000')
     for (const hidden of [CARD, access.id]) expect(told(error)).not.toContain(hidden)
+  })
+
+  it('LG-1: Fastify tells a visitor what may be exposed, and the application’s own error handler everything', async () => {
+    const sessions = httpSessions<{ card: string }>({ keys: [KEY], store: memory() })
+    const routes: Record<string, (session: SessionHandle<{ card: string }>) => unknown> = {
+      '/path': (session) => session.set('$where' as never, 1 as never),
+      '/condition': (session) => session.if('card', '4111').set('card', CARD),
+      '/unseen': (session) => void session.if('card', '4111').set('card', CARD),
+      '/fresh': async (session) => (await session).requireFresh(1),
+      '/other': () => {
+        throw new Error('its own words')
+      },
+    }
+    const told: unknown[] = []
+    const answers: unknown[] = []
+    for (const own of [false, true]) {
+      const app = fastify()
+      if (own) {
+        app.setErrorHandler((error: Error, _request, reply) => {
+          told.push(error.message)
+          return reply.code(400).send({ mine: error.message })
+        })
+      }
+      app.register(sessions.fastify())
+      for (const [path, route] of Object.entries(routes)) {
+        app.get(path, async (request) => {
+          await route((request as unknown as { session(): SessionHandle<{ card: string }> }).session())
+          return 'fine'
+        })
+      }
+      for (const url of Object.keys(routes)) {
+        const { body, headers } = await app.inject({ url })
+        expect(Number(headers['content-length'])).toBe(Buffer.byteLength(body))
+        answers.push(JSON.parse(body))
+      }
+      await app.close()
+    }
+    const [conflict, bad] = ['ERR_SESSION_CONDITION', 'ERR_SESSION_PATH']
+    expect(answers).toEqual([
+      { statusCode: 400, code: bad, error: 'Bad Request', message: 'Bad Request' },
+      { statusCode: 409, code: conflict, error: 'Conflict', message: 'Conflict' },
+      { statusCode: 409, code: conflict, error: 'Conflict', message: 'Conflict' },
+      { statusCode: 401, code: 'ERR_SESSION_AUTH', error: 'Unauthorized', message: 'Please log in again to do this' },
+      { statusCode: 500, error: 'Internal Server Error', message: 'its own words' },
+      ...told.map((message) => ({ mine: message })),
+    ])
+    expect(told).toHaveLength(5)
+    expect(told[0]).toContain('$where')
   })
 
   it('LG-1 ID-15: an event names a session by a keyed hash, the same each time, which is not its id', async () => {

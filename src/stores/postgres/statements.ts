@@ -73,9 +73,10 @@ export function schemaSql(schema: string, table: string, fields: readonly string
   ops text[] NOT NULL
 ) WITH (fillfactor = 80)`,
     `CREATE INDEX IF NOT EXISTS ${quote(`${table}_expires`)} ON ${qualified} (expires)`,
+    // By hash, because a B-tree refuses values of a few kilobytes, and with them the session.
     ...fields.map(
       (field) =>
-        `CREATE INDEX IF NOT EXISTS ${quote(`${table}_by_${field}`)} ON ${qualified} (${expression(field)}) WHERE ${expression(field)} IS NOT NULL`,
+        `CREATE INDEX IF NOT EXISTS ${quote(`${table}_by_${field}`)} ON ${qualified} USING hash (${expression(field)}) WHERE ${expression(field)} IS NOT NULL`,
     ),
     functionSql(functionName(schema)),
   ].join(';\n')
