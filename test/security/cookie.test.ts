@@ -252,7 +252,7 @@ describe('the cookie', () => {
     expect(() => settingsOf({ key: '__Host-Http-sid' })).toThrow(/needs secure/)
   })
 
-  it('CVE-2025-7339: it survives a response whose headers are written as an array', async () => {
+  it('express-session 1.18.2, CVE-2025-7339: it survives a response whose headers are written as an array', async () => {
     await start()
     shop.routes['/raw'] = async (ctx) => {
       await ctx.session().set('a', 1)

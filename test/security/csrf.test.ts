@@ -136,7 +136,7 @@ describe('CSRF defence', () => {
     await app.close()
   })
 
-  it('CF-3 CVE-2021-29624 CVE-2023-27495: a token in the URL or in a cookie is no token', async () => {
+  it('CF-3 csurf CVE-2021-29624 CVE-2023-27495: a token in the URL or in a cookie is no token', async () => {
     const visitor = await start()
     const { 'x-csrf-token': token } = await withToken(visitor)
     const cookie = `${visitor.header}; _csrf=${token}; x-csrf-token=${token}; csrf=${token}`
@@ -207,7 +207,7 @@ describe('CSRF defence', () => {
     }
   })
 
-  it('CF-5: a token planted together with a visitor cookie before log-in is void after it', async () => {
+  it('CF-5 csurf: a token planted together with a visitor cookie before log-in is void after it', async () => {
     const attacker = await start()
     const planted = await withToken(attacker)
     const victim = shop.app.visitor()
@@ -327,7 +327,7 @@ describe('CSRF defence', () => {
     'application/x-www-form-urlencoded',
     'x',
   ])(
-    'CF-12 CVE-2022-41919 CVE-2024-43787 CVE-2023-29003 CVE-2023-29008: the content type %s changes nothing',
+    'CF-12 GHSA-2234-fmw7-43wr GHSA-vm6g-8r4h-22x8 CVE-2022-41919 CVE-2024-43787 CVE-2023-29003 CVE-2023-29008: the content type %s changes nothing',
     async (type) => {
       const visitor = await start()
       expect(await post(visitor, { 'content-type': type, 'sec-fetch-site': 'cross-site' })).toBe(403)

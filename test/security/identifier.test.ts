@@ -193,7 +193,7 @@ describe('identifier and life cycle', () => {
     expect(await visitor.json('/read')).toEqual({ user: 2 })
   })
 
-  it('ID-8: after a log-out the cookie opens nothing, and a request that was running writes nothing', async () => {
+  it('ID-8 CVE-2023-20862: after a log-out the cookie opens nothing, and a request that was running writes nothing', async () => {
     shop = await new Shop().open()
     const visitor = shop.app.visitor()
     await visitor.fetch('/login')

@@ -228,7 +228,7 @@ describe('what is told', () => {
       if (own) {
         app.setErrorHandler((error: Error, _request, reply) => {
           told.push(error.message)
-          return reply.code(400).send({ mine: error.message })
+          return reply.code(400).send({ message: error.message, error: 'mine' })
         })
       }
       app.register(sessions.fastify())
@@ -252,7 +252,7 @@ describe('what is told', () => {
       { statusCode: 409, code: conflict, error: 'Conflict', message: 'Conflict' },
       { statusCode: 401, code: 'ERR_SESSION_AUTH', error: 'Unauthorized', message: 'Please log in again to do this' },
       { statusCode: 500, error: 'Internal Server Error', message: 'its own words' },
-      ...told.map((message) => ({ mine: message })),
+      ...told.map((message) => ({ message, error: 'mine' })),
     ])
     expect(told).toHaveLength(5)
     expect(told[0]).toContain('$where')
