@@ -10,7 +10,7 @@ const ID =
 const TITLE = /^\s*(?:it[\w.]*[(<].*?|\]\)\(|\)\()?(['"`])(.*)\1,(?: (?:async )?(?:\(|\{|\w+ =>)|$)/
 /** A test that does not run. `skipIf` is one that needs a server which is not everywhere. */
 const LEFT_OUT = /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|todo|only|fails)\b|\bx(?:it|describe)\(/
-/** The rows that must be there: these, and each advisory by the number of its lines in the table. */
+/** The rows that must be there: so many of each kind, and these. */
 const ROWS = { ID: 15, CK: 14, CF: 14, LG: 3 }
 const ADVISORIES = `CVE-2022-25896 CVE-2023-29019 CVE-2023-29020 @fastify/session 9abea94, @fastify/session 353a79d,
   koa-session #230, CVE-2024-35220 CVE-2024-31999 CVE-2025-46336 CVE-2025-32441 CVE-2019-16782 CVE-2026-39324
