@@ -45,7 +45,9 @@ describe('identifier and life cycle', () => {
   const statusOf = async (visitor: Visitor, path: string) => (await visitor.fetch(path)).status
   const idOf = (visitor: Visitor) => visitor.cookies.get('sid')!.split('.')[1]!
 
-  it('ID-1: an id has 128, a secret 256 bits of the operating system, and nothing else makes one', async () => {
+  it('ID-1: an id has 128, a secret 256 bits of the operating system, and nothing else makes one', {
+    timeout: 240_000,
+  }, async () => {
     randomness.sizes.length = 0
     vi.spyOn(Math, 'random').mockImplementation(() => {
       throw new Error('weak')
