@@ -1,5 +1,5 @@
 import type { SessionChain } from './chain.ts'
-import { type Command, commands } from './command/index.ts'
+import { type Command, commands, condition, Refusal } from './command/index.ts'
 import type {
   Allowed,
   At,
@@ -40,7 +40,7 @@ export abstract class Commands<D> {
   set<const P extends string>(path: Deep<D, P>, value: At<D, P>): SessionChain<D>
   set(values: { readonly [K in Key<D>]?: Fields<D>[K] }): SessionChain<D>
   set(path: unknown, value?: unknown): SessionChain<D> {
-    return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : commands.setAll(path)))
+    return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : assignments(path)))
   }
 
   /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
@@ -160,7 +160,7 @@ export abstract class Commands<D> {
   if<K extends Key<D>>(path: Allowed<K>, value: DeepReadonly<Fields<D>[K]> | undefined): SessionChain<D>
   if<const P extends string>(path: Deep<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
   if(path: unknown, value: unknown): SessionChain<D> {
-    return this[ADD]((step) => withCondition(step, commands.condition(path, value)))
+    return this[ADD]((step) => withCondition(step, condition(path, value)))
   }
 
   /**
@@ -201,4 +201,13 @@ export abstract class Commands<D> {
 export interface PushOptions {
   /** How many elements stay: `10` the first ten, `-10` the last ten. */
   readonly slice?: number
+}
+
+/** One `set` for each key of an object; the keys are paths. */
+function assignments(values: unknown): Command[] {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    const reason = 'set takes a path and a value, or an object of them'
+    throw new Refusal({ kind: 'path', path: `(${typeof values})`, reason })
+  }
+  return Object.entries(values).map(([path, value]) => commands.set(path, value))
 }

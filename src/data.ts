@@ -1,4 +1,4 @@
-import { commands } from './command/index.ts'
+import { type CommandName, commands } from './command/index.ts'
 
 /**
  * What your sessions hold. Augment it once, and every `ctx.session()` knows its fields:
@@ -15,7 +15,7 @@ import { commands } from './command/index.ts'
 export interface SessionData {}
 
 /** Names that the session itself uses. No data can have them at the top, neither by type nor at run time. */
-export type ReservedName = (typeof OWN)[number] | Exclude<keyof typeof commands, (typeof INNER)[number]>
+export type ReservedName = (typeof OWN)[number] | CommandName
 
 /** What the session has besides its commands, and the commands that are another's second form. */
 const OWN = [
@@ -42,15 +42,8 @@ const OWN = [
   'requireFresh',
 ] as const
 
-/** Parts of the algebra that are no methods of a session. */
-const INNER = ['setAll', 'condition'] as const
-
-export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands).filter((name) => !isInner(name))]
+export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands)]
 const reserved: ReadonlySet<string> = new Set(RESERVED)
-
-function isInner(name: string): boolean {
-  return INNER.some((inner) => inner === name)
-}
 
 export function isReserved(key: string): boolean {
   return reserved.has(key)

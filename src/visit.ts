@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { apply, commands, type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
+import { apply, type Command, commands, type Data, EMPTY_CHAIN, Refusal, type Value } from './command/index.ts'
 import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
 import { assertSite, assertToken, createToken } from './csrf.ts'
 import { type Duration, milliseconds } from './duration.ts'
@@ -7,6 +7,7 @@ import {
   CsrfError,
   errorOf,
   FreshAuthRequiredError,
+  InvalidPathError,
   RotationLostError,
   SessionGoneError,
   SessionUsageError,
@@ -452,12 +453,16 @@ export class Visit implements Asking {
     this.#adoptable = false
     const data = await this.settings.adopt!(this.#exchange.context)
     if (data === undefined || data === null || Object.keys(data).length === 0) return
-    const step = withCommands(EMPTY_STEP, commands.setAll(data))
-    if (this.settings.schema) conform(step.chain.commands, this.settings.schema)
-    check(step, this.store, this.settings.maxBytes)
-    const result = apply(NO_DATA, step.chain, Date.now())
-    if (!result.ok) throw errorOf(result.problem)
-    this.#adopted = result.data
+    try {
+      const step = withCommands(EMPTY_STEP, Object.entries(data).map(setField))
+      if (this.settings.schema) conform(step.chain.commands, this.settings.schema)
+      check(step, this.store, this.settings.maxBytes)
+      const result = apply(NO_DATA, step.chain, Date.now())
+      if (!result.ok) throw errorOf(result.problem)
+      this.#adopted = result.data
+    } catch (error) {
+      throw error instanceof Refusal ? errorOf(error.problem) : error
+    }
   }
 
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
@@ -535,4 +540,10 @@ export class Visit implements Asking {
 
 function slideOf({ touch }: Step): { maxAge?: number | null } {
   return touch?.maxAge === undefined ? {} : { maxAge: touch.maxAge }
+}
+
+/** An earlier session's keys are names, not paths. */
+function setField([key, value]: [string, unknown]): Command {
+  if (key.includes('.')) throw new InvalidPathError(key, "a key with '.' in it; hand it over by another name")
+  return commands.set(key, value)
 }

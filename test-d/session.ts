@@ -1,8 +1,16 @@
 // Compiled, never run: what must type-check, and by @ts-expect-error what must not.
 import Koa from 'koa'
-import { atomicSession, type Session, type SessionContext, type SessionHandle } from 'koa-atomic-session'
+import {
+  atomicSession,
+  type LoadedSession,
+  type ReservedName,
+  type Session,
+  type SessionContext,
+  type SessionHandle,
+} from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { z } from 'zod'
+import type { CommandName, commands } from '../src/command/index.ts'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function exactly<A, B>(same: Equals<A, B>): void
@@ -166,3 +174,7 @@ exactly<typeof shown.user_id, number | undefined>(true)
 described.of(ctx).set('user_id', 'x')
 // @ts-expect-error: no such field
 shown.nobody
+
+// Every command's name is reserved, and whatever else a session has; a new one can't be forgotten.
+exactly<keyof typeof commands, CommandName>(true)
+exactly<ReservedName, (keyof LoadedSession<Shop> & string) | 'then' | 'catch' | 'finally'>(true)

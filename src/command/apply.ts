@@ -1,5 +1,5 @@
-import type { Chain } from './chain.ts'
-import { type Command, pullsByFields } from './command.ts'
+import { type Chain, pullsByFields } from './chain.ts'
+import type { Command } from './command.ts'
 import { indexOf, MAX_PADDING, type Path, printPath } from './path.ts'
 import { type Found, type Problem, Refusal } from './problem.ts'
 import { type Data, equal, hasFields, isDate, isList, isObject, type List, typeOf, type Value } from './value.ts'

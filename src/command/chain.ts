@@ -1,7 +1,14 @@
-import type { Command, Condition } from './command.ts'
-import { indexOf, overlap, type Path, printPath } from './path.ts'
+import type { Command } from './command.ts'
+import { indexOf, overlap, type Path, parsePath, printPath } from './path.ts'
 import { Refusal } from './problem.ts'
 import { sizeOf } from './size.ts'
+import { copyValue, type Data, isObject, type Value } from './value.ts'
+
+/** What must hold at `path` for a chain to apply; `undefined` asks for nothing being there. */
+export interface Condition {
+  readonly path: Path
+  readonly value: Value | undefined
+}
 
 /** Commands that one atomic update applies, all or none, if every condition holds. Frozen plain data. */
 export interface Chain {
@@ -49,6 +56,11 @@ function turnOf(command: Command, others: readonly Command[]): number {
   return later < 0 ? others.length : later
 }
 
+export function condition(path: unknown, value: unknown): Condition {
+  const at = parsePath(path)
+  return Object.freeze({ path: at, value: value === undefined ? undefined : copyValue(value, path as string) })
+}
+
 /** The chain with one more condition, all of which are judged on the data before the chain. */
 export function onlyIf(chain: Chain, condition: Condition): Chain {
   return Object.freeze({ conditions: Object.freeze([...chain.conditions, condition]), commands: chain.commands })
@@ -57,6 +69,11 @@ export function onlyIf(chain: Chain, condition: Condition): Chain {
 /** Every place that a command changes. */
 export function places(command: Command): readonly Path[] {
   return command.kind === 'rename' ? [command.path, command.to] : [command.path]
+}
+
+/** True for `pull` with an object, which removes the elements that have its fields. */
+export function pullsByFields(command: Command & { kind: 'pull' }): command is typeof command & { value: Data } {
+  return isObject(command.value)
 }
 
 /** True unless every command only removes: a session above its limit may still be made smaller. */

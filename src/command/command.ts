@@ -1,6 +1,6 @@
 import { type Path, parsePath } from './path.ts'
 import { Refusal } from './problem.ts'
-import { copyValue, type Data, isDate, isObject, type List, type Value } from './value.ts'
+import { copyValue, isDate, type List, type Value } from './value.ts'
 
 /**
  * One change of a session's data, as frozen plain data. The names and meanings are MongoDB's update operators'
@@ -22,29 +22,13 @@ export type Command =
 
 export type CommandName = Command['kind']
 
-/** What must hold at `path` for a chain to apply; `undefined` asks for nothing being there. */
-export interface Condition {
-  readonly path: Path
-  readonly value: Value | undefined
-}
+// What this file exports, types aside, are the commands' constructors and nothing else: their names are reserved.
 
 const freeze = <T extends Command>(command: T): T => Object.freeze(command)
 
 export function set(path: unknown, value: unknown): Command {
   const at = parsePath(path)
   return freeze({ kind: 'set', path: at, value: copyValue(value, path as string) })
-}
-
-/** One `set` for each key of an object; the keys are paths. */
-export function setAll(values: unknown): Command[] {
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-    throw new Refusal({
-      kind: 'path',
-      path: `(${typeof values})`,
-      reason: 'set takes a path and a value, or an object of them',
-    })
-  }
-  return Object.keys(values).map((path) => set(path, (values as Record<string, unknown>)[path]))
 }
 
 export function unset(path: unknown): Command {
@@ -113,16 +97,6 @@ export function currentDate(path: unknown): Command {
 
 export function take(path: unknown): Command {
   return freeze({ kind: 'take', path: parsePath(path) })
-}
-
-export function condition(path: unknown, value: unknown): Condition {
-  const at = parsePath(path)
-  return Object.freeze({ path: at, value: value === undefined ? undefined : copyValue(value, path as string) })
-}
-
-/** True for `pull` with an object, which removes the elements that have its fields. */
-export function pullsByFields(command: Command & { kind: 'pull' }): command is typeof command & { value: Data } {
-  return isObject(command.value)
 }
 
 function finite(path: string, by: unknown, name: string): number {

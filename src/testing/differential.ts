@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { apply, type Chain, type Data, isDate, places, printPath, valueAt } from '../command/index.ts'
 import type { Store } from '../store.ts'
 import { afterHeld } from '../transition.ts'
-import { chain, document } from './arbitraries.ts'
+import { document } from './arbitraries.ts'
+import { chain } from './chains.ts'
 import { changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from './harness.ts'
 
 export interface DifferentialOptions {

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { type Command, type CommandName, commands, type Data, type Found } from '../command/index.ts'
+import { comparable, number, path, value, values } from './arbitraries.ts'
 
 /** One command on one document, and what must come of it: the data, or what stands in its way. */
 export interface Example {
@@ -10,7 +12,7 @@ export interface Example {
 
 const day = (n: number) => new Date(Date.UTC(2024, 0, n))
 const refused = (command: CommandName, path: string, found: Found) => ({ refused: command, path, found })
-const { set, unset, inc, mul, min, max, rename, push, addToSet, pull, pullAll, pop, take } = commands
+const { set, unset, inc, mul, min, max, rename, push, addToSet, pull, pullAll, pop, currentDate, take } = commands
 
 /** What MongoDB's manual shows of each operator, and the edges at which databases differ. */
 export const EXAMPLES: readonly Example[] = [
@@ -282,3 +284,23 @@ export const EXAMPLES: readonly Example[] = [
   { says: 'pop passes over a scalar parent', before: { a: 1 }, command: pop('a.l'), after: { a: 1 } },
   { says: 'pop refuses an object', before: { l: {} }, command: pop('l'), after: refused('pop', 'l', 'object') },
 ]
+
+const slice = fc.option(fc.integer({ min: -3, max: 3 }), { nil: undefined })
+
+/** How each command is drawn for the differential test, at paths and with values that the others are drawn with too. */
+export const RANDOM: Record<CommandName, fc.Arbitrary<Command>> = {
+  set: fc.tuple(path, value).map(([at, v]) => set(at, v)),
+  unset: path.map((at) => unset(at)),
+  inc: fc.tuple(path, number).map(([at, n]) => inc(at, n)),
+  mul: fc.tuple(path, number).map(([at, n]) => mul(at, n)),
+  min: fc.tuple(path, comparable).map(([at, v]) => min(at, v)),
+  max: fc.tuple(path, comparable).map(([at, v]) => max(at, v)),
+  rename: fc.tuple(path, path).map(([from, to]) => rename(from, to)),
+  push: fc.tuple(path, values, slice).map(([at, vs, n]) => push(at, vs, n)),
+  addToSet: fc.tuple(path, values).map(([at, vs]) => addToSet(at, vs)),
+  pull: fc.tuple(path, value).map(([at, v]) => pull(at, v)),
+  pullAll: fc.tuple(path, values).map(([at, vs]) => pullAll(at, vs)),
+  pop: fc.tuple(path, fc.constantFrom(1, -1)).map(([at, end]) => pop(at, end)),
+  currentDate: path.map((at) => currentDate(at)),
+  take: path.map((at) => take(at)),
+}

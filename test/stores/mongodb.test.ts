@@ -3,7 +3,7 @@ import { memory } from 'koa-atomic-session/memory'
 import { mongodb } from 'koa-atomic-session/mongodb'
 import { Binary, Decimal128, type Document, Double, Long, MongoClient, MongoWriteConcernError, ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
+import { commands, condition } from '../../src/command/index.ts'
 import { ReliableStore } from '../../src/reliable.ts'
 import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { TestApp } from '../visitor.ts'
@@ -51,7 +51,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
 
   it('changes a session without an idle time of its own by one command, whatever the chain', async () => {
     const { access, record } = await visitor(store, { n: 1, list: [1, 2], nested: { a: [{ q: 1 }] } })
-    const { inc, push, set, pull, addToSet, rename, currentDate, take, condition } = commands
+    const { inc, push, set, pull, addToSet, rename, currentDate, take } = commands
     const chains = [
       chainOf([inc('n'), push('list', [3], -5), set('nested.a.0.q', 2)]),
       chainOf([pull('list', 2), addToSet('nested.a', ['x'])]),
@@ -98,7 +98,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
     const { access } = await visitor(indexed, { user_id: user as never })
     const chain = chainOf(
       [commands.addToSet('list', [user, new Binary(Buffer.from('x'))]), commands.inc('n')],
-      commands.condition('user_id', new ObjectId(user.toHexString())),
+      condition('user_id', new ObjectId(user.toHexString())),
     )
     expect(changed(await indexed.update(access, changeOf(chain))).data).toMatchObject({ user_id: user, n: 1 })
     const again = changeOf(chainOf(commands.addToSet('list', [new ObjectId(user.toHexString())])))
@@ -137,7 +137,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
     const { access, record } = await visitor(store, { n: 1 })
     const later = { ...record, expires: record.expires + 60 * MINUTE }
     for (const held of [undefined, record, later]) {
-      const alone = (n: number) => store.update(access, changeOf(chainOf([], commands.condition('n', n)), { held }))
+      const alone = (n: number) => store.update(access, changeOf(chainOf([], condition('n', n)), { held }))
       expect(['changed', 'held']).toContain((await alone(1)).outcome)
       expect((await alone(2)).outcome).toBe('refused')
       expect(['changed', 'held']).toContain((await store.update(access, changeOf(chainOf([]), { held }))).outcome)

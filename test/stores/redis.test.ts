@@ -1,7 +1,7 @@
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
+import { commands, condition } from '../../src/command/index.ts'
 import type { IndexedStore } from '../../src/store.ts'
 import { chainOf, changed, changeOf, eventually, MINUTE, visitor } from '../../src/testing/harness.ts'
 
@@ -73,7 +73,7 @@ describe.skipIf('missing' in server)('the redis store', () => {
 
   it('notes a session in the index before it writes it', async () => {
     const { id, access } = await visitor(store)
-    const chain = chainOf(commands.set('user_id', 7), commands.condition('nothing', 1))
+    const chain = chainOf(commands.set('user_id', 7), condition('nothing', 1))
     expect((await store.update(access, changeOf(chain))).outcome).toBe('refused')
     expect(await members(7)).toEqual([id])
     expect(await store.find('user_id', 7, Number.POSITIVE_INFINITY)).toEqual([])

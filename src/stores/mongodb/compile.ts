@@ -62,7 +62,7 @@ export function compileKnown(chain: Chain, before: Data, after: Data): Record<st
   const update: Record<string, Document> = {}
   for (const command of chain.commands) {
     // What only changes what is there has nothing to do; an operator might fail on the way to it.
-    if (!CREATING.has(command.kind) && valueAt(before, command.path) === undefined) continue
+    if (EDITING.has(command.kind) && valueAt(before, command.path) === undefined) continue
     const result = valueAt(after, command.path)
     const native = COMPUTING.has(command.kind) ? undefined : compileCommand(command)
     put(update, native ?? (result === undefined ? ['$unset', 1] : ['$set', result]), command.path)
@@ -70,16 +70,8 @@ export function compileKnown(chain: Chain, before: Data, after: Data): Record<st
   return update
 }
 
-const CREATING: ReadonlySet<Command['kind']> = new Set([
-  'set',
-  'inc',
-  'mul',
-  'min',
-  'max',
-  'push',
-  'addToSet',
-  'currentDate',
-])
+/** They do nothing where nothing is. A command that is not among them writes there what the oracle makes of it. */
+const EDITING: ReadonlySet<Command['kind']> = new Set(['unset', 'take', 'rename', 'pull', 'pullAll', 'pop'])
 
 /** Their result is a number or a date, which is as short as the command. */
 const COMPUTING: ReadonlySet<Command['kind']> = new Set(['inc', 'mul', 'min', 'max'])
@@ -121,6 +113,9 @@ function compileCommand(command: Command): readonly [operator: string, value: un
       return ['$pop', command.end]
     case 'currentDate':
       return ['$currentDate', true]
+    default:
+      // A command that is not here is computed by the oracle, by compare-and-set.
+      return undefined
   }
 }
 

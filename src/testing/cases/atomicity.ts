@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { commands } from '../../command/index.ts'
+import { commands, condition } from '../../command/index.ts'
 import { REMEMBERED_OPS, type Store, type Updated } from '../../store.ts'
 import { afterHeld } from '../../transition.ts'
 import {
@@ -18,7 +18,7 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
   describe('atomicity', () => {
     let shared: Promise<Store> | undefined
     const open = () => (shared ??= make())
-    const { condition, inc, push, set, take, unset } = commands
+    const { inc, push, set, take, unset } = commands
 
     it('loses none of many changes at once', async () => {
       const store = await open()

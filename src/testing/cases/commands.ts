@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { commands } from '../../command/index.ts'
+import { commands, condition } from '../../command/index.ts'
 import type { Store } from '../../store.ts'
 import { EXAMPLES } from '../examples.ts'
 import { chainOf, changed, changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
@@ -49,7 +49,7 @@ export function examples({ describe, it }: Runner, make: MakeStore): void {
     it('if() lets the chain apply only where the value is equal', async () => {
       const store = await open()
       const { access } = await visitor(store, { step: 1, l: [1], o: { a: 1, b: 2 }, none: null, at: new Date(7) })
-      const { condition, inc } = commands
+      const { inc } = commands
       const holding: [string, unknown][] = [
         ['step', 1],
         ['l', [1]],
