@@ -36,7 +36,7 @@ async function step(what, work) {
   }
 }
 
-const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder])
+const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder])
 const [{ filename, size, unpackedSize }] = JSON.parse(stdout)
 const tarball = join(folder, filename)
 console.log(`${filename}: ${Math.round(size / 1024)} KiB, ${Math.round(unpackedSize / 1024)} KiB unpacked`)
