@@ -1,20 +1,6 @@
 import type { SessionChain } from './chain.ts'
 import { type Command, commands, condition, Refusal } from './command/index.ts'
-import type {
-  Allowed,
-  At,
-  ComparableKey,
-  DateKey,
-  Deep,
-  DeepElementOf,
-  DeepPath,
-  DeepReadonly,
-  ElementOf,
-  Fields,
-  Key,
-  ListKey,
-  NumberKey,
-} from './data.ts'
+import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from './data.ts'
 import type { Duration } from './duration.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from './step.ts'
 
@@ -36,76 +22,67 @@ export abstract class Commands<D> {
   abstract [ADD](change: (step: Step) => Step): SessionChain<D>
 
   /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
-  set<K extends Key<D>>(path: Allowed<K>, value: Fields<D>[K]): SessionChain<D>
-  set<const P extends string>(path: Deep<D, P>, value: At<D, P>): SessionChain<D>
-  set(values: { readonly [K in Key<D>]?: Fields<D>[K] }): SessionChain<D>
+  set<const P extends string>(path: Place<D, P>, value: At<D, P>): SessionChain<D>
+  set<const P extends string>(values: Assignments<D, P>): SessionChain<D>
   set(path: unknown, value?: unknown): SessionChain<D> {
     return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : assignments(path)))
   }
 
   /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
-  unset<K extends Key<D>>(...paths: (K | DeepPath<D>)[]): SessionChain<D> {
+  unset<const P extends string>(...paths: Place<D, P>[]): SessionChain<D>
+  unset(...paths: unknown[]): SessionChain<D> {
     return this.#add(() => paths.map(commands.unset))
   }
 
   /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
-  inc<K extends NumberKey<D>>(path: Allowed<K>, by?: number): SessionChain<D>
-  inc<const P extends string>(path: Deep<D, P, number, 'number'>, by?: number): SessionChain<D>
+  inc<const P extends string>(path: Place<D, P, number, 'number'>, by?: number): SessionChain<D>
   inc(path: unknown, by = 1): SessionChain<D> {
     return this.#add(() => [commands.inc(path, by)])
   }
 
   /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
-  mul<K extends NumberKey<D>>(path: Allowed<K>, by: number): SessionChain<D>
-  mul<const P extends string>(path: Deep<D, P, number, 'number'>, by: number): SessionChain<D>
+  mul<const P extends string>(path: Place<D, P, number, 'number'>, by: number): SessionChain<D>
   mul(path: unknown, by: number): SessionChain<D> {
     return this.#add(() => [commands.mul(path, by)])
   }
 
   /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  min<K extends ComparableKey<D>>(path: Allowed<K>, value: number | Date): SessionChain<D>
   min<const P extends string>(
-    path: Deep<D, P, number, 'number'> | Deep<D, P, Date, 'date'>,
-    value: number | Date,
+    path: Place<D, P, number | Date, 'number or date'>,
+    value: Comparable<D, P>,
   ): SessionChain<D>
   min(path: unknown, value: number | Date): SessionChain<D> {
     return this.#add(() => [commands.min(path, value)])
   }
 
   /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  max<K extends ComparableKey<D>>(path: Allowed<K>, value: number | Date): SessionChain<D>
   max<const P extends string>(
-    path: Deep<D, P, number, 'number'> | Deep<D, P, Date, 'date'>,
-    value: number | Date,
+    path: Place<D, P, number | Date, 'number or date'>,
+    value: Comparable<D, P>,
   ): SessionChain<D>
   max(path: unknown, value: number | Date): SessionChain<D> {
     return this.#add(() => [commands.max(path, value)])
   }
 
   /** Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists. */
-  rename<K extends Key<D>>(path: Allowed<K> | DeepPath<D>, to: Allowed<K> | Key<D> | DeepPath<D>): SessionChain<D> {
+  rename<const P extends string, const Q extends string>(path: Place<D, P>, to: Target<D, Q, P>): SessionChain<D>
+  rename(path: unknown, to: unknown): SessionChain<D> {
     return this.#add(() => [commands.rename(path, to)])
   }
 
   /** Appends to a list; a missing one begins empty. An error on anything but a list. */
-  push<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
   push<const P extends string>(
-    path: Deep<D, P, readonly unknown[], 'list'>,
-    ...values: DeepElementOf<D, P>[]
+    path: Place<D, P, readonly unknown[], 'list'>,
+    ...values: ElementAt<D, P>[]
   ): SessionChain<D>
   push(path: unknown, ...values: unknown[]): SessionChain<D> {
     return this.#add(() => [commands.push(path, values)])
   }
 
   /** Appends to a list and keeps only `slice` elements of it: the first, or with a negative number the last. */
-  pushAll<K extends ListKey<D>>(
-    path: Allowed<K>,
-    values: readonly ElementOf<D, K>[],
-    options?: PushOptions,
-  ): SessionChain<D>
   pushAll<const P extends string>(
-    path: Deep<D, P, readonly unknown[], 'list'>,
-    values: readonly DeepElementOf<D, P>[],
+    path: Place<D, P, readonly unknown[], 'list'>,
+    values: readonly ElementAt<D, P>[],
     options?: PushOptions,
   ): SessionChain<D>
   pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): SessionChain<D> {
@@ -113,42 +90,40 @@ export abstract class Commands<D> {
   }
 
   /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
-  addToSet<K extends ListKey<D>>(path: Allowed<K>, ...values: ElementOf<D, K>[]): SessionChain<D>
   addToSet<const P extends string>(
-    path: Deep<D, P, readonly unknown[], 'list'>,
-    ...values: DeepElementOf<D, P>[]
+    path: Place<D, P, readonly unknown[], 'list'>,
+    ...values: ElementAt<D, P>[]
   ): SessionChain<D>
   addToSet(path: unknown, ...values: unknown[]): SessionChain<D> {
     return this.#add(() => [commands.addToSet(path, values)])
   }
 
   /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
-  pull<K extends ListKey<D>>(path: Allowed<K>, value: Partial<ElementOf<D, K>> | unknown): SessionChain<D>
-  pull<const P extends string>(path: Deep<D, P, readonly unknown[], 'list'>, value: unknown): SessionChain<D>
+  pull<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    value: Pulled<ElementAt<D, P>>,
+  ): SessionChain<D>
   pull(path: unknown, value: unknown): SessionChain<D> {
     return this.#add(() => [commands.pull(path, value)])
   }
 
   /** Removes the elements that are equal to one of the values. */
-  pullAll<K extends ListKey<D>>(path: Allowed<K>, values: readonly unknown[]): SessionChain<D>
   pullAll<const P extends string>(
-    path: Deep<D, P, readonly unknown[], 'list'>,
-    values: readonly unknown[],
+    path: Place<D, P, readonly unknown[], 'list'>,
+    values: readonly ElementAt<D, P>[],
   ): SessionChain<D>
   pullAll(path: unknown, values: readonly unknown[]): SessionChain<D> {
     return this.#add(() => [commands.pullAll(path, values)])
   }
 
   /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
-  pop<K extends ListKey<D>>(path: Allowed<K>, end?: 1 | -1): SessionChain<D>
-  pop<const P extends string>(path: Deep<D, P, readonly unknown[], 'list'>, end?: 1 | -1): SessionChain<D>
+  pop<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, end?: 1 | -1): SessionChain<D>
   pop(path: unknown, end: 1 | -1 = 1): SessionChain<D> {
     return this.#add(() => [commands.pop(path, end)])
   }
 
   /** Writes the present time, by the store's clock. */
-  currentDate<K extends DateKey<D>>(path: Allowed<K>): SessionChain<D>
-  currentDate<const P extends string>(path: Deep<D, P, Date, 'date'>): SessionChain<D>
+  currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): SessionChain<D>
   currentDate(path: unknown): SessionChain<D> {
     return this.#add(() => [commands.currentDate(path)])
   }
@@ -157,8 +132,7 @@ export abstract class Commands<D> {
    * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
    * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
    */
-  if<K extends Key<D>>(path: Allowed<K>, value: DeepReadonly<Fields<D>[K]> | undefined): SessionChain<D>
-  if<const P extends string>(path: Deep<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
+  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
   if(path: unknown, value: unknown): SessionChain<D> {
     return this[ADD]((step) => withCondition(step, condition(path, value)))
   }
@@ -169,8 +143,7 @@ export abstract class Commands<D> {
    *
    * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
    */
-  take<K extends Key<D>>(path: Allowed<K>): Promise<Fields<D>[K] | undefined>
-  take<const P extends string>(path: Deep<D, P>): Promise<At<D, P> | undefined>
+  take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
   take(path: unknown): Promise<unknown> {
     return this.#add(() => [commands.take(path)]).taken()
   }

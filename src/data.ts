@@ -56,15 +56,6 @@ export type Fields<D> = keyof D extends never ? { [key: string]: any } : D
 /** Fails to compile where `D` has a reserved name. */
 export type Unreserved<D> = { [K in keyof D]: K extends ReservedName ? never : D[K] }
 
-/** A top-level field of `D`. */
-export type Key<D> = Exclude<keyof Fields<D> & string, never>
-
-/** A field as an argument: `K` unless it is reserved. */
-export type Allowed<K> = K & (K extends ReservedName ? never : unknown)
-
-/** A path into a field of `D`: `cart.0.qty`. */
-export type DeepPath<D> = `${Key<D>}.${string}`
-
 /** What is under a key of a value; never where nothing can be, and anything under what is not described. */
 type Child<T, K extends string> = unknown extends T
   ? // biome-ignore lint/suspicious/noExplicitAny: what nobody has described
@@ -85,20 +76,45 @@ type Child<T, K extends string> = unknown extends T
 export type At<D, P extends string> = Within<Fields<D>, P>
 type Within<T, P extends string> = P extends `${infer K}.${infer Rest}` ? Within<Child<T, K>, Rest> : Child<T, P>
 
-type Suits<T, V> = unknown extends T ? true : [NonNullable<T>] extends [V] ? true : false
-
-/** A dotted path as an argument: itself where `D` has a `V` there, else a text that says what is wrong with it. */
-export type Deep<D, P extends string, V = unknown, What extends string = 'value'> =
-  P extends DeepPath<D>
-    ? [At<D, P>] extends [never]
+/**
+ * A path as an argument: itself where `D` has a `V` there, else a text that says what is wrong with it. A path that is
+ * not known yet, as while it is typed, may be any field that holds a `V`.
+ */
+export type Place<D, P extends string, V = unknown, What extends string = 'value'> = '' extends P
+  ? Holding<D, V>
+  : P extends ReservedName | `${ReservedName}.${string}`
+    ? `${P} is the session's own`
+    : [At<D, P>] extends [never]
       ? `nothing can be at ${P}`
       : Suits<At<D, P>, V> extends true
         ? P
         : `${P} holds no ${What}`
-    : DeepPath<D>
+
+/** A path to rename to: itself where `D` has there what it has at `From`. */
+export type Target<D, P extends string, From extends string> =
+  Place<D, P> extends P
+    ? Suits<At<D, From>, At<D, P>> extends true
+      ? P
+      : `${P} holds no such value as ${From}`
+    : Place<D, P>
+
+type Suits<T, V> = unknown extends T ? true : unknown extends V ? true : [NonNullable<T>] extends [V] ? true : false
+
+/** The fields that hold a `V`. */
+type Holding<D, V> = {
+  [K in keyof Fields<D> & string]-?: Suits<Fields<D>[K], V> extends true ? K : never
+}[keyof Fields<D> & string]
+
+/** Several values by their paths: what each path has, or a text that says why nothing can be there. */
+export type Assignments<D, P extends string> = {
+  readonly [K in P]?: Place<D, K> extends K ? At<D, K> : Place<D, K>
+}
+
+/** What a number or a date at a path is compared with: its like. */
+export type Comparable<D, P extends string> = unknown extends At<D, P> ? number | Date : NonNullable<At<D, P>>
 
 /** An element of the list at a path. */
-export type DeepElementOf<D, P extends string> =
+export type ElementAt<D, P extends string> =
   unknown extends At<D, P>
     ? // biome-ignore lint/suspicious/noExplicitAny: what nobody has described
       any
@@ -106,19 +122,12 @@ export type DeepElementOf<D, P extends string> =
       ? E
       : never
 
-type Holding<D, V> = { [K in Key<D>]-?: NonNullable<Fields<D>[K]> extends V ? K : never }[Key<D>]
-
-/** The fields that hold a number, for `inc` and `mul`. */
-export type NumberKey<D> = Holding<D, number>
-/** The fields that hold a number or a date, for `min` and `max`. */
-export type ComparableKey<D> = Holding<D, number> | Holding<D, Date>
-/** The fields that hold a date, for `currentDate`. */
-export type DateKey<D> = Holding<D, Date>
-/** The fields that hold a list, for `push` and the like. */
-export type ListKey<D> = Holding<D, readonly unknown[]>
-
-/** An element of the list in field `K`. */
-export type ElementOf<D, K extends Key<D>> = NonNullable<Fields<D>[K]> extends readonly (infer E)[] ? E : never
+/** What `pull` takes for an element: itself, or some fields of an object. */
+export type Pulled<E> = E extends Date | readonly unknown[] | { readonly _bsontype: string }
+  ? E
+  : E extends object
+    ? Partial<E>
+    : E
 
 /** A value and all within it, read-only. */
 export type DeepReadonly<T> = T extends Date | string | number | boolean | null | undefined

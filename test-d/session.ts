@@ -164,6 +164,73 @@ nested.push('lists.by.ada', 'x').set('whatever.at.all', 1).inc('whatever.n')
 // @ts-expect-error: the lists hold strings
 nested.push('lists.by.ada', 1)
 
+// Several values by their paths, dotted ones among them.
+handle.set({ 'address.city': 'Ulm', 'cart.0.qty': 2, name: 'x', seen: ['a'], role: 'user', cart: [] })
+declare const part: Partial<Pick<Shop, 'name' | 'role'>>
+handle.set(part)
+// @ts-expect-error: a qty is a number
+handle.set({ name: 'x', 'cart.0.qty': 'two' })
+// @ts-expect-error: there is no street
+handle.set({ 'address.street': 'x' })
+// @ts-expect-error: the session has an id of its own
+handle.set({ id: 'x' })
+
+// What removes and moves needs a place that can be.
+handle.unset('name', 'address.city', 'cart.0').rename('name', 'address.city').rename('cart.0.sku', 'name')
+handle.set('address', { city: 'Ulm' }).take('address.city')
+// @ts-expect-error: there is no street
+handle.unset('name', 'address.street')
+// @ts-expect-error: there is no street
+handle.rename('address.street', 'name')
+// @ts-expect-error: there is no street
+handle.rename('name', 'address.street')
+// @ts-expect-error: a user_id is a number
+handle.rename('name', 'user_id')
+// @ts-expect-error: no such role
+handle.rename('name', 'role')
+handle.rename('role', 'name')
+
+// What is compared with what a field holds must be like it.
+handle.pull('seen', 'a').pull('cart', { sku: 'x' }).pullAll('seen', ['a']).pull('cart', { sku: 'x', qty: 1 })
+// @ts-expect-error: the list holds strings
+handle.pull('seen', 1)
+// @ts-expect-error: the list holds strings
+handle.pullAll('seen', [1])
+// @ts-expect-error: no element has such a field
+handle.pull('cart', { color: 'red' })
+// @ts-expect-error: whole elements
+handle.pullAll('cart', [{ sku: 'x' }])
+// @ts-expect-error: a user_id is a number
+handle.min('user_id', new Date())
+// @ts-expect-error: since is a date
+handle.max('since', 5)
+// @ts-expect-error: neither a number nor a date
+handle.max('name', 5)
+handle.min('cart.0.qty', 1)
+// @ts-expect-error: a qty is a number
+handle.min('cart.0.qty', new Date())
+
+// A path that is known only when it runs.
+declare const field: string
+// @ts-expect-error: it may be any
+handle.inc(field)
+anything
+  .of(ctx)
+  .inc(field)
+  .unset(field)
+  .set({ [field]: 1 })
+  .pull(field, 1)
+  .min(field, 3)
+  .rename(field, field)
+declare const sku: string
+declare const stock: SessionHandle<{ left: Record<string, number>; byHour: number[] }>
+stock
+  .inc(`left.${sku}`)
+  .inc(`byHour.${7 as number}`)
+  .unset(`left.${sku}`)
+// @ts-expect-error: a number
+stock.set(`left.${sku}`, 'many')
+
 // A schema gives the types.
 const described = atomicSession(new Koa(), {
   schema: z.object({ user_id: z.number(), seen: z.array(z.string()).optional() }),
