@@ -15,6 +15,8 @@ import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
 import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
 
+export type { Session } from '../session.ts'
+export type { SessionHandle, SessionOptions }
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
 

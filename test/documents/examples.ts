@@ -1,22 +1,34 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type Koa from 'koa'
+import { expect } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 // Beside the sources, so that imports by package name find the types and the drivers.
 const folder = join(root, '.cache', 'documents')
 
-export interface Example {
+/** A fenced block of a document. */
+export interface Block {
   /** The document, as a path from the root. */
   readonly document: string
-  /** The name in its `<!-- run: name -->`; undefined for one that is compiled only. */
+  readonly line: number
+  readonly language: string
+  /** What is done with it, and by which name: `<!-- run: app -->` before the block. */
+  readonly how: string | undefined
   readonly name: string | undefined
-  readonly file: string
+  readonly code: string
 }
 
 /** What a fragment takes for granted. */
-const FRAGMENT = `import Koa from 'koa'
+export interface Given {
+  readonly app?: Koa
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the fragment asks of it
+  readonly [name: string]: any
+}
+
+/** A block without imports is a function of what it takes for granted, which gives its sessions. */
+const fragment = (code: string) => `import Koa from 'koa'
 import pg from 'pg'
 import { MongoClient } from 'mongodb'
 import { createClient } from 'redis'
@@ -26,33 +38,97 @@ import { mongodb } from 'koa-atomic-session/mongodb'
 import { postgres } from 'koa-atomic-session/postgres'
 import { redis } from 'koa-atomic-session/redis'
 import { sqlite } from 'koa-atomic-session/sqlite'
-declare const app: Koa, client: MongoClient, connectionString: string, url: string
-declare const store: NonNullable<SessionOptions['store']>
-void [Koa, pg, MongoClient, createClient, atomicSession, memory, mongodb, postgres, redis, sqlite, app, client, connectionString, url, store]
+interface Given { app: Koa, client: MongoClient, connectionString: string, url: string, store: NonNullable<SessionOptions['store']> }
+export default async function ({ app, client, connectionString, url, store }: Given) {
+${code}
+return sessions
+}
 `
 
 function documents(): string[] {
-  const markdown = (directory: string): string[] =>
-    readdirSync(directory, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => join(directory, name))
-  const top = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md'].map((name) => join(root, name))
-  return [...top, ...markdown(join(root, 'docs'))]
+  const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name))
+  return ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...markdown.sort()]
+}
+
+export function blocks(): Block[] {
+  return documents().flatMap((document) => {
+    const text = readFileSync(join(root, document), 'utf8')
+    const fences = text.matchAll(/(?:<!-- (\w+): (\w+) -->\n)?^```(\w*)\n([\s\S]*?)^```$/gm)
+    return [...fences].map(({ index, 1: how, 2: name, 3: language, 4: code }) => ({
+      document,
+      line: text.slice(0, index).split('\n').length,
+      language: language!,
+      how,
+      name,
+      code: code!,
+    }))
+  })
+}
+
+const typescript = () => blocks().filter(({ language }) => language === 'ts')
+const fileOf = (name: string) => join(folder, `${name}.ts`)
+
+/** Writes what is not there yet: another test may be reading it. */
+function write(file: string, code: string): void {
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== code) writeFileSync(file, code)
 }
 
 /** Every TypeScript block of the documents, written to a file of its own. */
-export function examples(): Example[] {
+export function writeExamples(): string[] {
   mkdirSync(folder, { recursive: true })
-  return documents().flatMap((document) => {
-    const text = readFileSync(document, 'utf8')
-    const blocks = [...text.matchAll(/(?:<!-- (?:run|compile): (\w+) -->\n)?```ts\n([\s\S]*?)```/g)]
-    return blocks.map(([, name, code], i) => {
-      const path = relative(root, document)
-      const file = join(folder, `${name ?? `${path.replace(/\W+/g, '_')}_${i}`}.ts`)
-      writeFileSync(file, /^(import|export) /m.test(code!) ? code! : `${FRAGMENT}{\n${code}\n}\nexport {}\n`)
-      return { document: path, name, file }
-    })
+  return typescript().map(({ name, code }) => {
+    const file = fileOf(name!)
+    write(file, /^(import|export) /m.test(code) ? code : fragment(code))
+    return file
   })
+}
+
+/** The TypeScript blocks in the docstrings of the sources, written likewise. */
+export function writeDocstrings(): string[] {
+  mkdirSync(folder, { recursive: true })
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  return sources
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((source) => {
+      const text = readFileSync(join(root, 'src', source), 'utf8')
+      return [...text.matchAll(/^ *\* ```ts\n([\s\S]*?)^ *\* ```$/gm)].map(([, lines], i) => {
+        const code = lines!.replace(/^ *\* ?/gm, '')
+        const file = join(folder, `docstring_${source.replace(/\W+/g, '_')}_${i}.ts`)
+        write(file, docstring(code))
+        return file
+      })
+    })
+}
+
+const docstring = (code: string) => `import { createServer } from 'node:http'
+import Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
+import { memory } from 'koa-atomic-session/memory'
+import { sqlite } from 'koa-atomic-session/sqlite'
+declare const app: Koa
+void [createServer, Koa, atomicSession, httpSessions, memory, sqlite, app]
+${code}
+`
+
+const executed = new Set<string>()
+
+/** Runs the example of this name, once, and gives what it exports. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever the example exports
+export async function run(name: string): Promise<any> {
+  executed.add(name)
+  return import(/* @vite-ignore */ fileOf(name))
+}
+
+/** Fails for an example of these documents that says it is run, and was not; `skipped` are those whose database is missing. */
+export function expectAllRun(part: RegExp, skipped: readonly string[] = []): void {
+  const names = typescript()
+    .filter(({ document, how }) => part.test(document) && how === 'run')
+    .map(({ name }) => name!)
+  expect(names.length).toBeGreaterThan(0)
+  expect(names.filter((name) => !executed.has(name) && !skipped.includes(name))).toEqual([])
 }
 
 export interface Served {
@@ -63,12 +139,14 @@ export interface Served {
   stop(): Promise<void>
 }
 
-/** Runs an example that exports its `app` (Koa), or its `server`, and `sessions`. */
+/** Runs an example that exports its `app` (of Koa, Express or Fastify) or its `server`, and `sessions`. */
 export async function serve(name: string): Promise<Served> {
   process.env.SESSION_KEY = KEY
-  const example = await import(/* @vite-ignore */ join(folder, `${name}.ts`))
-  const server = example.server?.listen(0, '127.0.0.1') ?? (example.app as Koa).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  const example = await run(name)
+  const { app } = example
+  const server = app?.server ?? (example.server ?? app).listen(0, '127.0.0.1')
+  if (app?.server) await app.listen({ port: 0, host: '127.0.0.1' })
+  else await new Promise((resolve) => server.once('listening', resolve))
   const base = `http://127.0.0.1:${server.address().port}`
   return {
     visitor: new Visitor(base),

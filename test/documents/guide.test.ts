@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Visitor } from '../visitor.ts'
-import { examples, type Served, serve } from './examples.ts'
+import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
 
 describe("the guide's examples", () => {
   beforeAll(() => {
-    examples()
+    writeExamples()
   })
   const during = async (name: string, use: (served: Served) => Promise<void>) => {
     const served = await serve(name)
@@ -69,16 +69,19 @@ describe("the guide's examples", () => {
       expect(token).not.toBe('')
     }))
 
-  it('servers: counts on node:http', () =>
-    during('http', async ({ visitor }) => {
+  it.each(['http', 'express', 'fastify'])('servers: counts on %s', (name) =>
+    during(name, async ({ visitor }) => {
       expect(await visitor.text('/')).toBe('seen 1 times')
       expect(await visitor.text('/')).toBe('seen 2 times')
-    }))
+    }),
+  )
 
   it('testing: passes', async () => {
-    const { test } = (await import(/* @vite-ignore */ examples().find(({ name }) => name === 'testing')!.file)) as {
-      test(): Promise<void>
-    }
+    const { test } = await run('testing')
     await test()
+  })
+
+  it('are all run', () => {
+    expectAllRun(/^docs\/guide/)
   })
 })

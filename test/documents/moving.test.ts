@@ -10,7 +10,7 @@ import { createSession } from 'koa-session'
 import type { createClient } from 'redis'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
-import { examples, serve } from './examples.ts'
+import { expectAllRun, serve, writeExamples } from './examples.ts'
 
 type Client = ReturnType<typeof createClient>
 const server = inject('redis')
@@ -79,7 +79,7 @@ async function listen(listener: RequestListener): Promise<{ server: Server; base
 
 describe.skipIf('missing' in server)('moving over', () => {
   beforeAll(() => {
-    examples()
+    writeExamples()
     if ('url' in server) process.env.REDIS_URL = server.url
   })
 
@@ -116,5 +116,9 @@ describe.skipIf('missing' in server)('moving over', () => {
     await new Promise((resolve) => old.server.close(resolve))
     await stop()
     client.destroy()
+  })
+
+  it('runs every example', () => {
+    expectAllRun(/^docs\/moving/)
   })
 })

@@ -4,14 +4,17 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import Koa from 'koa'
 import { atomicSession, type SessionEvent } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
-import { examples } from './examples.ts'
+import { expectAllRun, run, writeExamples } from './examples.ts'
 
 it('the bridge to OpenTelemetry tells of every call to the store, and nothing secret', async () => {
   const exporter = new InMemorySpanExporter()
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }))
-  await import(/* @vite-ignore */ examples().find(({ name }) => name === 'opentelemetry')!.file)
+  writeExamples()
+  await run('opentelemetry')
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  await run('events')
   const events: SessionEvent[] = []
   const listener = (message: unknown) => void events.push(message as SessionEvent)
   subscribe('koa-atomic-session:event', listener)
@@ -34,6 +37,13 @@ it('the bridge to OpenTelemetry tells of every call to the store, and nothing se
   for (const path of ['/', '/', '/read', '/wrong']) await visitor.fetch(path)
   server.close()
   unsubscribe('koa-atomic-session:event', listener)
+
+  expect(log.mock.calls.map(([line]) => JSON.parse(line))).toEqual(
+    events.map(({ type, session, client, reason }) => JSON.parse(JSON.stringify({ type, session, client, reason }))),
+  )
+  expect(events.map(({ type }) => type)).toEqual(['created'])
+  log.mockRestore()
+  expectAllRun(/^docs\/observability/)
 
   const spans = exporter.getFinishedSpans()
   expect(spans.map(({ name, attributes }) => [name, attributes['session.outcome']])).toEqual([

@@ -1,30 +1,26 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Store } from 'koa-atomic-session'
 import type { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { examples, serve } from './examples.ts'
+import { dataOf, visitor } from '../../src/testing/harness.ts'
+import { expectAllRun, run, serve, writeExamples } from './examples.ts'
 
-const mongo = inject('mongodb')
+const [mongo, postgres, redis] = [inject('mongodb'), inject('postgres'), inject('redis')]
+const missing = [mongo, postgres, redis].some((server) => 'missing' in server)
 
 describe("the README's examples", () => {
   const directory = process.cwd()
   const work = mkdtempSync(join(tmpdir(), 'readme-'))
 
   beforeAll(() => {
-    examples()
+    writeExamples()
     if ('url' in mongo) process.env.MONGODB_URL = mongo.url
   })
   afterAll(() => {
     process.chdir(directory)
     rmSync(work, { recursive: true, force: true })
-  })
-
-  it('are all there', () => {
-    const names = examples()
-      .filter(({ document }) => document === 'README.md')
-      .map(({ name }) => name)
-    expect(names).toEqual(['app', 'original', 'stores', 'types'])
   })
 
   it('app: counts pages', async () => {
@@ -54,5 +50,29 @@ describe("the README's examples", () => {
     const { visitor, stop } = await serve('types')
     expect(await visitor.json('/')).toEqual(['/'])
     await stop()
+  })
+
+  it.skipIf(missing)('stores: every one of them keeps a session', async () => {
+    process.chdir(work)
+    if ('url' in postgres) process.env.DATABASE_URL = postgres.url
+    if ('url' in redis) process.env.REDIS_URL = redis.url
+    const stores = await run('stores')
+    for (const store of Object.values<Store>(stores)) {
+      await store.setup()
+      const { access } = await visitor(store, { n: 1 })
+      expect([store.name, await dataOf(store, access)]).toEqual([store.name, { n: 1 }])
+    }
+    expect(Object.values<Store>(stores).map(({ name }) => name)).toEqual([
+      'mongodb',
+      'postgres',
+      'redis',
+      'sqlite',
+      'memory',
+    ])
+    await stores.d.close()
+  })
+
+  it('are all run', () => {
+    expectAllRun(/^README/, [...('missing' in mongo ? ['original'] : []), ...(missing ? ['stores'] : [])])
   })
 })

@@ -47,7 +47,8 @@ interface Shop { user_id: number; name: string; seen: string[]; since: Date; add
 declare const session: SessionHandle<Shop>
 `
 
-describe('in an editor', () => {
+// The compiler takes long where the machine has other things to do.
+describe('in an editor', { timeout: 240_000 }, () => {
   it('an error names the path and says what is wrong with it', () => {
     const wrong = [
       "inc('name')",

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { postgresSchema } from 'koa-atomic-session/postgres'
+import { MongoClient } from 'mongodb'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { TestApp } from '../visitor.ts'
+import { expectAllRun, type Given, run, writeExamples } from './examples.ts'
+
+const servers = { mongodb: inject('mongodb'), postgres: inject('postgres'), redis: inject('redis') }
+const urlOf = (name: keyof typeof servers): string => {
+  const server = servers[name]
+  return 'url' in server ? server.url : ''
+}
+
+describe("the stores' examples", () => {
+  const directory = process.cwd()
+  const work = mkdtempSync(join(tmpdir(), 'stores-'))
+  beforeAll(() => {
+    writeExamples()
+    process.chdir(work)
+  })
+  afterAll(() => {
+    process.chdir(directory)
+    rmSync(work, { recursive: true, force: true })
+  })
+
+  /** Runs a fragment in an application that counts. */
+  async function counts(name: string, given: Given = {}): Promise<void> {
+    const app = new TestApp()
+    const { default: fragment } = await run(name)
+    const sessions = await fragment({ app: app.koa, ...given })
+    app.koa.use(async (ctx) => {
+      ctx.body = String((await sessions.of(ctx).inc('views')).views)
+    })
+    await app.listen()
+    const visitor = app.visitor()
+    expect(await visitor.text('/')).toBe('1')
+    expect(await visitor.text('/')).toBe('2')
+    await app.close()
+    await sessions.close()
+  }
+
+  it.each(['memory_store', 'sqlite_store'])('%s counts', (name) => counts(name))
+
+  it.skipIf('missing' in servers.mongodb)('mongodb_store counts', async () => {
+    const client = await MongoClient.connect(urlOf('mongodb'))
+    await counts('mongodb_store', { client })
+    await client.close()
+  })
+
+  it.skipIf('missing' in servers.postgres)('postgres_store counts', async () => {
+    await counts('postgres_store', { connectionString: urlOf('postgres') })
+  })
+
+  it.skipIf('missing' in servers.redis)('redis_store counts', async () => {
+    await counts('redis_store', { url: urlOf('redis') })
+  })
+
+  it('postgres_schema prints the SQL', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+    await run('postgres_schema')
+    expect(log.mock.calls).toEqual([[postgresSchema({ table: 'sessions' }, ['user_id'])]])
+    log.mockRestore()
+  })
+
+  it('the defaults of SECURITY.md count over TLS, and let no foreign page in', async () => {
+    const { memory } = await import('koa-atomic-session/memory')
+    const app = new TestApp()
+    app.koa.proxy = true
+    const { default: fragment } = await run('defaults')
+    const sessions = await fragment({ app: app.koa, store: memory() })
+    app.koa.use(async (ctx) => {
+      ctx.body = String((await sessions.of(ctx).inc('views')).views)
+    })
+    await app.listen()
+    const visitor = app.visitor()
+    const tls = { 'x-forwarded-proto': 'https' }
+    expect(await visitor.text('/', { headers: tls })).toBe('1')
+    expect([...visitor.cookies.keys()]).toEqual(['__Host-sid'])
+    const foreign = { method: 'POST', headers: { ...tls, origin: 'https://evil.example' } }
+    expect((await visitor.fetch('/', foreign)).status).toBe(403)
+    await app.close()
+    await sessions.close()
+  })
+
+  it('are all run', () => {
+    const skipped = Object.entries(servers).flatMap(([name, server]) => ('missing' in server ? [`${name}_store`] : []))
+    expectAllRun(/^(docs\/stores|SECURITY)/, skipped)
+  })
+})
