@@ -16,9 +16,9 @@ import { type FastifyPlugin, fastify } from './fastify.ts'
 import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
 
 export type { Session } from '../session.ts'
-export type { SessionHandle, SessionOptions }
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
+export type { SessionHandle, SessionOptions }
 
 export interface HttpOptions extends SessionOptions {
   /** The keys that sign the cookie: the first one signs, all of them are accepted. Koa's `app.keys`. */
