@@ -37,6 +37,7 @@ export class SessionChain<D> extends Commands<D> implements PromiseLike<Session<
     this.#result.catch((error) => visit.failed(error, this.#watched))
   }
 
+  /** @internal */
   override [ADD](change: (step: Step) => Step): SessionChain<D> {
     if (this.#started) return new SessionChain<D>(this.#visit)[ADD](change)
     try {

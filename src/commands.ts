@@ -19,6 +19,7 @@ export const ADD: unique symbol = Symbol('add')
  * Everything else rejects the chain.
  */
 export abstract class Commands<D> {
+  /** @internal */
   abstract [ADD](change: (step: Step) => Step): SessionChain<D>
 
   /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
@@ -171,6 +172,7 @@ export abstract class Commands<D> {
   }
 }
 
+/** How `pushAll` appends. */
 export interface PushOptions {
   /** How many elements stay: `10` the first ten, `-10` the last ten. */
   readonly slice?: number

@@ -12,9 +12,13 @@ const BRAND = Symbol.for('koa-atomic-session.error')
  * secret, a cookie or session data.
  */
 export abstract class SessionError extends Error {
+  /** Which error it is, for `switch`: `ERR_SESSION_GONE`. */
   abstract readonly code: string
+  /** The HTTP status that the request is answered with, unless somebody handles the error. */
   abstract status: number
+  /** Whether the visitor may read the message. */
   expose = false
+  /** `false`: the change was surely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
 }
 

@@ -18,6 +18,7 @@ export class SessionHandle<D> extends Commands<D> implements PromiseLike<Session
     this.#visit = visit
   }
 
+  /** @internal */
   override [ADD](change: (step: Step) => Step): SessionChain<D> {
     return new SessionChain<D>(this.#visit)[ADD](change)
   }

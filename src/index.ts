@@ -4,9 +4,36 @@
  * @module koa-atomic-session
  */
 export type { SessionChain } from './chain.ts'
-export type { BsonValue, Data, Found, Problem, Value } from './command/index.ts'
+export type {
+  BsonValue,
+  Chain,
+  Command,
+  CommandName,
+  Condition,
+  Data,
+  Found,
+  List,
+  Path,
+  Problem,
+  Value,
+} from './command/index.ts'
 export type { PushOptions } from './commands.ts'
-export type { DeepReadonly, ReservedName, SessionData, SessionView } from './data.ts'
+export type { Keys } from './credential.ts'
+export type {
+  Assignments,
+  At,
+  Comparable,
+  DeepReadonly,
+  ElementAt,
+  Fields,
+  Place,
+  Pulled,
+  ReservedName,
+  SessionData,
+  SessionView,
+  Target,
+  Unreserved,
+} from './data.ts'
 export type { Duration } from './duration.ts'
 export * from './errors.ts'
 export type { SessionEvent } from './events.ts'
@@ -19,7 +46,7 @@ export {
   type KoaSessions,
   type SessionContext,
 } from './koa.ts'
-export type { SessionOptions } from './options.ts'
+export type { Adopted, SessionOptions } from './options.ts'
 export type { OutputOf, StandardSchema } from './schema.ts'
 export type { LoadedSession, Session } from './session.ts'
 export type { FoundSession, Sessions } from './sessions.ts'

@@ -31,6 +31,7 @@ declare module 'koa' {
   }
 }
 
+/** How `sessions.csrf()` judges a request. */
 export interface CsrfOptions {
   /**
    * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change

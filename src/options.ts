@@ -39,11 +39,17 @@ export interface SessionOptions {
    * @default Secure whenever the request came over TLS
    */
   readonly secure?: boolean
-  /** @default 'lax' */
+  /**
+   * Whether the cookie comes along from other sites: with links ('lax'), never, or always, which needs `secure: true`.
+   * @default 'lax'
+   */
   readonly sameSite?: 'lax' | 'strict' | 'none'
   /** The cookie's Domain; set it only to share the cookie with subdomains. */
   readonly domain?: string
-  /** @default '/' */
+  /**
+   * The cookie's Path: the part of the site that has this session.
+   * @default '/'
+   */
   readonly path?: string
   /** Partitioned cookies (CHIPS), for pages embedded in other sites; needs `secure: true`. */
   readonly partitioned?: boolean

@@ -73,6 +73,7 @@ export class LoadedSession<D> extends Commands<D> {
     return this.data
   }
 
+  /** @internal */
   override [ADD](change: (step: Step) => Step): SessionChain<D> {
     return new SessionChain<D>(this.#visit)[ADD](change)
   }

@@ -23,10 +23,12 @@ export interface FoundSession<D> {
 
 /** The sessions of one application: what `atomicSession()` returns. */
 export class Sessions<D> {
+  /** @internal */
   readonly settings: Settings
   #store: Store | undefined
   #host: Host | undefined
   #pruning: NodeJS.Timeout | undefined
+  /** @internal */
   protected readonly background: Host['background']
   readonly #keys: () => Keys
 
@@ -70,7 +72,11 @@ export class Sessions<D> {
     this.store = mongodb(collection)
   }
 
-  /** The handle of a request, the same one every time. */
+  /**
+   * The handle of a request, the same one every time.
+   *
+   * @internal
+   */
   handle(exchange: Exchange): { visit: Visit; handle: SessionHandle<D> } {
     const visit = new Visit(this.#hostOf(), exchange)
     return { visit, handle: new SessionHandle<D>(visit) }

@@ -26,6 +26,7 @@ export interface Step {
   readonly rotate: { readonly grace: number; readonly authenticated: boolean } | undefined
 }
 
+/** How `rotate` renews the secret. */
 export interface RotateOptions {
   /**
    * For how long requests already on their way may still use the old secret.

@@ -66,6 +66,7 @@ export interface IndexedStore extends Store {
 /** What can be looked up through an index; a BSON value, such as an `ObjectId`, on MongoDB only. */
 export type IndexValue = string | number | boolean | BsonValue
 
+/** A session that begins. */
 export interface NewSession {
   readonly id: string
   readonly hash: string
@@ -111,6 +112,7 @@ export interface SessionRecord {
   readonly epoch: string
 }
 
+/** Everything that one atomic update of a session is to do. */
 export interface Change {
   /**
    * Unique to this change, the same when it is sent again: a store answers a repeated one without applying it twice.

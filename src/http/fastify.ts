@@ -2,16 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isSessionError, SessionUsageError } from '../errors.ts'
 import type { HttpSessions } from './index.ts'
 
-/** The parts of Fastify that are used. */
+/** The part of a Fastify request that is used. */
 export interface FastifyRequest {
   readonly raw: IncomingMessage
   readonly protocol: string
   readonly ip: string
 }
+/** The part of a Fastify reply that is used. */
 export interface FastifyReply {
   readonly raw: ServerResponse
   readonly statusCode: number
 }
+/** The part of a Fastify application that is used. */
 export interface FastifyInstance {
   hasRequestDecorator(name: string): boolean
   decorateRequest(name: string, value: null): unknown

@@ -36,7 +36,11 @@ export interface HttpOptions extends SessionOptions {
   readonly onError?: (error: unknown) => void
 }
 
-/** What a request carries: its visit, and the handle that the application sees. */
+/**
+ * What a request carries: its visit, and the handle that the application sees.
+ *
+ * @internal
+ */
 export interface Entry<D> {
   readonly visit: Visit
   readonly handle: SessionHandle<D>
@@ -109,7 +113,7 @@ export class HttpSessions<D> extends Sessions<D> {
     return fastify(this)
   }
 
-  /** For the adapters. */
+  /** @internal For the adapters. */
   entry(
     request: IncomingMessage,
     response: ServerResponse | undefined,
@@ -124,7 +128,7 @@ export class HttpSessions<D> extends Sessions<D> {
     return made
   }
 
-  /** For the adapters: the visit of a request that has used its session. */
+  /** @internal For the adapters: the visit of a request that has used its session. */
   visitOf(request: IncomingMessage): Visit | undefined {
     return (request as Carrier<D>)[this.#slot]?.visit
   }
@@ -133,7 +137,7 @@ export class HttpSessions<D> extends Sessions<D> {
     holdEnd(response, () => this.visitOf(request), this.background)
   }
 
-  /** For the adapters: a failure that no request can be told of. */
+  /** @internal For the adapters: a failure that no request can be told of. */
   report(error: unknown): void {
     this.background(error)
   }

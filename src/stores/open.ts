@@ -8,12 +8,15 @@ import { dirname } from 'node:path'
 import { SessionUsageError, StoreError } from '../errors.ts'
 import type { IndexableStore, InspectableStore } from '../store.ts'
 
+/** A store with the connection that it was opened by. */
 export interface OpenedStore {
+  /** The store, for `atomicSession` or for looking after sessions. */
   readonly store: IndexableStore & InspectableStore
   /** Closes the store and the connection below it. Idempotent. */
   close(): Promise<void>
 }
 
+/** How `openStore` opens a store. */
 export interface OpenOptions {
   /**
    * False refuses a SQLite file that is not there or has no table of sessions, instead of making them.

@@ -7,6 +7,7 @@ import { document } from './arbitraries.ts'
 import { chain } from './chains.ts'
 import { changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from './harness.ts'
 
+/** How the store and the oracle are compared. */
 export interface DifferentialOptions {
   /**
    * How many random documents and chains.

@@ -21,6 +21,7 @@ export { EXAMPLES, type Example } from './examples.ts'
 export type { MakeStore, Runner } from './harness.ts'
 export { INDEXED_FIELDS }
 
+/** How much is tested, and with which stores. */
 export interface ConformanceOptions extends DifferentialOptions {
   /** Gives a store that indexes {@link INDEXED_FIELDS}; absent for a store that has no index. */
   readonly makeIndexed?: MakeStore<IndexedStore>

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Store } from 'koa-atomic-session'
 import type { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { RESERVED } from '../../src/data.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
-import { expectAllRun, run, serve, writeExamples } from './examples.ts'
+import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
 
 const [mongo, postgres, redis] = [inject('mongodb'), inject('postgres'), inject('redis')]
 const missing = [mongo, postgres, redis].some((server) => 'missing' in server)
@@ -70,6 +71,26 @@ describe("the README's examples", () => {
       'memory',
     ])
     await stores.d.close()
+  })
+
+  it('list every reserved name, as a command or by itself', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const [, list] = /nor one of the session's own: (.*)\.$/m.exec(readme)!
+    const table = readme.slice(readme.indexOf('## Commands'), readme.indexOf('A field of a session'))
+    const commands = new Set([...table.matchAll(/[`]([a-zA-Z]+)\(/g)].map(([, name]) => name!))
+    expect([...list!.split(', ').map((name) => name.replaceAll('`', '')), ...commands].sort()).toEqual(
+      [...RESERVED].sort(),
+    )
+  })
+
+  it('list every option', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const rows = readme
+      .slice(readme.indexOf('## Options'), readme.indexOf('Durations are'))
+      .matchAll(/^\| `(.*?)` +\|/gm)
+    const options = readFileSync(join(root, 'src', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
+    const all = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name)
+    expect([...rows].flatMap(([, names]) => names!.split('`, `')).sort()).toEqual(all.sort())
   })
 
   it('are all run', () => {

@@ -18,6 +18,7 @@ import type {
 } from '../../store.ts'
 import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
 
+/** How the memory store keeps sessions. */
 export interface MemoryOptions {
   /**
    * How many sessions are kept. Beyond it the one that was changed longest ago goes, so that a flood of visitors

@@ -3,6 +3,7 @@ export interface PgClient {
   query(query: PgQuery): Promise<PgResult>
 }
 
+/** A query as the store gives it to the driver. */
 export interface PgQuery {
   readonly text: string
   readonly values?: unknown[]
@@ -14,6 +15,7 @@ export interface PgQuery {
   readonly query_timeout?: number
 }
 
+/** The part of a result that is used. */
 export interface PgResult {
   // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, as the driver has them
   readonly rows: any[]

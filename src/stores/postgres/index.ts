@@ -27,10 +27,17 @@ import { type Statement, type Statements, schemaSql, statements } from './statem
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
+/** Where in the database sessions are kept, and how it is spoken to. */
 export interface PostgresOptions {
-  /** @default 'sessions' */
+  /**
+   * The table's name; any text of 1 to 50 bytes.
+   * @default 'sessions'
+   */
   readonly table?: string
-  /** @default 'public' */
+  /**
+   * The schema that the table and the function lie in.
+   * @default 'public'
+   */
   readonly schema?: string
   /**
    * Statements are named, so that each connection parses and plans them once. False for a pooler in transaction mode

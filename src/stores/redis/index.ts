@@ -38,6 +38,7 @@ import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './client.ts'
 
+/** Where in the database sessions are kept. */
 export interface RedisOptions {
   /**
    * What the names of this store's keys begin with.

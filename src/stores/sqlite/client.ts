@@ -8,6 +8,7 @@ export interface SqliteDatabase {
   close(): unknown
 }
 
+/** The part of a prepared statement that is used. */
 export interface SqliteStatement {
   get(...values: SqliteValue[]): unknown
   all(...values: SqliteValue[]): unknown[]

@@ -24,6 +24,7 @@ import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
+/** Where in the database sessions are kept, and how long a call waits for it. */
 export interface SqliteOptions {
   /**
    * The table's name; letters, digits and `_`.
