@@ -1,139 +1,152 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
-import { afterEach, describe, expect, it } from 'vitest'
-import { counting, KEY, Visitor } from '../visitor.ts'
-import { ADAPTERS, type Routes, type Serving, serve } from './servers.ts'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { counting, KEY, type Visitor } from '../visitor.ts'
+import { type Handler, KINDS, type Serving, serve } from './servers.ts'
 
-const routes: Routes = {
-  '/none': () => 'none',
-  '/read': async (session) => (await session).views ?? 'nothing',
-  '/inc': async (session) => (await session.inc('views')).views,
-  '/forget': (session) => {
-    session.inc('views').push('seen', 'x')
+const ROUTES: Record<string, Handler> = {
+  '/read': async ({ session }) => (await session()).views ?? 'nothing',
+  '/inc': async ({ session }) => (await session().inc('views')).views,
+  '/forget': ({ session }) => {
+    session().inc('views').push('seen', 'x')
     return 'sent'
   },
-  '/wrong': (session) => {
-    session.set('views', 'text')
-    session.push('views', 1)
+  '/wrong': ({ session }) => {
+    session().set('views', 'text')
+    session().push('views', 1)
     return 'looks well'
   },
-  '/throw': async (session) => {
-    await session.inc('views')
+  '/throw': async ({ session }) => {
+    await session().inc('views')
     throw Object.assign(new Error('teapot'), { status: 418, statusCode: 418 })
   },
-  '/login': async (session) => (await session.rotate().set('user', 1)).id,
-  '/logout': async (session) => {
-    await session.destroy()
+  '/login': async ({ session }) => (await session().rotate().set('user', 1)).id,
+  '/logout': async ({ session }) => {
+    await session().destroy()
     return 'bye'
   },
 }
+const routes: Handler = (call) => ROUTES[call.path]!(call)
 
-for (const kind of Object.keys(ADAPTERS)) {
-  describe(`sessions on ${kind}`, () => {
-    let serving: Serving
-    const begin = async (options = {}) => {
-      const store = counting(memory())
-      serving = await serve(kind, routes, { store, ...options })
-      return { store, visitor: new Visitor(serving.base) }
-    }
-    afterEach(() => serving.close())
+// The tests of the cookie and of laziness, in test/koa, run on every server, too.
+describe.each(KINDS)('sessions on %s', (kind) => {
+  let serving: Serving
+  const begin = async (options = {}) => {
+    serving = await serve(kind, routes, { store: memory(), ...options })
+    return serving.visitor()
+  }
+  const value = async (visitor: Visitor, path: string, init?: RequestInit) => (await visitor.json(path, init)).value
+  afterEach(() => serving.close())
 
-    it('a request that uses no session costs no store call and gets no cookie', async () => {
-      const { store, visitor } = await begin()
-      const response = await visitor.fetch('/none')
-      expect(await response.text()).toBe('none')
-      expect(response.headers.getSetCookie()).toEqual([])
-      await visitor.text('/inc')
-      store.calls.length = 0
-      await visitor.text('/none')
-      expect(store.calls).toEqual([])
-    })
-
-    it('a command is one store call, and the cookie comes with the first', async () => {
-      const { store, visitor } = await begin()
-      const first = await visitor.fetch('/inc')
-      expect(await first.text()).toBe('1')
-      expect(first.headers.getSetCookie()).toEqual([
-        expect.stringMatching(/^sid=s\.[^;]+; Path=\/; HttpOnly; SameSite=Lax$/),
-      ])
-      expect(first.headers.get('cache-control')).toBe('no-store')
-      expect(first.headers.get('vary')).toContain('Cookie')
-      store.calls.length = 0
-      expect(await visitor.text('/inc')).toBe('2')
-      expect(store.calls).toEqual(['update'])
-      expect(await visitor.text('/read')).toBe('2')
-    })
-
-    it('a visitor without a cookie reads nothing and gets none', async () => {
-      const { store, visitor } = await begin()
-      const response = await visitor.fetch('/read')
-      expect(await response.text()).toBe('nothing')
-      expect([response.headers.getSetCookie(), store.calls]).toEqual([[], []])
-    })
-
-    it('a forged cookie costs no store call', async () => {
-      const { store, visitor } = await begin()
-      const cookie = `sid=s.${'A'.repeat(22)}.${'B'.repeat(43)}.${'C'.repeat(43)}`
-      expect(await (await visitor.fetch('/read', { headers: { cookie } })).text()).toBe('nothing')
-      expect(store.calls).toEqual([])
-    })
-
-    it('what nobody awaits is settled before the response ends, its cookie too', async () => {
-      const { visitor } = await begin()
-      expect(await visitor.text('/forget')).toBe('sent')
-      expect(visitor.cookies.size).toBe(1)
-      expect(await visitor.text('/read')).toBe('1')
-    })
-
-    it('what fails unseen fails the request', async () => {
-      const { visitor } = await begin()
-      await visitor.text('/inc')
-      const response = await visitor.fetch('/wrong')
-      expect(response.status).toBe(500)
-      expect(await response.text()).not.toContain('looks well')
-    })
-
-    it('an error keeps the cookie', async () => {
-      const { visitor } = await begin()
-      const response = await visitor.fetch('/throw')
-      expect(response.status).toBe(418)
-      expect(response.headers.getSetCookie()).toHaveLength(1)
-      expect(await visitor.text('/read')).toBe('1')
-    })
-
-    it('of 100 requests at once none is lost', async () => {
-      const { visitor } = await begin()
-      await visitor.text('/inc')
-      await Promise.all(Array.from({ length: 100 }, () => visitor.text('/inc')))
-      expect(await visitor.text('/read')).toBe('101')
-    })
-
-    it('a log-out removes the session and its cookie, a log-in renews the secret', async () => {
-      const { visitor } = await begin()
-      await visitor.text('/inc')
-      const before = visitor.header
-      await visitor.text('/login')
-      expect(visitor.header).not.toBe(before)
-      const stolen = new Visitor(serving.base)
-      expect(await (await stolen.fetch('/read', { headers: { cookie: before } })).text()).toBe('nothing')
-      await visitor.text('/logout')
-      expect(visitor.cookies.size).toBe(0)
-    })
-
-    it('hands an earlier session over', async () => {
-      const { visitor } = await begin({
-        adopt: (request: { headers: IncomingMessage['headers'] }) =>
-          request.headers['x-old'] ? { views: Number(request.headers['x-old']) } : undefined,
-      })
-      expect(await (await visitor.fetch('/inc', { headers: { 'x-old': '41' } })).text()).toBe('42')
-      expect(await visitor.text('/read')).toBe('42')
-    })
+  it('tell caches that they are private', async () => {
+    const visitor = await begin()
+    const { headers } = await visitor.fetch('/inc')
+    expect([headers.get('cache-control'), headers.get('vary')]).toEqual(['no-store', expect.stringContaining('Cookie')])
   })
-}
+
+  it('what nobody awaits is settled before the response ends, its cookie too', async () => {
+    const visitor = await begin()
+    expect(await value(visitor, '/forget')).toBe('sent')
+    expect(visitor.cookies.size).toBe(1)
+    expect(await value(visitor, '/read')).toBe(1)
+  })
+
+  it('what fails unseen fails the request', async () => {
+    const visitor = await begin()
+    await visitor.fetch('/inc')
+    const response = await visitor.fetch('/wrong')
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('looks well')
+  })
+
+  it('an error keeps the cookie', async () => {
+    const visitor = await begin()
+    const response = await visitor.fetch('/throw')
+    expect(response.status).toBe(418)
+    expect(response.headers.getSetCookie()).toHaveLength(1)
+    expect(await value(visitor, '/read')).toBe(1)
+  })
+
+  it('of 100 requests at once none is lost', async () => {
+    const visitor = await begin()
+    await visitor.fetch('/inc')
+    await Promise.all(Array.from({ length: 100 }, () => visitor.text('/inc')))
+    expect(await value(visitor, '/read')).toBe(101)
+  })
+
+  it('a log-out removes the session and its cookie, a log-in renews the secret', async () => {
+    const visitor = await begin()
+    await visitor.fetch('/inc')
+    const before = visitor.header
+    await visitor.fetch('/login')
+    expect(visitor.header).not.toBe(before)
+    expect(await value(serving.visitor(), '/read', { headers: { cookie: before } })).toBe('nothing')
+    await visitor.fetch('/logout')
+    expect(visitor.cookies.size).toBe(0)
+  })
+
+  it('an earlier session is handed over by names, in one insert', async () => {
+    type Asked = { headers: IncomingMessage['headers'] }
+    const store = counting(memory())
+    const visitor = await begin({
+      store,
+      adopt: ({ headers }: Asked) => headers['x-old'] && JSON.parse(String(headers['x-old'])),
+    })
+    const old = (data: object) => ({ headers: { 'x-old': JSON.stringify(data) } })
+    expect(await value(visitor, '/inc', old({ views: 41 }))).toBe(42)
+    expect(await value(visitor, '/read')).toBe(42)
+    expect(store.calls).toEqual(['create', 'load'])
+    // No session can have these names, and none of them is taken for a path.
+    for (const name of ['a.b', '$set', 'then', '__proto__x.y']) {
+      const response = await serving.visitor().fetch('/inc', old({ [name]: 1 }))
+      expect([name, response.status]).toEqual([name, 400])
+    }
+    expect(serving.errors.map(({ code }) => code)).toEqual(Array(4).fill('ERR_SESSION_PATH'))
+    expect(store.calls).toEqual(['create', 'load'])
+  })
+})
+
+describe('koa-atomic-session/http', () => {
+  const root = join(import.meta.dirname, '..', '..')
+  const project = mkdtempSync(join(tmpdir(), 'without-koa-'))
+  afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+  it('works where Koa can not be found', () => {
+    const modules = join(project, 'node_modules')
+    const own = join(modules, 'koa-atomic-session')
+    mkdirSync(own, { recursive: true })
+    for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(own, part), { recursive: true })
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    for (const name of Object.keys(dependencies)) symlinkSync(join(root, 'node_modules', name), join(modules, name))
+    const program = `
+      import { createServer } from 'node:http'
+      import { httpSessions } from 'koa-atomic-session/http'
+      import { memory } from 'koa-atomic-session/memory'
+      const koa = await import('koa').then(() => 'there', ({ code }) => code)
+      const sessions = httpSessions({ keys: ['a key that nobody can guess'], store: memory() })
+      const server = createServer(sessions.listener(async (request, response) => {
+        response.end(String((await sessions.of(request, response).inc('n')).n))
+      }))
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const answer = await fetch('http://127.0.0.1:' + server.address().port)
+      process.stdout.write(koa + ' ' + await answer.text())
+      server.close()
+      server.closeAllConnections()`
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+      encoding: 'utf8',
+    })
+    expect(output).toBe('ERR_MODULE_NOT_FOUND 1')
+  })
+})
 
 describe('sessions on several servers', () => {
   it('are the same for the same keys and store', async () => {
@@ -147,7 +160,7 @@ describe('sessions on several servers', () => {
     })
     const koa = app.listen(0, '127.0.0.1')
     await new Promise((resolve) => koa.once('listening', resolve))
-    const visitor = new Visitor(serving.base)
+    const visitor = serving.visitor()
     await visitor.text('/inc')
     const { port } = koa.address() as import('node:net').AddressInfo
     const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { cookie: visitor.header } })
@@ -187,7 +200,7 @@ describe("a WebSocket's upgrade", () => {
 
   const visitorOf = async (store: ReturnType<typeof memory>) => {
     const serving = await serve('node:http', routes, { store })
-    const visitor = new Visitor(serving.base)
+    const visitor = serving.visitor()
     await visitor.text('/inc')
     return { visitor, serving }
   }

@@ -2,96 +2,195 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import fastify from 'fastify'
-import { type HttpSessions, httpSessions } from 'koa-atomic-session/http'
+import Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
+import { type HttpOptions, type HttpSessions, httpSessions } from 'koa-atomic-session/http'
+import Koa2 from 'koa2'
 import type { SessionHandle } from '../../src/handle.ts'
-import type { SessionOptions } from '../../src/options.ts'
-import { KEY } from '../visitor.ts'
+import { KEY, Visitor } from '../visitor.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: sessions of any shape
 type Handle = SessionHandle<any>
-/** What a test's application does with the session of a request; what it resolves to is the answer. */
-export type Routes = Record<string, (session: Handle, path: string) => unknown>
+
+/** A request as a test's application sees it, whatever the server. */
+export interface Call {
+  readonly path: string
+  readonly request: IncomingMessage
+  /** The request's session, of the first instance or of another; nothing is asked for before. */
+  session(instance?: number): Handle
+  header(name: string, value: string): void
+  /** Answers 204. */
+  empty(): void
+  /** Node's own response, which the test answers itself, past the server. */
+  bypass(): ServerResponse
+}
+
+/** What a test's application does; what it resolves to is answered as `{ value }`. */
+export type Handler = (call: Call) => unknown
+
+type Keys = HttpOptions['keys']
+type Options = Omit<HttpOptions, 'keys'> & { readonly keys?: Keys }
 
 export interface Serving {
   readonly base: string
-  readonly sessions: HttpSessions<object>
-  readonly failures: unknown[]
+  /** The errors that requests ended with, and those that no request could be told of. */
+  readonly errors: (Error & { code?: string })[]
+  visitor(): Visitor
   close(): Promise<void>
 }
 
-type Adapter = (sessions: HttpSessions<object>, routes: Routes) => Promise<Server>
+interface Application {
+  readonly handler: Handler
+  /** Several instances are several kinds of session on one server. */
+  readonly options: readonly HttpOptions[]
+  readonly failed: (error: unknown) => void
+}
+
+const answer = async (handler: Handler, call: Call) => JSON.stringify({ value: (await handler(call)) ?? null })
+const statusOf = (error: unknown) => (error as { status?: number } | undefined)?.status ?? 500
+const instances = ({ options, failed }: Application): HttpSessions<object>[] =>
+  options.map((one) => httpSessions<object>({ onError: failed, ...one }))
 
 async function listening(server: Server): Promise<Server> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
 }
-const statusOf = (error: unknown) => (error as { status?: number }).status ?? 500
+
+function koa(KoaClass: typeof Koa) {
+  return ({ handler, options, failed }: Application): Promise<Server> => {
+    const app = new KoaClass()
+    app.keys = options[0]!.keys as string[]
+    app.proxy = options[0]!.proxy ?? false
+    app.on('error', failed)
+    const sessions = options.map((one) => atomicSession(app, one))
+    app.use(async (ctx) => {
+      let bypassed = false
+      const body = await answer(handler, {
+        path: ctx.path,
+        request: ctx.req,
+        session: (instance = 0) => sessions[instance]!.of(ctx) as Handle,
+        header: (name, value) => ctx.set(name, value),
+        empty() {
+          bypassed = true
+          ctx.status = 204
+        },
+        bypass() {
+          bypassed = true
+          ctx.respond = false
+          return ctx.res
+        },
+      })
+      if (!bypassed) ctx.body = body
+    })
+    return listening(createServer(app.callback()))
+  }
+}
+
+/** What node:http and Express have in common: the response is Node's own. */
+function plain(request: IncomingMessage, response: ServerResponse, session: Call['session']): Call {
+  return {
+    path: request.url!,
+    request,
+    session,
+    header: (name, value) => void response.setHeader(name, value),
+    empty() {
+      response.statusCode = 204
+      response.end()
+    },
+    bypass: () => response,
+  }
+}
 
 /** The same application on each server. */
-export const ADAPTERS: Record<string, Adapter> = {
-  'node:http': (sessions, routes) =>
-    listening(
+const SERVERS = {
+  'Koa 3': koa(Koa),
+  'Koa 2': koa(Koa2 as unknown as typeof Koa),
+
+  'node:http': (application: Application) => {
+    const [sessions, ...others] = instances(application)
+    return listening(
       createServer(
-        sessions.listener(async (request: IncomingMessage, response: ServerResponse) => {
-          const path = request.url!
+        sessions!.listener(async (request, response) => {
+          const call = plain(
+            request,
+            response,
+            (instance = 0) => [sessions, ...others][instance]!.of(request, response) as Handle,
+          )
           try {
-            response.end(String(await routes[path]!(sessions.of(request, response) as Handle, path)))
+            const body = await answer(application.handler, call)
+            if (!response.writableEnded && !response.headersSent) response.end(body)
           } catch (error) {
+            application.failed(error)
             response.statusCode = statusOf(error)
             response.end()
           }
         }),
       ),
-    ),
+    )
+  },
 
-  'Express 5': (sessions, routes) => {
+  'Express 5': (application: Application) => {
     const app = express()
-    app.use(sessions.express())
-    for (const [path, route] of Object.entries(routes)) {
-      app.get(path, async (request, response) => {
-        const { session } = request as unknown as { session(): Handle }
-        response.send(String(await route(lazily(session), path)))
-      })
-    }
-    app.use((error: unknown, _request: unknown, response: import('express').Response, _next: unknown) => {
+    app.set('trust proxy', application.options[0]!.proxy ?? false)
+    const sessions = instances(application)
+    for (const one of sessions) app.use(one.express())
+    app.use(async (request, response) => {
+      const names = sessions.map(({ settings }) => settings.property)
+      const of = (instance = 0) => (request as unknown as Record<string, () => Handle>)[names[instance]!]!()
+      const body = await answer(application.handler, plain(request, response, of))
+      if (!response.writableEnded && !response.headersSent) response.type('json').send(body)
+    })
+    app.use((error: unknown, _request: unknown, response: express.Response, _next: unknown) => {
+      application.failed(error)
       response.status(statusOf(error)).end()
     })
     return listening(createServer(app))
   },
 
-  'Fastify 5': async (sessions, routes) => {
-    const app = fastify()
-    app.register(sessions.fastify())
-    for (const [path, route] of Object.entries(routes)) {
-      app.get(path, async (request) => {
-        const { session } = request as unknown as { session(): Handle }
-        return String(await route(lazily(session), path))
+  'Fastify 5': async (application: Application) => {
+    const app = fastify({ trustProxy: application.options[0]!.proxy ?? false })
+    const sessions = instances(application)
+    for (const one of sessions) app.register(one.fastify())
+    app.addHook('onError', async (_request, _reply, error) => application.failed(error))
+    app.all('/*', async (request, reply) => {
+      let empty = false
+      const names = sessions.map(({ settings }) => settings.property)
+      const body = await answer(application.handler, {
+        path: request.url,
+        request: request.raw,
+        session: (instance = 0) => (request as unknown as Record<string, () => Handle>)[names[instance]!]!(),
+        header: (name, value) => void reply.header(name, value),
+        empty() {
+          empty = true
+        },
+        bypass() {
+          reply.hijack()
+          return reply.raw
+        },
       })
-    }
+      if (reply.sent) return reply
+      return empty ? reply.code(204).send() : reply.type('application/json').send(body)
+    })
     await app.listen({ port: 0, host: '127.0.0.1' })
     return app.server
   },
-}
+} satisfies Record<string, (application: Application) => Promise<Server>>
 
-/** The handle itself is asked for only when a route uses it, as an application would. */
-function lazily(session: () => Handle): Handle {
-  return new Proxy({} as Handle, {
-    get: (_, name) => {
-      const handle = session() as unknown as Record<PropertyKey, unknown>
-      const value = handle[name]
-      return typeof value === 'function' ? value.bind(handle) : value
-    },
+export const KINDS = Object.keys(SERVERS) as (keyof typeof SERVERS)[]
+
+/** Starts the application on a server of this kind; further options are further instances. */
+export async function serve(kind: keyof typeof SERVERS, handler: Handler, ...options: Options[]): Promise<Serving> {
+  const errors: Serving['errors'] = []
+  const server = await SERVERS[kind]({
+    handler,
+    options: options.map((one) => ({ keys: [KEY], ...one })),
+    failed: (error) => errors.push(error as Error),
   })
-}
-
-export async function serve(kind: string, routes: Routes, options: SessionOptions): Promise<Serving> {
-  const failures: unknown[] = []
-  const sessions = httpSessions<object>({ keys: [KEY], onError: (error) => failures.push(error), ...options })
-  const server = await ADAPTERS[kind]!(sessions, routes)
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    sessions,
-    failures,
+    base,
+    errors,
+    visitor: () => new Visitor(base),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,31 +1,25 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import Keygrip from 'keygrip'
-import { atomicSession, type SessionOptions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, describe, expect, it } from 'vitest'
-import { counting, KEY, TestApp } from '../visitor.ts'
+import { type Call, type Handler, KINDS, type Serving, serve } from '../http/servers.ts'
+import { counting, KEY } from '../visitor.ts'
 
-describe('the cookie', () => {
-  let app: TestApp
-  // biome-ignore lint/suspicious/noExplicitAny: each test writes the handler that it needs
-  let handler: (ctx: any) => unknown
+describe.each(KINDS)('the cookie on %s', (kind) => {
+  let app: Serving
+  let handler: Handler
   const store = counting(memory())
-  afterEach(() => app.close())
+  afterEach(() => app?.close())
 
-  async function start(options: SessionOptions = {}): Promise<void> {
-    app = new TestApp()
+  /** Starts the application, anew where it runs already. */
+  async function start(options: Partial<Parameters<typeof serve>[2]> = {}): Promise<void> {
+    await app?.close()
     store.calls.length = 0
-    atomicSession(app.koa, { store, ...options })
-    app.koa.use(async (ctx) => {
-      ctx.body ??= { value: (await handler(ctx)) ?? null }
-    })
-    await app.listen()
+    app = await serve(kind, (call) => handler(call), { store, ...options })
   }
-  // biome-ignore lint/suspicious/noExplicitAny: a Koa context
-  const write = (ctx: any) => ctx.session().inc('n')
-  // biome-ignore lint/suspicious/noExplicitAny: a Koa context
-  const read = async (ctx: any) => (await ctx.session()).n
+  const write: Handler = async ({ session }) => void (await session().inc('n'))
+  const read: Handler = async ({ session }) => (await session()).n
 
   it('is HttpOnly, SameSite=Lax, for the whole site, and ends with the browser unless maxAge is given', async () => {
     handler = write
@@ -42,9 +36,9 @@ describe('the cookie', () => {
   })
 
   it('lasts as long as the own maxAge that touch gave the session', async () => {
-    handler = async (ctx) => {
-      await ctx.session().set('a', 1)
-      await ctx.session().touch('30 days')
+    handler = async ({ session }) => {
+      await session().set('a', 1)
+      await session().touch('30 days')
     }
     await start()
     const [cookie] = (await app.visitor().fetch('/')).headers.getSetCookie()
@@ -56,88 +50,70 @@ describe('the cookie', () => {
     await start()
     const tls = { headers: { 'x-forwarded-proto': 'https' } }
     expect((await app.visitor().fetch('/', tls)).headers.getSetCookie()[0]).not.toContain('Secure')
-    app.koa.proxy = true
+    await start({ proxy: true })
     expect((await app.visitor().fetch('/', tls)).headers.getSetCookie()[0]).toContain('; Secure; HttpOnly')
+    expect((await app.visitor().fetch('/')).headers.getSetCookie()[0]).not.toContain('Secure')
   })
 
   it('has the prefix __Host- with secure: true, and refuses to work without TLS', async () => {
     handler = write
     await start({ secure: true })
-    expect((await app.visitor().fetch('/')).status).toBe(500)
+    const tls = { headers: { 'x-forwarded-proto': 'https' } }
+    for (const init of [{}, tls]) expect((await app.visitor().fetch('/', init)).status).toBe(500)
     expect(app.errors[0]?.message).toContain('app.proxy = true')
     expect(store.calls).toEqual([])
-    app.koa.proxy = true
-    const [cookie] = (
-      await app.visitor().fetch('/', { headers: { 'x-forwarded-proto': 'https' } })
-    ).headers.getSetCookie()
+    await start({ secure: true, proxy: true })
+    const [cookie] = (await app.visitor().fetch('/', tls)).headers.getSetCookie()
     expect(cookie).toMatch(/^__Host-sid=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
   })
 
   it('is written once a response, whatever happened, and the last state wins', async () => {
-    handler = async (ctx) => {
-      const session = await ctx.session()
-      await session.set('a', 1)
-      await session.rotate()
-      await session.regenerate()
-      await session.set('b', 2).touch('2 days')
-      session.createCSRF()
+    handler = async ({ session }) => {
+      const loaded = await session()
+      await loaded.set('a', 1)
+      await loaded.rotate()
+      await loaded.regenerate()
+      await loaded.set('b', 2).touch('2 days')
+      loaded.createCSRF()
     }
     await start()
     const visitor = app.visitor()
     const response = await visitor.fetch('/')
     expect(response.headers.getSetCookie()).toHaveLength(1)
     expect(response.headers.get('cache-control')).toBe('no-store')
-    handler = async (ctx) => ctx.session()
+    handler = async ({ session }) => session()
     expect(await visitor.json('/')).toEqual({ value: { b: 2 } })
   })
 
-  it.each([
-    [
-      'an error',
-      () => {
-        throw new Error('boom')
-      },
-    ],
-    [
-      'a thrown text',
-      () => {
-        throw 'boom'
-      },
-    ],
-    [
-      'no content',
-      // biome-ignore lint/suspicious/noExplicitAny: a Koa context
-      (ctx: any) => {
-        ctx.status = 204
-        ctx.body = null
-      },
-    ],
-    [
-      'a response that bypasses Koa',
-      // biome-ignore lint/suspicious/noExplicitAny: a Koa context
-      (ctx: any) => {
-        ctx.respond = false
-        ctx.res.writeHead(200, ['X-A', '1'])
-        ctx.res.end('{}')
-      },
-    ],
-  ])('survives %s', async (_, then) => {
-    handler = async (ctx) => {
-      await ctx.session().set('a', 1)
-      ctx.body = '{}'
-      return then(ctx)
+  const ENDS: Record<string, (call: Call) => void> = {
+    'an error': () => {
+      throw new Error('boom')
+    },
+    'a thrown text': () => {
+      throw 'boom'
+    },
+    'no content': (call) => call.empty(),
+    'a response that bypasses the server': (call) => {
+      const response = call.bypass()
+      response.writeHead(200, ['X-A', '1'])
+      response.end('{}')
+    },
+  }
+  it.each(Object.entries(ENDS))('survives %s', async (_, then) => {
+    handler = async (call) => {
+      await call.session().set('a', 1)
+      then(call)
     }
     await start()
-    app.koa.on('error', () => {})
     const response = await app.visitor().fetch('/')
     expect(response.headers.getSetCookie()).toHaveLength(1)
   })
 
   it("keeps the application's own cookies and Vary", async () => {
-    handler = async (ctx) => {
-      ctx.cookies.set('other', 'x', { signed: false })
-      ctx.vary('Accept')
-      await ctx.session().set('a', 1)
+    handler = async ({ session, header }) => {
+      header('Set-Cookie', 'other=x')
+      header('Vary', 'Accept')
+      await session().set('a', 1)
     }
     await start()
     const response = await app.visitor().fetch('/')
@@ -191,62 +167,54 @@ describe('the cookie', () => {
   })
 
   it('of one instance is refused by another', async () => {
-    app = new TestApp()
-    const other = memory()
-    atomicSession(app.koa, { store, key: 'one' })
-    atomicSession(app.koa, { store: other, key: 'two', property: 'second' })
-    app.koa.use(async (ctx) => {
-      if (ctx.path === '/write') await ctx.session().set('a', 1)
-      else
-        ctx.body = [
-          (await ctx.session()).a ?? null,
-          (await (ctx as never as { second(): Promise<{ a?: number }> }).second()).a ?? null,
-        ]
-      ctx.body ??= {}
-    })
-    await app.listen()
+    const first = { store, key: 'one' }
+    const second = { store: memory(), key: 'two', property: 'second' }
+    const both: Handler = async ({ path, session }) =>
+      path === '/write'
+        ? void (await session().set('a', 1))
+        : [(await session()).a ?? null, (await session(1)).a ?? null]
+    app = await serve(kind, both, first, second)
     const visitor = app.visitor()
     await visitor.fetch('/write')
     visitor.cookies.set('two', visitor.cookies.get('one')!)
-    expect(await visitor.json('/')).toEqual([1, null])
+    expect(await visitor.json('/')).toEqual({ value: [1, null] })
   })
 
   it('is written anew with all its attributes when an older key has signed it', async () => {
     handler = write
     await start({ maxAge: '1 day' })
-    const visitor = app.visitor()
-    await visitor.fetch('/')
-    const old = visitor.cookies.get('sid')
-    app.koa.keys = ['a newer key that nobody can guess', KEY]
+    const { cookies } = app.visitor()
+    const visitor = () => Object.assign(app.visitor(), { cookies })
+    await visitor().fetch('/')
+    const old = cookies.get('sid')
     handler = read
-    const response = await visitor.fetch('/')
+    await start({ maxAge: '1 day', keys: ['a newer key that nobody can guess', KEY] })
+    const response = await visitor().fetch('/')
     expect(await response.json()).toEqual({ value: 1 })
     expect(response.headers.getSetCookie()[0]).toMatch(
       /^sid=[^;]+; Path=\/; Max-Age=86400; Expires=[^;]+; HttpOnly; SameSite=Lax$/,
     )
-    expect(visitor.cookies.get('sid')).not.toBe(old)
-    expect((await visitor.fetch('/')).headers.getSetCookie()).toEqual([])
-    app.koa.keys = ['an unrelated key that nobody knows']
-    expect(await visitor.json('/')).toEqual({ value: null })
+    expect(cookies.get('sid')).not.toBe(old)
+    expect((await visitor().fetch('/')).headers.getSetCookie()).toEqual([])
+    await start({ maxAge: '1 day', keys: ['an unrelated key that nobody knows'] })
+    expect(await visitor().json('/')).toEqual({ value: null })
   })
 
   it("takes a Keygrip of the application's own", async () => {
-    handler = write
-    await start()
-    app.koa.keys = new Keygrip([KEY], 'sha512')
+    handler = async ({ session }) => (await session().inc('n')).n
+    await start({ keys: new Keygrip([KEY], 'sha512') })
     const visitor = app.visitor()
     await visitor.fetch('/')
-    expect(await visitor.json('/')).toMatchObject({ value: { n: 2 } })
+    expect(await visitor.json('/')).toEqual({ value: 2 })
   })
 
   it('cannot be sent once the response has begun, so that a new session is refused then', async () => {
-    handler = (ctx) => {
-      ctx.respond = false
-      ctx.res.write('begun')
-      return ctx
-        .session()
+    handler = async ({ session, bypass }) => {
+      const response = bypass()
+      response.write('begun')
+      await session()
         .set('a', 1)
-        .catch((error: Error) => ctx.res.end(error.message))
+        .catch((error: unknown) => response.end((error as Error).message))
     }
     await start()
     expect(await app.visitor().text('/')).toContain('The response has begun')

@@ -1,40 +1,36 @@
-import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { counting, TestApp } from '../visitor.ts'
+import { type Handler, KINDS, type Serving, serve } from '../http/servers.ts'
+import { counting } from '../visitor.ts'
 
-describe('a request asks the store for nothing that it does not need', () => {
-  let app: TestApp
+const ROUTES: Record<string, Handler> = {
+  '/none': () => 'none',
+  '/called': ({ session }) => void session(),
+  '/read': async ({ session }) => (await session()).views ?? 0,
+  '/inc': async ({ session }) => (await session().inc('views')).views,
+  '/forgotten': ({ session }) => void session().inc('views'),
+  '/both': async ({ session }) => {
+    const loaded = await session()
+    await loaded.inc('views')
+    return loaded.views
+  },
+  '/update': async ({ session }) => {
+    const loaded = await session()
+    return (await loaded.inc('views').then(loaded.update)).views
+  },
+  '/unset': async ({ session }) => void (await session().unset('views')),
+  '/touch': async ({ session }) => void (await session().touch()),
+  '/logout': async ({ session }) => void (await session().destroy()),
+  '/take': async ({ session }) => String(await session().take('flash')),
+}
+
+describe.each(KINDS)('a request on %s asks the store for nothing that it does not need', (kind) => {
+  let app: Serving
   let store: ReturnType<typeof counting<ReturnType<typeof memory>>>
 
   beforeEach(async () => {
-    app = new TestApp()
     store = counting(memory())
-    atomicSession(app.koa, { store })
-    app.koa.use(async (ctx) => {
-      const routes: Record<string, () => unknown> = {
-        '/none': () => 'none',
-        '/called': () => void ctx.session(),
-        '/read': async () => (await ctx.session()).views ?? 0,
-        '/inc': async () => (await ctx.session().inc('views')).views,
-        '/forgotten': () => void ctx.session().inc('views'),
-        '/both': async () => {
-          const session = await ctx.session()
-          await session.inc('views')
-          return session.views
-        },
-        '/update': async () => {
-          const session = await ctx.session()
-          return (await session.inc('views').then(session.update)).views
-        },
-        '/unset': async () => void (await ctx.session().unset('views')),
-        '/touch': async () => void (await ctx.session().touch()),
-        '/logout': async () => void (await ctx.session().destroy()),
-        '/take': async () => String(await ctx.session().take('flash')),
-      }
-      ctx.body = { value: (await routes[ctx.path]?.()) ?? null }
-    })
-    await app.listen()
+    app = await serve(kind, (call) => ROUTES[call.path]!(call), { store })
   })
   afterEach(() => app.close())
 
@@ -102,4 +98,10 @@ describe('a request asks the store for nothing that it does not need', () => {
       expect(store.calls).toEqual([])
     },
   )
+
+  it('a forged cookie: no call', async () => {
+    const cookie = `sid=s.${'A'.repeat(22)}.${'B'.repeat(43)}.${'C'.repeat(43)}`
+    expect(await app.visitor().json('/read', { headers: { cookie } })).toEqual({ value: 0 })
+    expect(store.calls).toEqual([])
+  })
 })
