@@ -36,6 +36,47 @@ const { memory } = require('koa-atomic-session/memory')
 ${SUBPATHS.map((subpath) => `require('koa-atomic-session/${subpath}')`).join('\n')}
 ${APPLICATION}`
 
+/** The other servers, without Koa. */
+const HTTP = `import { createServer } from 'node:http'
+import { httpSessions } from 'koa-atomic-session/http'
+import { memory } from 'koa-atomic-session/memory'
+const sessions = httpSessions({ keys: ['a key that nobody can guess'], store: memory() })
+const server = createServer(sessions.listener(async (request, response) => {
+  response.end(String((await sessions.of(request, response).inc('views')).views))
+}))
+server.listen(0, async () => {
+  const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text()
+  if (text !== '1') throw new Error('counted ' + text)
+  server.close()
+  server.closeAllConnections()
+})
+`
+
+/** The suite for stores of one's own, by Node's test runner. */
+const SUITE = `import { describe, it } from 'node:test'
+import { memory } from 'koa-atomic-session/memory'
+import { conformance } from 'koa-atomic-session/testing'
+conformance({ describe, it }, async () => memory(), { cases: 50 })
+`
+
+/** One session in a SQLite file, for the inspector to find. */
+const KEPT = `import Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
+import { sqlite } from 'koa-atomic-session/sqlite'
+const app = new Koa()
+app.keys = ['a key that nobody can guess']
+const sessions = atomicSession(app, { store: sqlite('sessions.db') })
+app.use(async (ctx) => {
+  ctx.body = (await ctx.session().set('user_id', 42)).id
+})
+const server = app.listen(0, async () => {
+  await fetch('http://127.0.0.1:' + server.address().port)
+  server.close()
+  server.closeAllConnections()
+  await sessions.close()
+})
+`
+
 const TYPED = `import Koa from 'koa'
 import { atomicSession, type SessionContext } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
@@ -45,51 +86,119 @@ import { sqlite } from 'koa-atomic-session/sqlite'
 
 interface Shop { user_id: number; seen: string[] }
 const app = new Koa<Koa.DefaultState, SessionContext<Shop>>()
+app.keys = ['a key that nobody can guess']
 export const sessions = atomicSession<Shop>(app, { store: memory(), maxAge: '1 month' })
 app.use(async (ctx) => {
   const session = await ctx.session().inc('user_id').push('seen', ctx.path)
   const id: number | undefined = session.user_id
+  ctx.body = String(id)
+})
+export function wrong(): void {
   // @ts-expect-error: a user_id is a number
-  session.set('user_id', 'x')
+  sessions.of(app.createContext({} as never, {} as never)).set('user_id', 'x')
+}
+export const other = () => [httpSessions({ keys: ['x'], store: sqlite('x.db') }), redis]
+
+const server = app.listen(0, async () => {
+  const address = server.address() as { port: number }
+  const text = await (await fetch('http://127.0.0.1:' + address.port)).text()
+  if (text !== '1') throw new Error('counted ' + text)
+  server.close()
+  server.closeAllConnections()
+})
+`
+
+/** The types by augmentation, in an application that says nothing of its context. */
+const AUGMENTED = `import Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
+
+declare module 'koa-atomic-session' {
+  interface SessionData { user_id: number; seen: string[] }
+}
+const app = new Koa()
+export const sessions = atomicSession(app)
+app.use(async (ctx) => {
+  const session = await ctx.session().inc('user_id').push('seen', ctx.path)
+  const id: number | undefined = session.user_id
+  // @ts-expect-error: a user_id is a number
+  ctx.session().set('user_id', 'x')
+  // @ts-expect-error: no such field
+  session.nobody
   ctx.body = id
 })
-export const other = [httpSessions({ keys: ['x'], store: sqlite('x.db') }), redis]
 `
-const typescript = (module, moduleResolution, types = []) => ({
-  'tsconfig.json': JSON.stringify({
-    compilerOptions: {
-      strict: true,
-      noEmit: true,
-      target: 'es2022',
-      module,
-      moduleResolution,
-      types,
-      skipLibCheck: false,
-    },
-    include: ['app.ts'],
-  }),
-  'app.ts': TYPED,
-})
+const typescript = (module, moduleResolution, rest = {}) => {
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    module,
+    moduleResolution,
+    types: ['node'],
+    skipLibCheck: false,
+    ...rest,
+  }
+  return {
+    'tsconfig.json': JSON.stringify({ compilerOptions, include: ['app.ts'] }),
+    // In a program of its own: it holds for a whole program.
+    'augmented.json': JSON.stringify({
+      compilerOptions: { ...compilerOptions, noEmit: true },
+      include: ['augmented.ts'],
+    }),
+    'app.ts': TYPED,
+    'augmented.ts': AUGMENTED,
+  }
+}
+const COMPILE = [['tsc'], ['tsc', '-p', 'augmented.json']]
 
+/** `node` runs on each version, everything else by npx on the newest. */
 export const PROJECTS = [
-  { name: 'Koa 3, ES modules', dependencies: ['koa@3'], files: { 'app.mjs': ESM }, commands: [['node', 'app.mjs']] },
-  { name: 'Koa 2, CommonJS', dependencies: ['koa@2'], files: { 'app.cjs': COMMONJS }, commands: [['node', 'app.cjs']] },
+  {
+    name: 'Koa 3',
+    dependencies: ['koa@3', 'fast-check@4'],
+    files: { 'app.mjs': ESM, 'app.cjs': COMMONJS, 'http.mjs': HTTP, 'suite.mjs': SUITE },
+    commands: [
+      ['node', 'app.mjs'],
+      ['node', 'app.cjs'],
+      ['node', 'http.mjs'],
+      ['node', 'suite.mjs'],
+    ],
+  },
+  {
+    name: 'Koa 2, and the inspector',
+    dependencies: ['koa@2'],
+    files: { 'app.mjs': ESM, 'app.cjs': COMMONJS, 'kept.mjs': KEPT },
+    commands: [
+      ['node', 'app.mjs'],
+      ['node', 'app.cjs'],
+      // Only newer versions have SQLite of their own.
+      ['newest', 'kept.mjs'],
+      ['koa-atomic-session', 'list', '--user', '42', '--store', 'sessions.db'],
+    ],
+    prints: / 42 /,
+  },
   {
     name: 'TypeScript 5.9, Koa 2, node16',
     dependencies: ['koa@2', '@types/koa@2', '@types/node@20', 'typescript@5.9'],
-    files: { ...typescript('node16', 'node16', ['node']), 'package.json': '{"private":true,"type":"module"}' },
-    commands: [['tsc']],
+    files: { ...typescript('node16', 'node16'), 'package.json': '{"private":true,"type":"module"}' },
+    commands: COMPILE,
   },
   {
     name: 'TypeScript 6, Koa 3, nodenext, to CommonJS',
     dependencies: ['koa@3', '@types/koa@3', '@types/node@22', 'typescript@6'],
-    files: typescript('nodenext', 'nodenext', ['node']),
-    commands: [['tsc']],
+    files: typescript('nodenext', 'nodenext', { noEmit: false, outDir: 'out', rootDir: '.' }),
+    commands: [...COMPILE, ['node', 'out/app.js']],
+  },
+  {
+    name: 'TypeScript 7, Koa 2, nodenext',
+    dependencies: ['koa@2', '@types/koa@2', '@types/node@22', 'typescript@7'],
+    files: { ...typescript('nodenext', 'nodenext'), 'package.json': '{"private":true,"type":"module"}' },
+    commands: COMPILE,
   },
   {
     name: 'TypeScript 7, Koa 3, bundler',
     dependencies: ['koa@3', '@types/koa@3', '@types/node@24', 'typescript@7'],
-    files: typescript('esnext', 'bundler', ['node']),
-    commands: [['tsc']],
+    files: typescript('esnext', 'bundler'),
+    commands: COMPILE,
   },
 ]

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { PROJECTS } from './smoke-projects.mjs'
 
@@ -12,6 +12,7 @@ const NODES = [20, 22, 24]
 const DRIVERS = ['pg', 'redis', 'ioredis', 'iovalkey', 'mongodb', 'libsql', 'better-sqlite3']
 const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const began = performance.now()
 let failed = 0
 
 async function npm(directory, ...args) {
@@ -48,7 +49,7 @@ await step(`Node.js ${NODES.join(', ')} from npm`, () =>
   npm(nodes, 'install', ...NODES.map((version) => `node${version}@npm:${platform}@${version}`)),
 )
 
-for (const { name, dependencies, files, commands } of PROJECTS) {
+for (const { name, dependencies, files, commands, prints } of PROJECTS) {
   const manifest = JSON.stringify({ private: true, name: 'smoke', version: '1.0.0' })
   const directory = project(name, { 'package.json': manifest, ...files })
   await step(`${name}: install`, async () => {
@@ -56,16 +57,24 @@ for (const { name, dependencies, files, commands } of PROJECTS) {
     const drivers = DRIVERS.filter((driver) => existsSync(join(directory, 'node_modules', driver)))
     if (drivers.length > 0) throw new Error(`nobody asked for ${drivers}`)
   })
-  for (const command of commands) {
-    if (command[0] !== 'node') {
-      await step(`${name}: ${command.join(' ')}`, () => run('npx', ['--no', ...command], { cwd: directory }))
-      continue
-    }
-    for (const version of NODES) {
-      const program = join(nodes, 'node_modules', `node${version}`, 'bin', 'node')
-      await step(`${name}: Node.js ${version}`, () => run(program, command.slice(1), { cwd: directory }))
+  for (const [program, ...args] of commands) {
+    const versions = program === 'node' ? NODES : [NODES.at(-1)]
+    for (const version of versions) {
+      const bin = join(nodes, 'node_modules', `node${version}`, 'bin')
+      const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
+      const line =
+        program === 'node' || program === 'newest' ? ['node', ...args] : ['npx', '--no', '--', program, ...args]
+      await step(
+        `${name}: ${program === 'newest' ? 'node' : program} ${args.join(' ')}, Node.js ${version}`,
+        async () => {
+          const { stdout } = await run(line[0], line.slice(1), { cwd: directory, env })
+          if (prints && line[0] === 'npx' && !prints.test(stdout)) throw new Error(`printed ${stdout}`)
+        },
+      )
     }
   }
 }
-console.log(`${failed === 0 ? 'every' : `${failed} steps failed: not every`} project works with the tarball`)
+console.log(
+  `${failed === 0 ? 'every' : `${failed} steps failed: not every`} project works with the tarball (${Math.round((performance.now() - began) / 1000)} s)`,
+)
 process.exitCode = failed > 0 ? 1 : 0
