@@ -16,7 +16,10 @@ const began = performance.now()
 let failed = 0
 
 async function npm(directory, ...args) {
-  await run('npm', [...args, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: directory, maxBuffer: 1e8 })
+  await run('npm', [...args, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: directory,
+    maxBuffer: 1e8,
+  })
 }
 
 function project(name, files) {
