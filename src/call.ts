@@ -10,7 +10,11 @@ export class Call<T> implements Promise<T> {
   readonly #result: () => T | Promise<T>
   #watched = false
 
-  /** `begun` stands in the queue of the visit; `result` is asked for when it has succeeded, if anybody waits. */
+  /**
+   * `begun` stands in the queue of the visit; `result` is asked for when it has succeeded, if anybody waits.
+   *
+   * @internal
+   */
   constructor(visit: Visit, begun: Promise<unknown>, result: () => T | Promise<T>) {
     this.#begun = begun
     this.#result = result

@@ -3,6 +3,7 @@
  *
  * @module koa-atomic-session
  */
+export type { Call } from './call.ts'
 export type { SessionChain } from './chain.ts'
 export type {
   BsonValue,

@@ -94,7 +94,7 @@ export class HttpSessions<D> extends Sessions<D> {
    * Pages of other sites may open WebSockets to this server, and the browser sends the cookie along where SameSite lets
    * it. What comes from elsewhere by Sec-Fetch-Site or Origin gets no session: answer the error's `status`, and close.
    *
-   * @throws {@link CsrfError} (403).
+   * @throws `CsrfError` (403).
    */
   upgrade(request: IncomingMessage): SessionHandle<D> {
     const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
