@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type Koa from 'koa'
 import { expect } from 'vitest'
@@ -70,9 +70,12 @@ export function blocks(): Block[] {
 const typescript = () => blocks().filter(({ language }) => language === 'ts')
 const fileOf = (name: string) => join(folder, `${name}.ts`)
 
-/** Writes what is not there yet: another test may be reading it. */
+/** Test files that run side by side write the same examples: none of them ever sees half of one. */
 function write(file: string, code: string): void {
-  if (!existsSync(file) || readFileSync(file, 'utf8') !== code) writeFileSync(file, code)
+  if (existsSync(file) && readFileSync(file, 'utf8') === code) return
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, code)
+  renameSync(draft, file)
 }
 
 /** Every TypeScript block of the documents, written to a file of its own. */

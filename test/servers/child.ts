@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -100,7 +101,8 @@ export async function accepting(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port} after a minute`)
 }
 
-async function eventually(work: () => Promise<unknown>): Promise<void> {
+/** Tries until the work succeeds; throws its last error after a minute. */
+export async function eventually(work: () => Promise<unknown>): Promise<void> {
   for (const until = Date.now() + 60_000; ; ) {
     try {
       await work()
@@ -157,15 +159,24 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
+const given = new Set<number>()
+
+/**
+ * A port at which nobody listens, never the same twice, and below those that systems give away by themselves: no
+ * connection takes it before the server does, or while the server is down.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_768)
+    if (given.has(port)) continue
+    given.add(port)
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
     })
-  })
+    if (free) return port
+  }
 }
 
 export function temporaryFolder(name: string): string {

@@ -22,11 +22,11 @@ export async function startPostgres({ asShipped = false } = {}): Promise<Server 
   const postgres = program('postgres', ...versions.map((version) => join(DEBIAN, version, 'bin')), EMBEDDED)
   if (!postgres) return { missing: 'no PostgreSQL: install it (postgresql), or set DATABASE_URL' }
 
-  const port = await freePort()
   const folder = temporaryFolder('postgres')
   const options = user(folder)
   const arguments_ = ['-D', folder, '-U', 'tests', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync']
   execFileSync(join(postgres, '..', 'initdb'), arguments_, { stdio: 'pipe', cwd: folder, ...options })
+  const port = await freePort()
   const server = `postgres://tests@127.0.0.1:${port}/postgres`
   // Without fsync, because a killed server loses nothing that it wrote: only a machine that stops does.
   const fast = asShipped ? [] : ['fsync=off']

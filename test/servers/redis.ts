@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { freePort, handedIn, type Missing, program, type Server, start, temporaryFolder, versionOf } from './child.ts'
+import {
+  eventually,
+  freePort,
+  handedIn,
+  type Missing,
+  program,
+  type Server,
+  start,
+  temporaryFolder,
+  versionOf,
+} from './child.ts'
 
 /**
  * Looks for a server in this order: `REDIS_URL`, and redis-server or valkey-server on the PATH. `asShipped` leaves its
@@ -24,10 +34,10 @@ export async function startRedisCluster(): Promise<Server | Missing> {
   // Every node must know the whole cluster before the first command.
   for (const address of addresses) {
     const [host, port] = address.split(':') as [string, string]
-    while (
-      !execFileSync(cli, ['-h', host, '-p', port, 'cluster', 'info'], { encoding: 'utf8' }).includes('cluster_state:ok')
-    )
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    await eventually(async () => {
+      const info = execFileSync(cli, ['-h', host, '-p', port, 'cluster', 'info'], { encoding: 'utf8' })
+      if (!info.includes('cluster_state:ok')) throw new Error(`The cluster does not form:\n${info}`)
+    })
   }
   const all = (work: (node: Server) => Promise<void>) => async () => void (await Promise.all(nodes.map(work)))
   return {
