@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createClient } from 'redis'
 import type { IndexableStore } from '../../src/store.ts'
+import { eventually } from '../servers/child.ts'
 
 /** A store over a connection of its own. */
 export interface Opened {
@@ -16,23 +17,36 @@ export interface Opened {
 /** Opens each kind of store at a URL, as an application would. `name` sets its sessions apart from those of others. */
 export type Kind = 'mongodb' | 'postgres' | 'redis' | 'ioredis'
 
-export const OPEN: Record<Kind, (url: string, name: string) => Promise<Opened>> = {
-  async mongodb(url, name) {
-    const options = { serverSelectionTimeoutMS: 5000, connectTimeoutMS: 1000, socketTimeoutMS: 1000 }
+/**
+ * `patience`: how long a driver waits for a server, in milliseconds; short where a test makes faults that only the
+ * driver can notice.
+ */
+type Open = (url: string, name: string, patience?: number) => Promise<Opened>
+
+const PATIENCE = 30_000
+
+export const OPEN: Record<Kind, Open> = {
+  async mongodb(url, name, patience = PATIENCE) {
+    const options = { serverSelectionTimeoutMS: 5 * patience, connectTimeoutMS: patience, socketTimeoutMS: patience }
     const client = await MongoClient.connect(url, options)
     const store = mongodb(client.db('stores').collection(name))
     return { store, close: () => client.close() }
   },
-  async postgres(url, name) {
-    const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: 1000 })
+  async postgres(url, name, patience = PATIENCE) {
+    const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: patience })
     pool.on('error', () => {})
-    const store = postgres(pool, { table: name, queryTimeout: 1000 })
-    await store.setup()
+    const store = postgres(pool, { table: name, queryTimeout: patience })
+    await eventually(() => store.setup())
     return { store, close: () => pool.end() }
   },
-  async redis(url, name) {
-    const reconnectStrategy = () => 50
-    const client = createClient({ url, disableOfflineQueue: true, socket: { socketTimeout: 1000, reconnectStrategy } })
+  async redis(url, name, patience = PATIENCE) {
+    const client = createClient({
+      url,
+      disableOfflineQueue: true,
+      // A connection that rests longer than its time-out is closed: the pings keep it.
+      pingInterval: patience / 2,
+      socket: { socketTimeout: patience, reconnectStrategy: () => 50 },
+    })
     client.on('error', () => {})
     await client.connect()
     return { store: redis(client, { prefix: `${name}:` }), close: async () => client.destroy() }
