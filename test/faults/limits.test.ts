@@ -12,7 +12,7 @@ import { ReliableStore } from '../../src/reliable.ts'
 import type { Store } from '../../src/store.ts'
 import { chainOf, changeOf, dataOf, eventually, visitor } from '../../src/testing/harness.ts'
 import type { Server } from '../servers/child.ts'
-import { temporaryFolder } from '../servers/child.ts'
+import { temporaryFolder, untilItWorks } from '../servers/child.ts'
 import { TcpProxy } from '../servers/proxy.ts'
 import { startRedis } from '../servers/redis.ts'
 
@@ -44,20 +44,58 @@ describe('sqlite, at its limits', () => {
     expect(await dataOf(store, access)).toEqual({ n: 1, list: ['fits'] })
   })
 
-  it('a process that keeps the lock: the change is surely not applied, and other work goes on meanwhile', async () => {
+  it('a process that keeps the lock: the change is surely not applied', async () => {
     const { access } = await visitor(store, { n: 0, list: [] })
     const other = new Libsql(file)
     other.exec('BEGIN IMMEDIATE')
-    let turns = 0
-    const turning = setInterval(() => turns++, 5)
     const error = await failure(store.update(access, push('x')))
-    clearInterval(turning)
     expect(error).toMatchObject({ applied: false, message: 'The sqlite store waited too long for another process' })
-    expect(turns).toBeGreaterThan(3)
     other.exec('COMMIT')
     other.close()
     await store.update(access, push('y'))
     expect(await dataOf(store, access)).toEqual({ n: 1, list: ['y'] })
+  })
+
+  it('a process that keeps the lock for a while: other work goes on meanwhile, such as what gives it back', async () => {
+    const patient = sqlite(file, { busyTimeout: 60_000 })
+    const { access } = await visitor(patient, { n: 0, list: [] })
+    const other = new Libsql(file)
+    other.exec('BEGIN IMMEDIATE')
+    const waiting = patient.update(access, push('x'))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    other.exec('COMMIT')
+    other.close()
+    expect((await waiting).outcome).toBe('changed')
+    expect(await dataOf(patient, access)).toEqual({ n: 1, list: ['x'] })
+    await patient.close()
+  })
+
+  it('a disk that fails at the commit: nobody knows', async () => {
+    const failing = new Libsql(file)
+    let fails = false
+    const database = new Proxy(failing, {
+      get(target, key) {
+        if (key !== 'prepare') return Reflect.get(target, key).bind(target)
+        return (sql: string) => {
+          const statement = target.prepare(sql)
+          if (sql !== 'COMMIT') return statement
+          return {
+            run() {
+              if (fails) throw new Error('disk I/O error')
+              return statement.run()
+            },
+          }
+        }
+      },
+    })
+    const broken = sqlite(database as SqliteDatabase)
+    const { access } = await visitor(broken, { n: 0, list: [] })
+    fails = true
+    expect((await failure(broken.update(access, push('x')))).applied).toBe('unknown')
+    fails = false
+    await broken.update(access, push('y'))
+    expect(await dataOf(broken, access)).toEqual({ n: 1, list: ['y'] })
+    failing.close()
   })
 })
 
@@ -91,6 +129,31 @@ describe.skipIf('missing' in inject('redis') || process.env.REDIS_URL)('redis, a
     await client.configSet('maxmemory', '0')
   })
 
+  it('a policy that evicts: a session that had to go is gone, none is there by half', async () => {
+    const client = await connect(server.url)
+    const store = redis(client, { prefix: 'evicted:' })
+    const used = Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1])
+    await client.configSet({ 'maxmemory-policy': 'allkeys-lru', maxmemory: String(used + 2_000_000) })
+    const data = { n: 0, list: [], text: 'x'.repeat(10_000) }
+    const visitors = []
+    for (let i = 0; i < 400; i++) visitors.push(await visitor(store, data))
+    let gone = 0
+    for (const { access } of visitors) {
+      const loaded = await store.load(access)
+      if (loaded.outcome === 'live') expect(loaded.record.data).toEqual(data)
+      else {
+        gone++
+        expect(loaded).toEqual({ outcome: 'absent' })
+        // A change brings nothing back.
+        expect(await store.update(access, push('x'))).toEqual({ outcome: 'absent' })
+        expect((await store.load(access)).outcome).toBe('absent')
+      }
+    }
+    expect(gone).toBeGreaterThan(0)
+    expect(gone).toBeLessThan(400)
+    await client.configSet({ 'maxmemory-policy': 'noeviction', maxmemory: '0' })
+  })
+
   it('a server that is a replica by now: the change is surely not applied', async () => {
     const [client, control] = [await connect(server.url), await connect(server.url)]
     const store = redis(client)
@@ -118,7 +181,7 @@ describe.skipIf('missing' in inject('redis') || process.env.REDIS_URL)('redis, a
     }
     for (let i = 0; i < 50; i++) await add(store, i)
     // The replica has all of this; then it hears no more of the primary, which goes on acknowledging.
-    expect(await primary.sendCommand(['WAIT', '1', '5000'])).toBe(1)
+    await untilItWorks(async () => expect(await primary.sendCommand(['WAIT', '1', '1000'])).toBe(1))
     proxy.reply = () => 'vanish'
     for (let i = 50; i < 80; i++) await add(store, i)
     await server.kill()
@@ -144,7 +207,7 @@ describe.skipIf('missing' in pgServer)('postgres, at its limits', () => {
   it('a pool without a free connection: the change is surely not applied, and later ones are', async () => {
     const pool = new pg.Pool({ connectionString, max: 1, connectionTimeoutMillis: 1000 })
     const store = postgres(pool, { table: 'limits_pool' })
-    await store.setup()
+    await untilItWorks(() => store.setup())
     const { access } = await visitor(store, { n: 0, list: [] })
     const taken = await pool.connect()
     const error = await failure(store.update(access, push('x')))
@@ -222,9 +285,11 @@ describe('a store that never answers', () => {
     const reliable = new ReliableStore(counted, 20)
     await Promise.all(Array.from({ length: 10 }, () => failure(reliable.load(access))))
     const results = await Promise.all(Array.from({ length: 500 }, () => failure(reliable.load(access))))
-    expect(calls).toBe(11)
-    expect(results.filter(({ message }) => message === 'The silent store does not answer')).toHaveLength(499)
-    expect(results.filter(({ applied }) => applied === false)).toHaveLength(499)
+    // One try a quarter of a second, which a stalled machine may see go by.
+    expect([11, 12, 13]).toContain(calls)
+    const shed = 510 - calls
+    expect(results.filter(({ message }) => message === 'The silent store does not answer')).toHaveLength(shed)
+    expect(results.filter(({ applied }) => applied === false)).toHaveLength(shed)
   })
 
   it('takes no more calls than it can keep', async () => {

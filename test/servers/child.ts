@@ -82,7 +82,7 @@ async function launch({ command, arguments: args, options, port, what, ready }: 
     child.once('error', reject)
     child.once('exit', () => reject(new Error(`${what} ended while it was starting:\n${output}`)))
   })
-  await Promise.race([accepting(port).then(() => ready && eventually(ready)), failed])
+  await Promise.race([accepting(port).then(() => ready && untilItWorks(ready)), failed])
   child.removeAllListeners('exit')
   return child
 }
@@ -102,7 +102,7 @@ export async function accepting(port: number): Promise<void> {
 }
 
 /** Tries until the work succeeds; throws its last error after a minute. */
-export async function eventually(work: () => Promise<unknown>): Promise<void> {
+export async function untilItWorks(work: () => Promise<unknown>): Promise<void> {
   for (const until = Date.now() + 60_000; ; ) {
     try {
       await work()

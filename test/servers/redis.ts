@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import {
-  eventually,
   freePort,
   handedIn,
   type Missing,
@@ -8,6 +7,7 @@ import {
   type Server,
   start,
   temporaryFolder,
+  untilItWorks,
   versionOf,
 } from './child.ts'
 
@@ -34,7 +34,7 @@ export async function startRedisCluster(): Promise<Server | Missing> {
   // Every node must know the whole cluster before the first command.
   for (const address of addresses) {
     const [host, port] = address.split(':') as [string, string]
-    await eventually(async () => {
+    await untilItWorks(async () => {
       const info = execFileSync(cli, ['-h', host, '-p', port, 'cluster', 'info'], { encoding: 'utf8' })
       if (!info.includes('cluster_state:ok')) throw new Error(`The cluster does not form:\n${info}`)
     })

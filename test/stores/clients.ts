@@ -6,7 +6,7 @@ import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createClient } from 'redis'
 import type { IndexableStore } from '../../src/store.ts'
-import { eventually } from '../servers/child.ts'
+import { untilItWorks } from '../servers/child.ts'
 
 /** A store over a connection of its own. */
 export interface Opened {
@@ -36,7 +36,7 @@ export const OPEN: Record<Kind, Open> = {
     const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: patience })
     pool.on('error', () => {})
     const store = postgres(pool, { table: name, queryTimeout: patience })
-    await eventually(() => store.setup())
+    await untilItWorks(() => store.setup())
     return { store, close: () => pool.end() }
   },
   async redis(url, name, patience = PATIENCE) {
