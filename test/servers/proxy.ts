@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** What becomes of bytes on their way: they pass, they vanish, or their connection breaks. */
-export type Fate = 'pass' | 'vanish' | 'break'
+/** What becomes of bytes on their way: they pass, they wait for `release()`, they vanish, or their connection breaks. */
+export type Fate = 'pass' | 'hold' | 'vanish' | 'break'
 
 /** A TCP proxy in front of a server, which counts what passes and can do what networks do. */
 export class TcpProxy {
@@ -14,6 +14,7 @@ export class TcpProxy {
   readonly #target: { host: string; port: number }
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #held: (() => void)[] = []
 
   private constructor(target: URL) {
     this.#target = { host: target.hostname, port: Number(target.port) }
@@ -36,6 +37,11 @@ export class TcpProxy {
 
   reset(): void {
     this.bytes = 0
+  }
+
+  /** Lets go on what was held, in its order. */
+  release(): void {
+    for (const go of this.#held.splice(0)) go()
   }
 
   /** Breaks every connection. */
@@ -66,6 +72,13 @@ export class TcpProxy {
       // A connection that has lost bytes never works again: TCP delivers all or nothing more.
       if (what === 'vanish') line.dead = true
       if (what === 'pass') to.write(chunk)
+      if (what === 'hold') {
+        from.pause()
+        this.#held.push(() => {
+          to.write(chunk)
+          from.resume()
+        })
+      }
       if (what !== 'break') return
       from.destroy()
       to.destroy()

@@ -34,6 +34,9 @@ const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40(?!003)|42|44|53|54|
 /** Failures of opening a connection. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
+/** pg-pool has no codes for these: no connection was free, or none was made, in time, and nothing has been sent. */
+const NEVER_CONNECTED = /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)/
+
 export type PgOutcome = 'refused' | 'conflict' | 'not set up' | 'failed' | 'unknown'
 
 /**
@@ -46,7 +49,6 @@ export function outcomeOf(error: unknown): PgOutcome {
   if (code === '40001' || code === '40P01') return 'conflict'
   if (code && NOT_SET_UP.has(code)) return 'not set up'
   if (code && (ROLLED_BACK.test(code) || NOT_CONNECTED.has(code))) return 'failed'
-  // pg-pool has no code for this one, and it has not sent anything yet.
-  if (message?.startsWith('timeout exceeded when trying to connect')) return 'failed'
+  if (message && NEVER_CONNECTED.test(message)) return 'failed'
   return 'unknown'
 }

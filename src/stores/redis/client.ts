@@ -55,7 +55,7 @@ function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
 
 /** What the clients say when they have sent nothing. */
 const NOT_SENT =
-  /^(The client is (closed|offline)|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
+  /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
 
 /**
  * False when a call that failed has surely changed nothing: the server's own error replies, because the script makes

@@ -1,0 +1,153 @@
+import { Redis } from 'ioredis'
+import { mongodb } from 'koa-atomic-session/mongodb'
+import { postgres } from 'koa-atomic-session/postgres'
+import { redis } from 'koa-atomic-session/redis'
+import { MongoClient } from 'mongodb'
+import pg from 'pg'
+import { createClientPool } from 'redis'
+import { describe, expect, inject, it } from 'vitest'
+import { commands } from '../../src/command/index.ts'
+import { StoreError } from '../../src/errors.ts'
+import { ReliableStore } from '../../src/reliable.ts'
+import type { Access, Store } from '../../src/store.ts'
+import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { type Missing, type Server, untilItWorks } from '../servers/child.ts'
+import { startMongo } from '../servers/mongodb.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import { TcpProxy } from '../servers/proxy.ts'
+import { startRedis } from '../servers/redis.ts'
+import { OPEN, type Opened } from '../stores/clients.ts'
+
+const push = (text: string) => changeOf(chainOf([commands.push('list', [text]), commands.inc('n')]))
+const ABSENT: Access = { id: 'x'.repeat(22), proof: { hash: 'h' }, maxLifetime: Number.POSITIVE_INFINITY }
+
+/** What a change that fails says of itself. */
+async function verdict(store: Pick<Store, 'update'>, access = ABSENT): Promise<unknown> {
+  const error = await store.update(access, push('x')).then(
+    (answer) => expect.fail(`it did not fail: ${answer.outcome}`),
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(StoreError)
+  return error.applied
+}
+
+/** ioredis, told not to queue what it can't send. */
+async function unqueued(url: string): Promise<Opened> {
+  const client = new Redis(url, { enableOfflineQueue: false, lazyConnect: true })
+  client.on('error', () => {})
+  await client.connect()
+  return { store: redis(client) as Opened['store'], close: async () => client.disconnect() }
+}
+
+async function impatient(url: string): Promise<Opened> {
+  const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: 1000 })
+  return { store: mongodb(client.db('unreachable').collection('sessions')), close: () => client.close() }
+}
+
+const CASES: Record<
+  string,
+  [handedIn: string, start: () => Promise<Server | Missing>, open: (url: string) => Promise<Opened>]
+> = {
+  mongodb: ['MONGODB_URL', startMongo, impatient],
+  postgres: ['DATABASE_URL', startPostgres, (url) => OPEN.postgres(url, 'unreachable', 1000)],
+  redis: ['REDIS_URL', startRedis, (url) => OPEN.redis(url, 'unreachable', 1000)],
+  ioredis: ['REDIS_URL', startRedis, unqueued],
+}
+const wanted = process.env.STORES?.split(',')
+
+for (const [kind, [variable, start, open]] of Object.entries(CASES)) {
+  const left = process.env[variable] || (wanted && !wanted.includes(kind.replace('io', '')))
+  it.skipIf(left)(`${kind}: nobody listens, and a change is surely not applied`, async () => {
+    const server = await start()
+    if ('missing' in server) throw new Error(server.missing)
+    const { store, close } = await open(server.url)
+    const { access } = await visitor(store, { n: 0, list: [] })
+    await server.kill()
+    // What a dead connection swallows first nobody knows.
+    await untilItWorks(async () => expect(await verdict(store, access)).toBe(false))
+    expect(await verdict(new ReliableStore(store, 60_000), access)).toBe(false)
+    await close()
+    await server.stop()
+  })
+}
+
+describe('a host that has no address', () => {
+  it('postgres: a change is surely not applied', async () => {
+    const pool = new pg.Pool({ host: 'nobody.invalid', connectionTimeoutMillis: 5000 })
+    expect(await verdict(postgres(pool))).toBe(false)
+    await pool.end()
+  })
+
+  it('mongodb: a change is surely not applied', async () => {
+    const client = new MongoClient('mongodb://nobody.invalid', { serverSelectionTimeoutMS: 500 })
+    expect(await verdict(mongodb(client.db('none').collection('none')))).toBe(false)
+    await client.close()
+  })
+})
+
+const servers = { mongodb: inject('mongodb'), postgres: inject('postgres'), redis: inject('redis') }
+const urlOf = (kind: keyof typeof servers) => ('url' in servers[kind] ? servers[kind].url : '')
+
+describe('a server that takes connections and never says a word', () => {
+  it.skipIf('missing' in servers.postgres)('postgres: a change is surely not applied', async () => {
+    const proxy = await TcpProxy.before(urlOf('postgres'))
+    proxy.request = () => 'vanish'
+    const pool = new pg.Pool({ connectionString: proxy.through(urlOf('postgres')), connectionTimeoutMillis: 500 })
+    expect(await verdict(postgres(pool))).toBe(false)
+    await proxy.close()
+    await pool.end()
+  })
+
+  it.skipIf('missing' in servers.mongodb)('mongodb: a change is surely not applied', async () => {
+    const proxy = await TcpProxy.before(urlOf('mongodb'))
+    proxy.request = () => 'vanish'
+    const client = new MongoClient(proxy.through(urlOf('mongodb')), { serverSelectionTimeoutMS: 500 })
+    expect(await verdict(mongodb(client.db('none').collection('none')))).toBe(false)
+    await proxy.close()
+    await client.close()
+  })
+})
+
+describe('a pool without a free connection', () => {
+  /** The one connection waits for an answer: the next change is surely not applied, and then all goes on. */
+  async function exhausted(store: Store, proxy: TcpProxy): Promise<void> {
+    const { access } = await visitor(store, { n: 0, list: [] })
+    await store.update(access, push('a'))
+    const sent = new Promise<void>((resolve) => {
+      proxy.reply = () => {
+        resolve()
+        return 'hold'
+      }
+    })
+    const first = store.update(access, push('b'))
+    await sent
+    expect(await verdict(store, access)).toBe(false)
+    proxy.reply = () => 'pass'
+    proxy.release()
+    await first
+    await store.update(access, push('c'))
+    expect(await dataOf(store, access)).toEqual({ n: 3, list: ['a', 'b', 'c'] })
+  }
+
+  it.skipIf('missing' in servers.mongodb)('mongodb', async () => {
+    const proxy = await TcpProxy.before(urlOf('mongodb'))
+    const options = { maxPoolSize: 1, waitQueueTimeoutMS: 500 }
+    const client = new MongoClient(proxy.through(urlOf('mongodb')), options)
+    await exhausted(mongodb(client.db('unreachable').collection('pool')), proxy)
+    await client.close()
+    await proxy.close()
+  })
+
+  it.skipIf('missing' in servers.redis)('node-redis', async () => {
+    const proxy = await TcpProxy.before(urlOf('redis'))
+    const pool = createClientPool(
+      { url: proxy.through(urlOf('redis')) },
+      { minimum: 1, maximum: 1, acquireTimeout: 500 },
+    )
+    pool.on('error', () => {})
+    await pool.connect()
+    await exhausted(redis(pool as never, { prefix: 'pool:' }), proxy)
+    await pool.close()
+    await proxy.close()
+  })
+})
