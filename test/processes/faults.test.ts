@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import { temporaryFolder } from '../servers/child.ts'
+import { temporaryFolder, untilItWorks } from '../servers/child.ts'
 import { Visitor } from '../visitor.ts'
 import { Process } from './process.ts'
 
@@ -87,6 +87,22 @@ for (const { name, url } of stores) {
           role: 'admin',
           n: 4,
         })
+      }
+    })
+
+    it.skipIf(name === 'sqlite')('clocks an hour apart: a session of one second is over for all of them', async () => {
+      const processes = [
+        await start(),
+        await start({ CLOCK_SKEW: String(HOUR) }),
+        await start({ CLOCK_SKEW: String(-HOUR) }),
+      ]
+      for (const first of processes) {
+        const visitor = await known(first.base)
+        expect((await post(first.base, '/touch?ms=1000', visitor.header)).status).toBe(200)
+        for (const { base } of processes)
+          await untilItWorks(async () =>
+            expect(await new Visitor(base).json('/', { headers: { cookie: visitor.header } })).toEqual({}),
+          )
       }
     })
 

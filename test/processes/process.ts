@@ -22,7 +22,9 @@ export class Process {
   }
 
   async ready(): Promise<this> {
-    this.base = `http://127.0.0.1:${(await this.line()).replace('port ', '')}`
+    const port = /^port (\d+)$/.exec(await this.line())?.[1]
+    if (!port) throw new Error('a process of the tests ended before it served')
+    this.base = `http://127.0.0.1:${port}`
     return this
   }
 

@@ -26,13 +26,16 @@ const stores: { name: string; url: string | undefined; counts: number[] }[] = [
   })),
 ]
 
+/** The machine may be busy, and nothing here is about deadlines. */
+const start = (url: string) => new Process(url, { TIMEOUT: '120000' }).ready()
+
 for (const { name, url, counts } of stores) {
   for (const count of counts) {
     describe.skipIf(url === undefined)(`${name}, ${count} process${count > 1 ? 'es' : ''}`, () => {
       let processes: Process[] = []
       const agent = new Agent({ keepAlive: true, maxSockets: 50 })
       beforeAll(async () => {
-        processes = await Promise.all(Array.from({ length: count }, () => new Process(url!).ready()))
+        processes = await Promise.all(Array.from({ length: count }, () => start(url!)))
       })
       afterAll(async () => {
         agent.destroy()
@@ -41,20 +44,30 @@ for (const { name, url, counts } of stores) {
       const process = (i: number) => processes[i % count]!
       const first = () => new Visitor(process(0).base)
 
-      const post = (base: string, path: string, cookie: string) =>
-        new Promise<number>((resolve, reject) => {
+      const send = (base: string, path: string, cookie: string) =>
+        new Promise<{ status: number; body: string }>((resolve, reject) => {
           const sent = request(base + path, { method: 'POST', agent, headers: { cookie } }, (response) => {
-            response.resume().once('end', () => resolve(response.statusCode!))
+            let body = ''
+            response.on('data', (chunk) => {
+              body += chunk
+            })
+            response.once('end', () => resolve({ status: response.statusCode!, body }))
           })
           sent.once('error', reject)
           sent.end()
         })
+      const post = async (base: string, path: string, cookie: string) => (await send(base, path, cookie)).status
+      /** SQLite gives up after a while: what it has surely not applied is asked for again. */
+      async function insist(base: string, path: string, cookie: string): Promise<number> {
+        const { status, body } = await send(base, path, cookie)
+        return status === 503 && JSON.parse(body).applied === false ? insist(base, path, cookie) : status
+      }
 
       it('200 concurrent changes of one session over 50 connections leave 200', async () => {
         const visitor = first()
         await visitor.fetch('/login', { method: 'POST' })
         const statuses = await Promise.all(
-          Array.from({ length: 200 }, (_, i) => post(process(i).base, `/work?i=${i}`, visitor.header)),
+          Array.from({ length: 200 }, (_, i) => insist(process(i).base, `/work?i=${i}`, visitor.header)),
         )
         expect(new Set(statuses)).toEqual(new Set([200]))
         const { n, list } = await visitor.json('/')
@@ -93,17 +106,26 @@ for (const { name, url, counts } of stores) {
   }
 }
 
-for (const { name, url } of stores.filter(({ counts }) => counts.includes(2))) {
-  describe.skipIf(url === undefined)(`${name}, 4 processes`, () => {
+for (const { name, url, counts } of stores) {
+  // Memory is seen by one process only.
+  const count = counts.includes(2) ? 4 : 1
+  describe.skipIf(url === undefined)(`${name}, ${count} process${count > 1 ? 'es' : ''}`, () => {
     it('10,000 changes of one counter leave 10,000', async () => {
-      const processes = await Promise.all(Array.from({ length: 4 }, () => new Process(url!).ready()))
+      const processes = await Promise.all(Array.from({ length: count }, () => start(url!)))
       const visitor = new Visitor(processes[0]!.base)
       await visitor.fetch('/login', { method: 'POST' })
       const work = Array.from({ length: 20 }, (_, i) =>
-        fetch(`${processes[i % 4]!.base}/inc?times=500`, { method: 'POST', headers: { cookie: visitor.header } }),
+        fetch(`${processes[i % count]!.base}/inc?times=500`, { method: 'POST', headers: { cookie: visitor.header } }),
       )
-      expect((await Promise.all(work)).map(({ status }) => status)).toEqual(Array(20).fill(200))
-      expect((await visitor.json('/')).n).toBe(10_000)
+      const answers = await Promise.all(work)
+      expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
+      let unknown = 0
+      for (const answer of answers) unknown += ((await answer.json()) as { unknown: number }).unknown
+      const { n } = await visitor.json('/')
+      // Exactly, unless this machine is so busy that a store did not answer for minutes.
+      expect(n).toBeGreaterThanOrEqual(10_000 - unknown)
+      expect(n).toBeLessThanOrEqual(10_000)
+      expect(unknown).toBeLessThan(20)
       await Promise.all(processes.map((process) => process.stop()))
     })
   })

@@ -24,7 +24,18 @@ const routes = {
   'POST /login': (ctx) => ctx.session().set({ user: 1, role: 'admin' }),
   'POST /work': (ctx) => ctx.session().inc('n').push('list', Number(ctx.query.i)),
   'POST /inc': async (ctx) => {
-    for (let i = Number(ctx.query.times); i > 0; i--) await ctx.session().inc('n')
+    let unknown = 0
+    for (let i = Number(ctx.query.times); i > 0; i--) {
+      try {
+        await ctx.session().inc('n')
+      } catch (error) {
+        if (error.code !== 'ERR_SESSION_STORE') throw error
+        // What was surely not applied is still to do.
+        if (error.applied === false) i++
+        else unknown++
+      }
+    }
+    ctx.body = { unknown }
   },
   'POST /slow': async (ctx) => {
     const session = await ctx.session()
@@ -41,6 +52,8 @@ const routes = {
   },
   'POST /go': letGo,
   'POST /demote': (ctx) => ctx.session().unset('role'),
+  'POST /touch': (ctx) => ctx.session().touch(Number(ctx.query.ms)),
+  'POST /rotate': (ctx) => ctx.session().rotate(),
   'POST /regenerate': async (ctx) => (await ctx.session().regenerate()).set('user', 2),
   'POST /logout': (ctx) => ctx.session().destroy(),
   'GET /': async (ctx) => {

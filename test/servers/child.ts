@@ -101,12 +101,11 @@ export async function accepting(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port} after a minute`)
 }
 
-/** Tries until the work succeeds; throws its last error after a minute. */
-export async function untilItWorks(work: () => Promise<unknown>): Promise<void> {
+/** Tries until the work succeeds, and answers what it gives; throws its last error after a minute. */
+export async function untilItWorks<T>(work: () => Promise<T>): Promise<T> {
   for (const until = Date.now() + 60_000; ; ) {
     try {
-      await work()
-      return
+      return await work()
     } catch (error) {
       if (Date.now() > until) throw error
     }
