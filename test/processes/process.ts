@@ -3,6 +3,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KEY } from '../visitor.ts'
 
+const running = new Set<ChildProcess>()
+// Also when a test has failed before it stopped them.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A process that serves the application of server.mjs. */
 export class Process {
   readonly #child: ChildProcess
@@ -14,6 +20,8 @@ export class Process {
       env: { ...process.env, STORE: store, SESSION_KEY: KEY, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
+    running.add(this.#child)
+    this.#child.once('exit', () => running.delete(this.#child))
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
   }
 
