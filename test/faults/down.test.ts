@@ -1,6 +1,7 @@
 import { atomicSession, isSessionError } from 'koa-atomic-session'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
+import { REMEMBERED_OPS } from '../../src/store.ts'
 import type { Missing, Server } from '../servers/child.ts'
 import { startMongo } from '../servers/mongodb.ts'
 import { startPostgres } from '../servers/postgres.ts'
@@ -213,12 +214,22 @@ for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const) {
       const { history, several, acknowledged } = pusher(visitor)
       await acknowledged(50)
       let over = false
-      const load = Array.from({ length: 20 }, async () => {
+      // Not more than a session remembers: ioredis sends again by itself what was in flight.
+      const load = Array.from({ length: REMEMBERED_OPS - 4 }, async () => {
         while (!over) await several(1)
       })
       await acknowledged(50)
+      // At that moment at least one is applied whose answer nobody gets.
+      await new Promise<void>((resolve) => {
+        proxy.reply = () => {
+          resolve()
+          return 'hold'
+        }
+      })
       await server.kill()
-      await several(50)
+      proxy.cut()
+      proxy.reply = () => 'pass'
+      for (let i = 0; i < 10; i++) await several(4)
       await server.restart()
       await healed(visitor)
       await acknowledged(50)
@@ -227,7 +238,7 @@ for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const) {
       const { n, list } = await healed(visitor)
       history.check(list.slice(1), n - 1)
       // It was killed in the middle of something.
-      expect(history.refused.length + history.unknown.length).toBeGreaterThanOrEqual(50)
+      expect(history.refused.length + history.unknown.length).toBeGreaterThanOrEqual(40)
     })
   })
 }
