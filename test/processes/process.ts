@@ -3,12 +3,6 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KEY } from '../visitor.ts'
 
-const running = new Set<ChildProcess>()
-// Also when a test has failed before it stopped them.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** A process that serves the application of server.mjs. */
 export class Process {
   readonly #child: ChildProcess
@@ -18,10 +12,9 @@ export class Process {
   constructor(store: string, env: Record<string, string> = {}) {
     this.#child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'server.mjs')], {
       env: { ...process.env, STORE: store, SESSION_KEY: KEY, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its standard input ends with this process, however that ends, and it does the same.
+      stdio: ['pipe', 'pipe', 'inherit'],
     })
-    running.add(this.#child)
-    this.#child.once('exit', () => running.delete(this.#child))
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
   }
 

@@ -1,4 +1,5 @@
 // One server process of the tests: an application on the store that STORE names, from the built package.
+process.stdin.resume().once('end', () => process.exit(1))
 if (process.env.CLOCK_SKEW) {
   const now = Date.now
   Date.now = () => now() + Number(process.env.CLOCK_SKEW)
