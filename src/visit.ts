@@ -104,7 +104,7 @@ export class Visit implements Asking {
     // Reading is refused too: it may slide the session, or renew its secret, and then the cookie is written.
     if (this.settings.cookie.secure === true && !exchange.secure) {
       throw new SessionUsageError(
-        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true',
+        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true (on other servers than Koa, the option proxy)',
       )
     }
     this.#exchange = exchange
