@@ -18,8 +18,8 @@ export default defineConfig({
     // It takes as long as it is told to: npm run soak.
     exclude: process.env.SOAK_MINUTES ? [] : ['test/soak/**'],
     globalSetup: ['test/servers/setup.ts'],
-    // The databases that the tests start do a good part of the work.
-    maxWorkers: 2,
+    // One more than two cores: many tests wait, for a driver to give up or a browser to answer.
+    maxWorkers: 3,
     // For a machine that is slow and busy: what takes seconds here may take minutes there.
     testTimeout: 300_000,
     hookTimeout: 300_000,
