@@ -339,18 +339,20 @@ function parse(id: string, fields: readonly string[]): StoredSession | undefined
     else if (name === 'o') ops = value
     else data.push([name.slice(1), decode(value)])
   }
-  const { hash, previous, until, version, created, expires, maxAge, authAt, rotated, epoch } = JSON.parse(meta)
+  // As the script writes them.
+  const [version, , , expires, created, rotated, hash = '', epoch = '', maxAge, , previous, until, authAt] =
+    meta.split(' ')
   return {
     id,
     hash,
-    previous: previous === undefined ? null : { hash: previous, until },
+    previous: previous ? { hash: previous, until: Number(until) } : null,
     data: Object.fromEntries(data),
-    version,
-    created,
-    expires,
-    maxAge: maxAge ?? null,
-    authAt: authAt ?? null,
-    rotated,
+    version: Number(version),
+    created: Number(created),
+    expires: Number(expires),
+    maxAge: maxAge ? Number(maxAge) : null,
+    authAt: authAt ? Number(authAt) : null,
+    rotated: Number(rotated),
     epoch,
     ops: ops.split(' '),
   }
