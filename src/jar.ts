@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { readCookie, writeCookie } from './cookie.ts'
 import { type Credential, keygripOf, readCredential, writeCredential } from './credential.ts'
+import { SessionUsageError } from './errors.ts'
 import type { CookieSettings } from './options.ts'
 import type { Exchange } from './visit.ts'
 
@@ -51,6 +52,22 @@ export class CookieJar {
   /** The response will remove the cookie, if there is one. */
   clear(): void {
     this.#pending = this.present ? { value: '', maxAge: 0 } : undefined
+  }
+
+  /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
+  assertWritable(): void {
+    const { response, keys } = this.#exchange
+    keygripOf(keys())
+    if (!response) {
+      throw new SessionUsageError(
+        'An upgrade can set no cookie, so that no session can begin or rotate in it: do that in a request before',
+      )
+    }
+    if (response.headersSent) {
+      throw new SessionUsageError(
+        'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',
+      )
+    }
   }
 
   #write(response: ServerResponse): void {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { apply, type Command, commands, type Data, EMPTY_CHAIN, Refusal, type Value } from './command/index.ts'
+import { adopted } from './adopt.ts'
+import { type Data, EMPTY_CHAIN, type Value } from './command/index.ts'
 import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from './credential.ts'
 import { assertSite, assertToken, createToken } from './csrf.ts'
 import { type Duration, milliseconds } from './duration.ts'
@@ -7,7 +8,6 @@ import {
   CsrfError,
   errorOf,
   FreshAuthRequiredError,
-  InvalidPathError,
   RotationLostError,
   SessionGoneError,
   SessionUsageError,
@@ -18,9 +18,8 @@ import { CookieJar } from './jar.ts'
 import type { Settings } from './options.ts'
 import { Queue } from './queue.ts'
 import type { Asking, ReliableStore } from './reliable.ts'
-import { conform } from './schema.ts'
 import { LoadedSession, type Session, viewOf } from './session.ts'
-import { check, EMPTY_STEP, type Step, withCommands } from './step.ts'
+import { EMPTY_STEP, type Step } from './step.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
 import { afterHeld, initial } from './transition.ts'
 
@@ -64,7 +63,8 @@ const NO_DATA: Data = Object.freeze({})
 
 /**
  * One request's dealings with one session: its credential, its record once the store has answered, and the order of
- * its calls. Everything that happens to a session within a request passes through here.
+ * its calls. Everything that happens to a session within a request passes through here, and each of it may change the
+ * state that all the rest depends on: that is why it is one file.
  */
 export class Visit implements Asking {
   readonly settings: Settings
@@ -182,7 +182,7 @@ export class Visit implements Asking {
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
     if (this.#over) return this.#gone(step)
     if (this.#state === 'new') return this.#begin(step)
-    if (step.rotate) this.#assertWritable()
+    if (step.rotate) this.#jar.assertWritable()
     const held = this.#current ? this.#record : undefined
     const secret = step.rotate && newSecret(this.#credential!.id)
     const change: Change = {
@@ -234,7 +234,7 @@ export class Visit implements Asking {
   createCSRF(): string {
     if (this.#over) throw new SessionGoneError()
     if (!this.#credential) {
-      this.#assertWritable()
+      this.#jar.assertWritable()
       this.#credential = { kind: 'visitor', id: newId() }
       this.#jar.keep(this.#credential, undefined)
     } else if (this.#credential.kind === 'visitor') this.#jar.renew(this.#credential, undefined, false)
@@ -407,7 +407,7 @@ export class Visit implements Asking {
     // A form opened before log-in must be void after it, so that what rotates does not go on with the visitor's id.
     if (step.rotate) this.#credential = undefined
     if (Object.keys(result.data).length === 0) return result.taken
-    this.#assertWritable()
+    this.#jar.assertWritable()
     const wanted = this.#credential?.id
     for (const id of wanted ? [wanted, newId()] : [newId()]) {
       const credential = newSecret(id)
@@ -421,8 +421,9 @@ export class Visit implements Asking {
         ...this.#start,
       }
       this.#beginning = id
-      const record = await this.#host.reliable.create(session, this)
-      this.#beginning = undefined
+      const record = await this.#host.reliable.create(session, this).finally(() => {
+        this.#beginning = undefined
+      })
       if (!record) continue
       this.#credential = credential
       this.#hold(record, record.rotated, false)
@@ -451,26 +452,15 @@ export class Visit implements Asking {
   async #adopt(): Promise<void> {
     if (!this.#adoptable) return
     this.#adoptable = false
-    const data = await this.settings.adopt!(this.#exchange.context)
-    if (data === undefined || data === null || Object.keys(data).length === 0) return
-    try {
-      const step = withCommands(EMPTY_STEP, Object.entries(data).map(setField))
-      if (this.settings.schema) conform(step.chain.commands, this.settings.schema)
-      check(step, this.store, this.settings.maxBytes)
-      const result = apply(NO_DATA, step.chain, Date.now())
-      if (!result.ok) throw errorOf(result.problem)
-      this.#adopted = result.data
-    } catch (error) {
-      throw error instanceof Refusal ? errorOf(error.problem) : error
-    }
+    this.#adopted = adopted(await this.settings.adopt!(this.#exchange.context), this.store, this.settings)
   }
 
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
     // Who sent it was not the visitor, whose session must not live longer by it.
     if (this.#forged) return
-    // A new secret whose cookie can't be sent any more would lock the visitor out.
     this.asked = performance.now()
+    // A new secret whose cookie can't be sent any more would lock the visitor out.
     const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false
     if (!rotate && !this.#due.touch) return
     this.#due = { touch: false, rotate: false }
@@ -521,29 +511,8 @@ export class Visit implements Asking {
   #cookieAge(own = this.#record?.maxAge ?? null): number | undefined {
     return this.settings.cookie.persistent || own !== null ? (own ?? this.settings.idle) : undefined
   }
-
-  /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
-  #assertWritable(): void {
-    this.#keygrip()
-    if (!this.#exchange.response) {
-      throw new SessionUsageError(
-        'An upgrade can set no cookie, so that no session can begin or rotate in it: do that in a request before',
-      )
-    }
-    if (this.#exchange.response.headersSent) {
-      throw new SessionUsageError(
-        'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',
-      )
-    }
-  }
 }
 
 function slideOf({ touch }: Step): { maxAge?: number | null } {
   return touch?.maxAge === undefined ? {} : { maxAge: touch.maxAge }
-}
-
-/** An earlier session's keys are names, not paths. */
-function setField([key, value]: [string, unknown]): Command {
-  if (key.includes('.')) throw new InvalidPathError(key, "a key with '.' in it; hand it over by another name")
-  return commands.set(key, value)
 }
