@@ -94,7 +94,7 @@ function slide(
     const due = { $gt: new Date(now), $lte: new Date(expires - slide.atLeast) }
     return { expires, filter: { maxAge, expires: due }, update }
   }
-  return { expires, filter: held ? { maxAge } : { $or: [{ maxAge: null }, { maxAge: { $gte: slide.idle } }] }, update }
+  return { expires, filter: { maxAge: held ? maxAge : { $not: { $lt: slide.idle } } }, update }
 }
 
 function bookkeeping(change: Change, now: number): Record<string, Document> {

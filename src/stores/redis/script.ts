@@ -320,6 +320,8 @@ local function read(text)
     s['until'], s.authAt = string.match(text, '^${'(%S*) '.repeat(12)}(%S*)$')
   s.version, s.size, s.remembered, s.expires = number(s.version), number(s.size), number(s.remembered), number(s.expires)
   s.created, s.maxAge, s.horizon, s['until'] = number(s.created), number(s.maxAge), number(s.horizon), number(s['until'])
+  -- An empty hash must not pass for a secret before the last rotation, where there was none.
+  if s.previous == '' then s.previous = nil end
   return s
 end
 
