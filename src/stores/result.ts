@@ -1,6 +1,24 @@
 import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../command/index.ts'
 import type { Change, Updated } from '../store.ts'
 
+/** What the servers' own code was first written for. One that learns another command adds it to what it knows. */
+export const NATIVE: readonly Command['kind'][] = [
+  'set',
+  'unset',
+  'take',
+  'inc',
+  'mul',
+  'min',
+  'max',
+  'rename',
+  'push',
+  'addToSet',
+  'pull',
+  'pullAll',
+  'pop',
+  'currentDate',
+]
+
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /**
@@ -16,6 +34,11 @@ export function resultOf(change: Change, after: Data): Change {
 export function expiring(updated: Updated, expires: number): Updated {
   if (updated.outcome === 'changed') return { ...updated, record: { ...updated.record, expires } }
   return updated.outcome === 'held' || updated.outcome === 'done' ? { ...updated, expires } : updated
+}
+
+/** Between two tries of a change that met another one: ever longer and at random, so that of many one gets through. */
+export function pause(tries: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
 }
 
 function resultChain(chain: Chain, after: Data): Chain {

@@ -19,6 +19,7 @@ import type {
 } from '../../store.ts'
 import { LIST_BATCH } from '../../store.ts'
 import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
+import { pause } from '../result.ts'
 import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type Document, type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'
@@ -224,7 +225,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       const { version, hash, expires } = toDocument(found)
       const same = { _id, version, hash, expires, ops: neverApplied(change) }
       if ((await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1) return answer
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+      await pause(tries)
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
   }

@@ -1,5 +1,6 @@
 import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../command/index.ts'
 import { tag } from '../json.ts'
+import { NATIVE } from '../result.ts'
 
 /**
  * The chain as the server-side function takes it, JSON: `[conditions, commands]`, where a condition is `[path, value]`
@@ -13,22 +14,7 @@ export function compile({ conditions, commands }: Chain): string {
 }
 
 /** What the server-side function knows. A chain with anything else is computed by the oracle, and its result is written. */
-const KNOWN: ReadonlySet<string> = new Set<Command['kind']>([
-  'set',
-  'unset',
-  'take',
-  'inc',
-  'mul',
-  'min',
-  'max',
-  'rename',
-  'push',
-  'addToSet',
-  'pull',
-  'pullAll',
-  'pop',
-  'currentDate',
-])
+const KNOWN: ReadonlySet<string> = new Set(NATIVE)
 
 export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => KNOWN.has(kind))

@@ -20,7 +20,7 @@ import type {
 import { LIST_BATCH } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { encode, revive, tag } from '../json.ts'
-import { expiring, resultOf } from '../result.ts'
+import { expiring, pause, resultOf } from '../result.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
@@ -245,11 +245,6 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
       }
     }
   }
-}
-
-/** Ever longer and at random, so that of many who meet one gets through. */
-function pause(tries: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }

@@ -1,5 +1,6 @@
 import { type Chain, type Command, type Data, type Path, pullsByFields, type Value } from '../../command/index.ts'
 import { tag } from '../json.ts'
+import { NATIVE } from '../result.ts'
 
 /** Strings and lists, which JSON and Lua read alike. */
 export type Argument = string | readonly Argument[]
@@ -17,22 +18,7 @@ export function compile({ conditions, commands }: Chain): Argument {
 }
 
 /** What the script knows. A chain with anything else is computed by the oracle, and its result is written. */
-const KNOWN: ReadonlySet<string> = new Set<Command['kind']>([
-  'set',
-  'unset',
-  'take',
-  'inc',
-  'mul',
-  'min',
-  'max',
-  'rename',
-  'push',
-  'addToSet',
-  'pull',
-  'pullAll',
-  'pop',
-  'currentDate',
-])
+const KNOWN: ReadonlySet<string> = new Set(NATIVE)
 
 export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => KNOWN.has(kind))

@@ -29,7 +29,7 @@ import type {
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode } from '../json.ts'
-import { expiring, resultOf } from '../result.ts'
+import { expiring, pause, resultOf } from '../result.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { type Argument, compile, json, knows, pathOf } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
@@ -200,7 +200,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       const applied = answerOf(reply, access, known)
       if (applied.outcome === 'done') return expiring(answer, applied.expires)
       if (reply[0] !== 'other version') return applied
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
+      await pause(tries)
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
   }
