@@ -1,6 +1,13 @@
 import { fork } from 'node:child_process'
 import { load, requestOf } from './load.mjs'
 
+/**
+ * So many visitors are made at once. When it is 50, V8 sees the first objects of a young process survive its collections,
+ * and from then on allocates all of their kind among the old ones, which then hold whole requests: a state that costs
+ * any subject up to half of its throughput, and that it falls into or not by chance (`--trace-pretenuring-statistics`).
+ */
+const AT_ONCE = 10
+
 /** One subject in processes of its own, which all serve the same sessions. */
 export class Subject {
   #children
@@ -29,7 +36,7 @@ export class Subject {
     if (!this.#cookies.has(key)) {
       const list = []
       while (list.length < count) {
-        const some = Array.from({ length: Math.min(50, count - list.length) }, async () => {
+        const some = Array.from({ length: Math.min(AT_ONCE, count - list.length) }, async () => {
           const response = await fetch(`${this.#base}/create?bytes=${bytes}`, { method: 'POST' })
           if (response.status !== 200) throw new Error(`no session: ${response.status}`)
           return response.headers

@@ -16,8 +16,8 @@ export interface Chain {
   readonly commands: readonly Command[]
 }
 
-/** More commands than any page has fields. The check for overlaps compares each with each. */
-const MAX_COMMANDS = 256
+/** More commands or conditions than any page has fields. The check for overlaps compares each with each. */
+const MAX_PARTS = 256
 
 export const EMPTY_CHAIN: Chain = Object.freeze({ conditions: Object.freeze([]), commands: Object.freeze([]) })
 
@@ -35,9 +35,7 @@ export function extend(chain: Chain, more: readonly Command[]): Chain {
       throw new Refusal({ kind: 'overlap', path: printPath(command.path), other: printPath(command.to) })
     }
     commands.splice(turnOf(command, commands), 0, command)
-    if (commands.length > MAX_COMMANDS) {
-      throw new Refusal({ kind: 'size', bytes: commands.length, limit: MAX_COMMANDS })
-    }
+    assertFew(commands)
   }
   return Object.freeze({ conditions: chain.conditions, commands: Object.freeze(commands) })
 }
@@ -63,7 +61,13 @@ export function condition(path: unknown, value: unknown): Condition {
 
 /** The chain with one more condition, all of which are judged on the data before the chain. */
 export function onlyIf(chain: Chain, condition: Condition): Chain {
-  return Object.freeze({ conditions: Object.freeze([...chain.conditions, condition]), commands: chain.commands })
+  const conditions = [...chain.conditions, condition]
+  assertFew(conditions)
+  return Object.freeze({ conditions: Object.freeze(conditions), commands: chain.commands })
+}
+
+function assertFew({ length }: readonly unknown[]): void {
+  if (length > MAX_PARTS) throw new Refusal({ kind: 'size', bytes: length, limit: MAX_PARTS })
 }
 
 /** Every place that a command changes. */

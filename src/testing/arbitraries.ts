@@ -28,7 +28,16 @@ const text = fc.oneof(
   fc.constantFrom('', 'x', 'y', '$date', '{"$date":1}', "'", '\u2028', '\\u0041', '😀'),
   fc.string({ unit: 'grapheme', maxLength: 6 }).filter((s) => s.isWellFormed() && !s.includes('\0')),
 )
-const scalar = fc.oneof({ weight: 3, arbitrary: number }, text, fc.boolean(), fc.constant(null), date)
+/** Some stores keep what is large apart from what is small. */
+const long = fc.integer({ min: 240, max: 1500 }).map((length) => 'é"'.repeat(length / 3))
+const scalar = fc.oneof(
+  { weight: 6, arbitrary: number },
+  { weight: 2, arbitrary: text },
+  { weight: 2, arbitrary: fc.boolean() },
+  { weight: 2, arbitrary: fc.constant(null) },
+  { weight: 2, arbitrary: date },
+  long,
+)
 
 /** Documents three levels deep, with the same few keys at each level. */
 export const { value } = fc.letrec<{ value: unknown; list: unknown[]; object: Record<string, unknown> }>((tie) => ({

@@ -12,8 +12,13 @@ const ANSWER: Record<Kind, (piece: Buffer) => boolean> = {
   mongodb: (piece) => !piece.includes('maxWireVersion'),
   // ParseComplete or BindComplete: what the answer to a statement begins with.
   postgres: (piece) => piece[0] === 0x31 || piece[0] === 0x32,
-  redis: (piece) => piece[0] === 0x2a,
-  ioredis: (piece) => piece[0] === 0x2a,
+  redis: isAnswer,
+  ioredis: isAnswer,
+}
+
+/** A text of Redis that holds a JSON list. */
+function isAnswer(piece: Buffer): boolean {
+  return /^\$\d+\r\n\[/.test(piece.toString('latin1', 0, 20))
 }
 
 /** Calls that succeed where every third reply is lost may need several tries. */

@@ -1,11 +1,17 @@
+import fc from 'fast-check'
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
-import { commands, condition } from '../../src/command/index.ts'
+import { apply, type Command, commands, condition, type Data } from '../../src/command/index.ts'
 import type { IndexedStore } from '../../src/store.ts'
 import { chainOf, changed, changeOf, eventually, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('redis')
+
+function applied(data: Data, command: Command): Data {
+  const result = apply(data, chainOf(command), 0)
+  return result.ok ? result.data : data
+}
 
 describe.skipIf('missing' in server)('the redis store', () => {
   const client = createClient({ url: 'url' in server ? server.url : 'redis://none' })
@@ -29,46 +35,70 @@ describe.skipIf('missing' in server)('the redis store', () => {
       await store.update(access, changeOf(chainOf([]), { slide: { idle: 20 * MINUTE, atLeast: 0 } })),
     )
     expect(await client.pExpireTime(prefix + id)).toBe(later.expires)
-    expect(await client.hGetAll(prefix + id)).toMatchObject({ '.views': '1', '.list': '[]' })
+    expect(await client.hGet(prefix + id, '$d')).toBe('\n"views":1,\n"list":[],\n')
   })
 
-  it('reads and writes only the fields that a command names', async () => {
-    const { id, access } = await visitor(store, { views: 1, other: 'x' })
+  it('leaves alone what is large and what a command does not name', async () => {
+    const { id, access } = await visitor(store, { views: 1, other: 'x'.repeat(1000) })
     // A text that no JSON parser would take shows that nobody looks at it.
-    await client.hSet(prefix + id, '.other', 'not JSON')
+    await client.hSet(prefix + id, '"other"', 'not JSON')
     expect(await store.update(access, changeOf(chainOf(commands.inc('views')), { answer: false }))).toMatchObject({
       outcome: 'done',
     })
-    expect(await client.hGetAll(prefix + id)).toMatchObject({ '.views': '2', '.other': 'not JSON' })
+    expect(await client.hGetAll(prefix + id)).toMatchObject({ $d: '\n"views":2,\n', '"other"': 'not JSON' })
+  })
+
+  it('keeps small fields together up to a few kilobytes, and the rest apart, through every change', async () => {
+    const key = fc.constantFrom('a', 'b', 'a"b', 'ab', 'n\n', '"a":', 'é')
+    const text = fc.integer({ min: 0, max: 600 }).map((length) => 'é\n'.repeat(length / 2))
+    const command = fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(key, text).map(([at, value]) => commands.set(at, value)) },
+      key.map((at) => commands.unset(at)),
+      fc.tuple(key, text).map(([at, value]) => commands.push(`${at}list`, [value], -2)),
+      fc.tuple(key, key).map(([at, to]) => commands.rename(at, `${to}new`)),
+      { weight: 3, arbitrary: fc.nat(80).map((n) => commands.set(`f${n}`, 'x'.repeat(200))) },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(key, text),
+        fc.array(command, { maxLength: 60, size: 'max' }),
+        async (data, list) => {
+          const { id, access, record } = await visitor(store, data)
+          let expected = record.data
+          for (const one of list) {
+            expected = changed(await store.update(access, changeOf(chainOf(one)))).data
+          }
+          expect(list.reduce((before, one) => applied(before, one), record.data)).toEqual(expected)
+          const { $m, $d, $o, ...apart } = await client.hGetAll(prefix + id)
+          const lines = JSON.parse(`{${$d!.slice(0, -2)}}`)
+          const names = [...Object.keys(lines), ...Object.keys(apart).map((name) => JSON.parse(name))]
+          expect(names.sort()).toEqual(Object.keys(expected).sort())
+          expect($d!.length).toBeLessThan(2500)
+          const sizes = Object.entries(apart).map(([name, value]) => Buffer.byteLength(name + value) + 3)
+          const size = sizes.reduce((sum, one) => sum + one, Buffer.byteLength($d!) + 1)
+          expect(JSON.parse($m!).slice(0, 3)).toEqual([sizes.length, 1 + list.length, size])
+        },
+      ),
+      { numRuns: 200 },
+    )
   })
 
   it('remembers no change as older than the one before, though the clock steps back', async () => {
     const { id, access } = await visitor(store, { n: 0 })
-    const { m } = await client.hGetAll(prefix + id)
+    const { $m } = await client.hGetAll(prefix + id)
+    const [apart, version, size, , ...others] = JSON.parse($m!)
     await client.hSet(prefix + id, {
-      o: 'before@9999999999999',
-      m: m!.replace(/^(\S+ \S+) 0 /, '$1 1 '),
+      $o: '" before@9999999999999"',
+      $m: JSON.stringify([apart, version, size, 1, ...others]),
     })
     await store.update(access, changeOf(chainOf(commands.inc('n'))))
-    expect(await client.hGet(prefix + id, 'o')).toMatch(/^before@9999999999999 .+@9999999999999$/)
+    expect(await client.hGet(prefix + id, '$o')).toMatch(/^" before@9999999999999 .+@9999999999999"$/)
   })
 
   it('loads its script again when the server has forgotten it', async () => {
     const { access } = await visitor(store, { views: 1 })
     await client.scriptFlush()
     expect(changed(await store.update(access, changeOf(chainOf(commands.inc('views'))))).data).toEqual({ views: 2 })
-  })
-
-  it('counts the size of what it keeps, through every change', async () => {
-    const { id, access } = await visitor(store, { a: 'xyz', b: [1, 2] })
-    for (const command of [commands.set('c', { deep: 'é' }), commands.unset('a'), commands.push('b', [3])]) {
-      await store.update(access, changeOf(chainOf(command)))
-    }
-    const { m, ...fields } = await client.hGetAll(prefix + id)
-    const bytes = Object.entries(fields)
-      .filter(([name]) => name.startsWith('.'))
-      .reduce((sum, [name, text]) => sum + Buffer.byteLength(name) - 1 + Buffer.byteLength(text) + 3, 2)
-    expect(Number(m!.split(' ')[1])).toBe(bytes)
   })
 
   it('notes a session in the index before it writes it', async () => {

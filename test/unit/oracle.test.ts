@@ -6,16 +6,29 @@ import {
   apply,
   type Command,
   commands,
+  condition,
   type Data,
   EMPTY_CHAIN,
   extend,
   isList,
+  onlyIf,
   printPath,
   type Value,
   valueAt,
 } from '../../src/command/index.ts'
 
 const chainOf = (...list: Command[]) => extend(EMPTY_CHAIN, list)
+
+describe('a chain', () => {
+  it('holds 256 commands and 256 conditions, and refuses more', () => {
+    const fields = Array.from({ length: 256 }, (_, i) => `f${i}`)
+    const full = chainOf(...fields.map((field) => commands.set(field, 1)))
+    const tooMany = { problem: { kind: 'size', bytes: 257, limit: 256 } }
+    expect(() => extend(full, [commands.unset('one')])).toThrow(expect.objectContaining(tooMany))
+    const asking = fields.reduce((chain, field) => onlyIf(chain, condition(field, 1)), full)
+    expect(() => onlyIf(asking, condition('one', 1))).toThrow(expect.objectContaining(tooMany))
+  })
+})
 
 describe("the oracle and MongoDB's documented examples", () => {
   for (const { says, before, command, after } of EXAMPLES) {

@@ -1,20 +1,18 @@
-import { type Chain, type Command, type Data, type Path, pullsByFields, type Value } from '../../command/index.ts'
+import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../command/index.ts'
 import { tag } from '../json.ts'
 import { NATIVE } from '../result.ts'
 
-/** Strings and lists, which JSON and Lua read alike. */
-export type Argument = string | readonly Argument[]
-
 /**
- * The chain as the script takes it: `[conditions, commands]`, where a condition is `[path, value]` or `[path]`, and a
- * command `[name, path, …arguments]`. A path is the top-level key, then the keys below it as JSON texts; every value is a
- * JSON text too, which the script splices as it is: a Lua table could not tell `[]` from `{}`.
+ * The chain as the script takes it: five words for each condition and then for each command: what it is, the top-level
+ * key, the path below it, and what goes with it. Every key, path and value is JSON text, which the script splices as it
+ * is; `''` for what there is none of.
  */
-export function compile({ conditions, commands }: Chain): Argument {
-  return [
-    conditions.map(({ path, value }) => (value === undefined ? [pathOf(path)] : [pathOf(path), json(value)])),
-    commands.map(compileCommand),
-  ]
+export function compile({ conditions, commands }: Chain): string[] {
+  const words: string[] = []
+  for (const { path, value } of conditions)
+    words.push('if', ...pathOf(path), value === undefined ? '' : json(value), '')
+  for (const command of commands) words.push(...compileCommand(command))
+  return words
 }
 
 /** What the script knows. A chain with anything else is computed by the oracle, and its result is written. */
@@ -24,48 +22,46 @@ export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => KNOWN.has(kind))
 }
 
-function compileCommand(command: Command): [name: string, path: Argument, ...values: Argument[]] {
+type Words = [kind: string, key: string, path: string, value: string, extra: string]
+
+function compileCommand(command: Command): Words {
   const { kind } = command
-  const path = pathOf(command.path)
+  const [key, path] = pathOf(command.path)
   switch (command.kind) {
     case 'set':
     case 'min':
     case 'max':
-      return [kind, path, json(command.value)]
+      return [kind, key, path, json(command.value), '']
     case 'unset':
     case 'take':
     case 'currentDate':
-      return [kind, path]
+      return [kind, key, path, '', '']
     case 'inc':
     case 'mul':
-      return [kind, path, json(command.by)]
-    case 'rename':
-      return [kind, path, pathOf(command.to)]
+      return [kind, key, path, json(command.by), '']
+    case 'rename': {
+      const [top, ...rest] = command.to
+      return [kind, key, path, JSON.stringify(top), JSON.stringify(rest)]
+    }
     case 'push':
-      return command.slice === undefined
-        ? [kind, path, command.values.map(json)]
-        : [kind, path, command.values.map(json), json(command.slice)]
+      return [kind, key, path, json(command.values), command.slice === undefined ? '' : json(command.slice)]
     case 'addToSet':
     case 'pullAll':
-      return [kind, path, command.values.map(json)]
+      return [kind, key, path, json(command.values), '']
     case 'pull':
       return pullsByFields(command)
-        ? ['pullFields', path, fieldsOf(command.value)]
-        : ['pullAll', path, [json(command.value)]]
+        ? ['pullFields', key, path, json(command.value), '']
+        : ['pullAll', key, path, json([command.value]), '']
     case 'pop':
-      return [kind, path, json(command.end)]
+      return [kind, key, path, json(command.end), '']
     default:
       throw new TypeError(`${kind} is not known to the script`)
   }
 }
 
-/** A path as the script reads it. */
-export function pathOf([top, ...rest]: Path): Argument {
-  return [top!, ...rest.map((key) => JSON.stringify(key))]
-}
-
-function fieldsOf(fields: Data): Argument {
-  return Object.entries(fields).map(([key, value]) => [JSON.stringify(key), json(value)])
+/** A path as the script reads it: the top-level key, and the list of the keys below it. */
+export function pathOf([top, ...rest]: Path): [key: string, path: string] {
+  return [JSON.stringify(top), rest.length === 0 ? '' : JSON.stringify(rest)]
 }
 
 export function json(value: Value): string {

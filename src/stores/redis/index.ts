@@ -6,8 +6,10 @@
 import { randomUUID } from 'node:crypto'
 import {
   canGrow,
+  type Data,
   EMPTY_CHAIN,
   equal,
+  onlyIf,
   type Problem,
   parsePath,
   printPath,
@@ -31,8 +33,9 @@ import { loaded, recordOf, type StoredSession, transition } from '../../transiti
 import { decode } from '../json.ts'
 import { expiring, pause, resultOf } from '../result.ts'
 import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
-import { type Argument, compile, json, knows, pathOf } from './compile.ts'
+import { compile, knows } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
+import { type Known, read, write } from './layout.ts'
 import { keyLister, type ListKeys } from './scan.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
@@ -93,17 +96,27 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#try(async () => {
       const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
       const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
-      const paths = dates?.commands.map(({ path }) => pathOf(path)) ?? []
-      const request = [hash, maxAge ?? false, idle, authenticated, created ?? false, horizon ?? false, paths]
-      const fields = Object.entries(data).flatMap(([key, value]) => [`.${key}`, json(value)])
-      const answer = (await this.#call(id, 'create', request, ...fields)) as [now: number, hash: string[]] | null
-      return answer ? recordOf(parse(id, answer[1])!) : undefined
+      const { together, apart } = write(data)
+      const answer = await this.#call(id, [
+        'create',
+        hash,
+        word(created),
+        String(maxAge),
+        String(idle),
+        authenticated ? '1' : '',
+        String(horizon ?? null),
+        String(apart.length),
+        together,
+        ...apart,
+        ...(dates ? compile(dates) : []),
+      ])
+      return answer === null ? undefined : recordOf(foundOf(id, answer).stored!)
     })
   }
 
   load(access: Access): Promise<Loaded> {
     return this.#try(async () => {
-      const { stored, now } = await this.#find(access.id)
+      const { stored, now } = await this.#find(access.id, false)
       return loaded(stored, access, now)
     })
   }
@@ -119,7 +132,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
           : undefined
       const answer = await this.#update(access, change, horizon)
       const updated = answerOf(answer, access, change)
-      if (answer[1] !== '1') return updated
+      if (answer[2] !== true) return updated
       // The change is applied; a slide that fails is made up for by the next request.
       const expires = await this.#renew(index!, access, change).catch(() => undefined)
       return expires === undefined ? updated : expiring(updated, expires)
@@ -127,7 +140,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   destroy(access: Access): Promise<boolean> {
-    return this.#try(async () => Number(await this.#call(access.id, 'destroy', proofOf(access))) === 1)
+    return this.#try(async () => Number(await this.#call(access.id, ['destroy', ...proofOf(access)])) === 1)
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -227,34 +240,25 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<Answer> {
-    const { op, chain, held, answer, slide, rotation, authenticated, maxBytes } = change
+    const { op, chain, held, answer, slide, maxBytes } = change
     const takes = chain.commands.some(({ kind }) => kind === 'take')
-    const reply = await this.#call(access.id, 'update', [
+    const reply = await this.#call(access.id, [
+      'update',
       ...proofOf(access),
       op,
-      (chain.commands.length > 0 || chain.conditions.length > 0) && compile(chain),
-      slide.idle,
-      slide.maxAge === null ? 'none' : (slide.maxAge ?? false),
-      slide.atLeast,
-      rotation?.from ?? false,
-      rotation?.to ?? false,
-      rotation?.grace ?? false,
-      rotation?.epoch ?? false,
-      authenticated ?? false,
-      canGrow(chain) && maxBytes,
-      (!takes && held?.version) ?? false,
-      answer || takes,
-      horizon ?? false,
-      only !== undefined,
-      only?.version ?? false,
-      change.repeatedSince ?? false,
+      String(slide.idle),
+      String(slide.atLeast),
+      canGrow(chain) ? String(maxBytes) : '',
+      takes ? '' : word(held?.version),
+      answer || takes ? '1' : '',
+      rareOf(change, horizon, only),
+      ...compile(chain),
     ])
-    return reply as Answer
+    return decode(reply as string)
   }
 
-  async #find(id: string): Promise<{ stored: StoredSession | undefined; now: number }> {
-    const [now, hash] = (await this.#call(id, 'load', [])) as [number, string[]]
-    return { stored: parse(id, hash), now: Number(now) }
+  async #find(id: string, operations = true): Promise<Found> {
+    return foundOf(id, await this.#call(id, ['load', operations ? '1' : '']))
   }
 
   async #having(id: string, field: string, value: Value, maxLifetime: number): Promise<SessionRecord | undefined> {
@@ -268,14 +272,14 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     const { stored } = await this.#find(id)
     if (!stored) return false
     const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
-    const holding = [pathOf(parsePath(field)), json(value)]
-    const removed = Number(await this.#call(id, 'destroy', [...proofOf(access), ...holding])) === 1
+    const holding = compile(onlyIf(EMPTY_CHAIN, { path: parsePath(field), value }))
+    const removed = Number(await this.#call(id, ['destroy', ...proofOf(access), ...holding])) === 1
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }
 
-  #call(id: string, action: string, request: readonly Parameter[], ...fields: string[]): Promise<unknown> {
-    return this.#run(`${this.#prefix}${id}`, [action, JSON.stringify(request), ...fields])
+  #call(id: string, words: readonly string[]): Promise<unknown> {
+    return this.#run(this.#prefix + id, words)
   }
 
   async #try<T>(work: () => Promise<T>): Promise<T> {
@@ -288,26 +292,25 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 }
 
-/** What the script is told; false for what is absent. */
-type Parameter = Argument | number | boolean
-
-/** What the script answers: what became of it, whether the slide was cut short, and what goes with that. */
-type Answer = readonly [outcome: string, clamped?: string, now?: number, ...more: unknown[]]
+/** What the script answers: what became of it, the time, whether the slide was cut short, and what goes with that. */
+type Answer = readonly [outcome: string, now?: number, clamped?: boolean, ...more: unknown[]]
 
 function answerOf(answer: Answer, access: Access, change: Change): Updated {
-  const [outcome, , now, ...more] = answer
+  const [outcome, now, , ...more] = answer as [string, number, ...unknown[]]
   switch (outcome) {
     case 'changed': {
-      const stored = parse(access.id, more[0] as string[])!
-      const taken = more[1] === undefined ? undefined : decode(more[1] as string)
+      const [taken, known, data] = more as [[Value?] | null, Known, Data]
+      const stored = read(access.id, known, data)
       const grace = 'hash' in access.proof && !change.rotation && stored.hash !== access.proof.hash
-      return { outcome, record: recordOf(stored), grace, now: Number(now), taken }
+      return { outcome, record: recordOf(stored), grace, now, ...(taken && { taken: taken[0] }) }
     }
-    case 'held':
-      return { outcome, now: Number(now), version: Number(more[0]), expires: Number(more[1]) }
+    case 'held': {
+      const [version, expires] = more as [number, number]
+      return { outcome, now, version, expires }
+    }
     case 'done': {
-      const maxAge = more[1] === '' ? null : Number(more[1])
-      return { outcome, now: Number(now), expires: Number(more[0]), maxAge, grace: Number(more[2]) === 1 }
+      const [expires, maxAge, grace] = more as [number, number | null, boolean]
+      return { outcome, now, expires, maxAge, grace }
     }
     case 'refused':
       return { outcome, problem: problemOf(answer.slice(1), change) }
@@ -325,45 +328,50 @@ function problemOf([kind, a, b]: readonly unknown[], { chain }: Change): Problem
   return { kind: 'type', command: command.kind, path: printPath(command.path), found: b } as Problem
 }
 
-/** The session of a hash, whose names and values come one after another; undefined where there are none. */
-function parse(id: string, fields: readonly string[]): StoredSession | undefined {
-  if (fields.length === 0) return undefined
-  // Collected first: to assign a field that is called __proto__ would give the data another prototype.
-  const data: [string, Value][] = []
-  let meta = ''
-  let ops = ''
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!
-    const value = fields[i + 1]!
-    if (name === 'm') meta = value
-    else if (name === 'o') ops = value
-    else data.push([name.slice(1), decode(value)])
-  }
-  // As the script writes them.
-  const [version, , , expires, created, rotated, hash = '', epoch = '', maxAge, , previous, until, authAt] =
-    meta.split(' ')
-  return {
-    id,
-    hash,
-    previous: previous ? { hash: previous, until: Number(until) } : null,
-    data: Object.fromEntries(data),
-    version: Number(version),
-    created: Number(created),
-    expires: Number(expires),
-    maxAge: maxAge ? Number(maxAge) : null,
-    authAt: authAt ? Number(authAt) : null,
-    rotated: Number(rotated),
-    epoch,
-    ops: ops.split(' '),
-  }
+interface Found {
+  readonly stored: StoredSession | undefined
+  readonly now: number
 }
 
-function proofOf({ proof, maxLifetime }: Access): Parameter[] {
+function foundOf(id: string, answer: unknown): Found {
+  const [now, known, data, ops] = decode(answer as string)
+  return { stored: known && read(id, known, data, ops), now }
+}
+
+/** A word for the script. */
+function word(value: number | undefined): string {
+  return value === undefined ? '' : String(value)
+}
+
+function proofOf({ proof, maxLifetime }: Access): [hash: string, created: string, maxLifetime: string] {
   return [
-    'hash' in proof && proof.hash,
-    'created' in proof && proof.created,
-    maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
+    'hash' in proof ? proof.hash : '',
+    'created' in proof ? String(proof.created) : '',
+    maxLifetime === Number.POSITIVE_INFINITY ? '' : String(maxLifetime),
   ]
+}
+
+/** What few changes have, by name; '' for the others. */
+function rareOf(change: Change, horizon: number | undefined, only: StoredSession | undefined): string {
+  const { slide, rotation, authenticated, repeatedSince } = change
+  if (
+    slide.maxAge === undefined &&
+    !rotation &&
+    !authenticated &&
+    horizon === undefined &&
+    !only &&
+    repeatedSince === undefined
+  )
+    return ''
+  return JSON.stringify({
+    maxAge: slide.maxAge === undefined ? undefined : String(slide.maxAge),
+    ...rotation,
+    authenticated: authenticated || undefined,
+    horizon,
+    all: only && true,
+    only: only && String(only.version),
+    repeatedSince,
+  })
 }
 
 /** The idle time that a session will have, as far as the caller knows. */

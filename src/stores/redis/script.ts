@@ -1,485 +1,302 @@
 import { createHash } from 'node:crypto'
-import { MAX_PADDING } from '../../command/index.ts'
 import { REMEMBERED_OPS } from '../../store.ts'
+import { INTERPRETER } from './interpreter.ts'
+import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
 
 /**
  * Everything that happens to a session's key, as one script. `ARGV[1]` says what: `load`, `create`, `update`, `destroy`;
- * `ARGV[2]` is a list of what that needs, as JSON in which `false` stands for what is absent.
+ * what follows stands at the head of each, `''` for what is absent. A chain is its conditions and then its commands, five
+ * words each: what it is, the top-level key, the path below it as a list, and what goes with it. All of it is JSON text,
+ * and so is every answer. How a session is stored: see layout.ts.
  *
- * The key is a hash: `m` is what is known of the session, `o` are its last operations, and each top-level field
- * of its data has its own, as JSON text, under its name with a dot before it (no field has a dot in its name). So a
- * command reads and writes the fields that it names, however large the others are. Lua has no rollback: `update`
- * computes everything first and then writes.
+ * Lua has no rollback, so that `update` computes everything first and then writes.
  */
 export const SCRIPT = `
 local key, action = KEYS[1], ARGV[1]
-local byte, sub, find, format, concat = string.byte, string.sub, string.find, string.format, table.concat
+local byte, sub, find, match, format, concat = string.byte, string.sub, string.find, string.match, string.format, table.concat
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- 17 digits keep every double; Lua's own tostring keeps 14.
 local function print(n) return format('%.17g', n) end
 
-local function everything() return redis.call('HGETALL', key) end
-
-if action == 'load' then return { now, everything() } end
-
----- JSON text, as JSON.stringify writes it: no white space, and one way to write each string ----
-
-local function skip(s, i)
-  local c = byte(s, i)
-  if c == 34 then
-    while true do
-      i = find(s, '["\\\\]', i + 1)
-      if byte(s, i) == 34 then return i + 1 end
-      i = i + 1
+-- The data, of the lines that stand together and of so many fields that stand apart.
+local function whole(together, apart)
+  if tonumber(apart) == 0 then return '{' .. sub(together, 1, -3) .. '}' end
+  local all, parts = redis.call('HGETALL', key), { '{', together }
+  for i = 1, #all, 2 do
+    if byte(all[i]) == 34 then
+      parts[#parts + 1] = all[i]
+      parts[#parts + 1] = ':'
+      parts[#parts + 1] = all[i + 1]
+      parts[#parts + 1] = ','
     end
-  elseif c == 123 or c == 91 then
-    local depth = 0
-    repeat
-      i = find(s, '[%[%]{}"]', i)
-      c = byte(s, i)
-      if c == 34 then
-        i = skip(s, i)
+  end
+  parts[#parts] = '}'
+  return concat(parts)
+end
+
+-- Whether the operations are wanted too.
+if action == 'load' then
+  local known, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', ARGV[2] == '' and '' or '$o'))
+  if not known then return '[' .. now .. ']' end
+  return '[' .. now .. ',' .. known .. ',' .. whole(together, match(known, '%d+')) .. ',' .. (ops or '""') .. ']'
+end
+
+---- The fields that this call reads and changes, as they were and as they become; false where there is none ----
+
+local together, apart, size
+local names, before, after, isApart = {}, {}, {}, {}
+local function fetch(first)
+  for at = first, #ARGV, 5 do
+    names[#names + 1] = ARGV[at + 1]
+    if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+  end
+  local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
+  together = values[3]
+  for i, name in ipairs(names) do
+    local value = values[i + 3]
+    if value then
+      isApart[name] = true
+    elseif together then
+      local _, colon = find(together, '\\n' .. name .. ':', 1, true)
+      if colon then value = sub(together, colon + 1, find(together, '\\n', colon, true) - 2) end
+    end
+    before[name], after[name] = value, value
+  end
+  return values[1], values[2]
+end
+
+-- Puts what has become of them into the lines, and what stands apart into the lists of what is to be set and removed.
+local function settle(set, gone)
+  for _, name in ipairs(names) do
+    local old, new = before[name], after[name]
+    if new ~= old then
+      -- A name may come twice.
+      before[name] = new
+      if old then size = size - #name - #old - 3 end
+      if new then size = size + #name + #new + 3 end
+      local line, colon = find(together, '\\n' .. name .. ':', 1, true)
+      local ending = line and find(together, '\\n', colon, true)
+      local fits = new and #new <= ${MAX_LINE} and (line or #together + #name + #new <= ${MAX_TOGETHER})
+      if fits and line then
+        together = sub(together, 1, colon) .. new .. sub(together, ending - 1)
+      elseif fits then
+        together = together .. name .. ':' .. new .. ',\\n'
+      elseif line then
+        together = sub(together, 1, line) .. sub(together, ending + 1)
+      end
+      if new and not fits then
+        set[#set + 1] = name
+        set[#set + 1] = new
+        if not isApart[name] then apart = apart + 1 end
+      elseif isApart[name] then
+        gone[#gone + 1] = name
+        apart = apart - 1
+      end
+    end
+  end
+end
+${INTERPRETER}
+local run, valueAt, equal, split
+local function interpret()
+  if not run then run, valueAt, equal, split = interpreter() end
+end
+
+local function found(name, path)
+  if path == '' then return after[name] or nil end
+  interpret()
+  return valueAt(name, split(path))
+end
+
+-- Whether there is this value, '' for none.
+local function holds(is, value)
+  if not is or value == '' then return not is and value == '' end
+  if is == value then return true end
+  interpret()
+  return equal(is, value)
+end
+
+-- Applies a chain; answers how many commands it has and what its take has found, or why it is refused.
+local function apply(first)
+  local conditions, commands, taken = 0, 0, ''
+  for at = first, #ARGV, 5 do
+    local kind, name, path, value = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    if kind == 'if' then
+      if not holds(found(name, path), value) then return nil, '["refused","condition",' .. conditions .. ']' end
+      conditions = conditions + 1
+    else
+      if kind == 'take' then taken = found(name, path) or '' end
+      local number = path == '' and kind == 'inc' and tonumber(after[name] or '0')
+      local sum = number and number + value
+      if path == '' and kind == 'set' then
+        after[name] = value
+      elseif path == '' and (kind == 'unset' or kind == 'take') then
+        after[name] = false
+      elseif sum and sum > -math.huge and sum < math.huge then
+        -- The commands of most chains need no interpreter. Adding 0 makes 0 of -0.
+        after[name] = print(sum + 0)
       else
-        depth = depth + ((c == 123 or c == 91) and 1 or -1)
-        i = i + 1
-      end
-    until depth == 0
-    return i
-  end
-  return find(s, '[,%]}]', i) or #s + 1
-end
-
-local function kindOf(s)
-  local c = byte(s)
-  if c == 34 then return 'string' end
-  if c == 123 then return sub(s, 1, 9) == '{"$date":' and 'date' or 'object' end
-  if c == 91 then return 'list' end
-  if c == 116 or c == 102 then return 'boolean' end
-  if c == 110 then return 'null' end
-  return 'number'
-end
-
--- The values of a list or an object, and of an object their names too.
-local function split(s)
-  local values, names, i, object = {}, {}, 2, byte(s) == 123
-  while i < #s do
-    local j = i
-    if object then
-      j = skip(s, i)
-      names[#names + 1] = sub(s, i, j - 1)
-      i = j + 1
-    end
-    j = skip(s, i)
-    values[#values + 1] = sub(s, i, j - 1)
-    i = j + 1
-  end
-  return values, names
-end
-
-local function list(values) return '[' .. concat(values, ',') .. ']' end
-local function object(values, names)
-  local parts = {}
-  for i = 1, #names do parts[i] = names[i] .. ':' .. values[i] end
-  return '{' .. concat(parts, ',') .. '}'
-end
-
--- Equal values have equal canonical texts: keys sorted, each number written the same way.
-local function canonical(s)
-  local kind = kindOf(s)
-  if kind == 'number' then return print(tonumber(s)) end
-  if kind ~= 'list' and kind ~= 'object' then return s end
-  local values, names = split(s)
-  for i = 1, #values do values[i] = canonical(values[i]) end
-  if kind == 'list' then return list(values) end
-  for i = 1, #values do values[i] = names[i] .. ':' .. values[i] end
-  table.sort(values)
-  return '{' .. concat(values, ',') .. '}'
-end
-local function equal(a, b)
-  return a == b or (kindOf(a) == kindOf(b) and canonical(a) == canonical(b))
-end
-
----- Paths ----
-
-local function wrong(found) error({ found = found }) end
-
-local function indexOf(name)
-  local digits = string.match(name, '^"(%d+)"$')
-  if digits and #digits <= 9 and (digits == '0' or byte(digits) ~= 48) then return tonumber(digits) end
-end
-
-local function child(node, name)
-  local kind = kindOf(node)
-  if kind ~= 'object' and kind ~= 'list' then return nil end
-  local values, names = split(node)
-  if kind == 'list' then
-    local index = indexOf(name)
-    return index and values[index + 1]
-  end
-  for i = 1, #names do
-    if names[i] == name then return values[i] end
-  end
-end
-
--- Writes below a node and creates the parents that are missing.
-local made, changed
-local function place(node, path, at, kind, value, slice)
-  local name = path[at]
-  if not name then return made(kind, node, value, slice) end
-  if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
-  local shape = kindOf(node)
-  if shape == 'object' then
-    local values, names = split(node)
-    for i = 1, #names do
-      if names[i] == name then
-        values[i] = place(values[i], path, at + 1, kind, value, slice)
-        return object(values, names)
-      end
-    end
-    names[#names + 1] = name
-    values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
-    return object(values, names)
-  end
-  local index = shape == 'list' and indexOf(name)
-  if not index then wrong(shape) end
-  local values = split(node)
-  if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
-  local new = place(values[index + 1], path, at + 1, kind, value, slice)
-  while #values < index do values[#values + 1] = 'null' end
-  values[index + 1] = new
-  return list(values)
-end
-
--- Changes what stands below a node, or removes it where the change gives nothing; leads the path nowhere, nothing happens.
-local function edit(node, path, at, kind, value)
-  local name = path[at]
-  if not name then return changed(kind, node, value) end
-  local shape = kindOf(node)
-  if shape == 'object' then
-    local values, names = split(node)
-    for i = 1, #names do
-      if names[i] == name then
-        local new = edit(values[i], path, at + 1, kind, value)
-        if new then
-          values[i] = new
-        else
-          table.remove(values, i)
-          table.remove(names, i)
+        interpret()
+        local ok, problem = pcall(run, kind, name, path == '' and {} or split(path), value, ARGV[at + 4])
+        if not ok then
+          if type(problem) ~= 'table' or not problem.found then error(problem) end
+          return nil, '["refused","type",' .. commands .. ',"' .. problem.found .. '"]'
         end
-        return object(values, names)
       end
-    end
-  elseif shape == 'list' then
-    local index, values = indexOf(name), split(node)
-    if index and index < #values then
-      values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
-      return list(values)
+      commands = commands + 1
     end
   end
-  return node
+  return commands, taken
 end
-
----- The fields that this call reads and changes ----
-
-local before, after, touched = {}, {}, {}
-local function get(name)
-  if after[name] == nil then
-    before[name] = redis.call('HGET', key, '.' .. name)
-    after[name] = before[name]
-    touched[#touched + 1] = name
-  end
-  return after[name] or nil
-end
-
-local function valueAt(path)
-  local node = get(path[1])
-  for i = 2, #path do
-    if not node then return nil end
-    node = child(node, path[i])
-  end
-  return node
-end
-local function crossesList(path)
-  local node = get(path[1])
-  for i = 2, #path do
-    if not node then return false end
-    local kind = kindOf(node)
-    if kind == 'list' then return true end
-    node = kind == 'object' and child(node, path[i])
-  end
-  return false
-end
-
----- Commands ----
-
-local function finite(n)
-  if n ~= n or n == math.huge or n == -math.huge then wrong('a result that is no finite number') end
-  return print(n + 0)
-end
-local function numberAt(node)
-  if node and kindOf(node) ~= 'number' then wrong(kindOf(node)) end
-  return tonumber(node or '0')
-end
-local function listAt(node)
-  if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
-  return (split(node))
-end
-local function among(values, value)
-  for _, one in ipairs(values) do
-    if equal(one, value) then return true end
-  end
-  return false
-end
-local function hasFields(node, fields)
-  if kindOf(node) ~= 'object' then return false end
-  for _, field in ipairs(fields) do
-    local found = child(node, field[1])
-    if not found or not equal(found, field[2]) then return false end
-  end
-  return true
-end
-
--- What a command that creates what is missing makes of a value, nil where there is none.
-function made(kind, node, value, slice)
-  if kind == 'set' then return value end
-  if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
-  if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
-  if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
-  if kind == 'min' or kind == 'max' then
-    if not node then return value end
-    local type = kindOf(value)
-    if kindOf(node) ~= type then wrong(kindOf(node)) end
-    local a = tonumber(type == 'date' and sub(value, 10, -2) or value)
-    local b = tonumber(type == 'date' and sub(node, 10, -2) or node)
-    if kind == 'min' then return a < b and value or node end
-    return a > b and value or node
-  end
-  local values = node and listAt(node) or {}
-  if kind == 'addToSet' then
-    for _, one in ipairs(value) do
-      if not among(values, one) then values[#values + 1] = one end
-    end
-    return list(values)
-  end
-  for _, one in ipairs(value) do values[#values + 1] = one end
-  if not slice then return list(values) end
-  slice = tonumber(slice)
-  local from, to, kept = 1, slice, {}
-  if slice < 0 then from, to = math.max(1, #values + slice + 1), #values end
-  for i = from, math.min(to, #values) do kept[#kept + 1] = values[i] end
-  return list(kept)
-end
-
--- What a command that changes only what is there makes of a value; nil removes it.
-function changed(kind, node, value)
-  if kind == 'unset' or kind == 'take' then return nil end
-  local values = listAt(node)
-  if kind == 'pop' then
-    if #values > 0 then table.remove(values, value == '1' and #values or 1) end
-    return list(values)
-  end
-  local kept = {}
-  for _, one in ipairs(values) do
-    local out
-    if kind == 'pullFields' then out = hasFields(one, value) else out = among(value, one) end
-    if not out then kept[#kept + 1] = one end
-  end
-  return list(kept)
-end
-
-local CREATING = { set = 1, currentDate = 1, inc = 1, mul = 1, min = 1, max = 1, push = 1, addToSet = 1 }
-local function run(kind, path, value, slice)
-  local name = path[1]
-  if CREATING[kind] then
-    after[name] = place(get(name), path, 2, kind, value, slice)
-  elseif kind == 'rename' then
-    local moved = valueAt(path)
-    if not moved then return end
-    if crossesList(path) or crossesList(value) then wrong('element') end
-    run('unset', path)
-    run('set', value, moved)
-  else
-    local node = get(name)
-    if node then after[name] = edit(node, path, 2, kind, value) or false end
-  end
-end
-
----- The session ----
-
--- What is known of it, as one line of words in this order, '' for what is absent. Lua takes it apart and puts it together
--- in a fraction of the time that it needs for JSON.
-local function line(s)
-  return concat({ s.version, s.size, s.remembered, s.expires, s.created, s.rotated, s.hash, s.epoch, s.maxAge or '',
-    s.horizon or '', s.previous or '', s['until'] or '', s.authAt or '' }, ' ')
-end
-local function read(text)
-  local s, number = {}, tonumber
-  s.version, s.size, s.remembered, s.expires, s.created, s.rotated, s.hash, s.epoch, s.maxAge, s.horizon, s.previous,
-    s['until'], s.authAt = string.match(text, '^${'(%S*) '.repeat(12)}(%S*)$')
-  s.version, s.size, s.remembered, s.expires = number(s.version), number(s.size), number(s.remembered), number(s.expires)
-  s.created, s.maxAge, s.horizon, s['until'] = number(s.created), number(s.maxAge), number(s.horizon), number(s['until'])
-  -- An empty hash must not pass for a secret before the last rotation, where there was none.
-  if s.previous == '' then s.previous = nil end
-  return s
-end
-
--- Whether the visitor may, as transition.ts judges it: nil when so, else the answer.
-local function judge(stored, hash, created, maxLifetime)
-  if not stored then return { 'absent' } end
-  if stored.expires <= now then return { 'expired' } end
-  if maxLifetime and stored.created + maxLifetime <= now then return { 'expired' } end
-  if created then return stored.created ~= created and { 'absent' } or nil end
-  if stored.hash == hash then return nil end
-  if stored.previous ~= hash then return { 'mismatch' } end
-  local ago = now - stored['until']
-  return ago >= 0 and { 'reused', ago, stored.created } or nil
-end
-
-local request = cjson.decode(ARGV[2])
 
 if action == 'create' then
+  local hash, created, maxAge, idle, authenticated, horizon, count = unpack(ARGV, 2, 8)
   if redis.call('EXISTS', key) == 1 then return false end
-  local hash, maxAge, idle, authenticated, created, horizon, dates = unpack(request)
-  local expires = now + math.ceil(maxAge or idle)
-  if horizon then expires = math.min(expires, horizon) end
-  local size = 2
-  for i = 3, #ARGV, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 2 end
-  local known = line({
-    hash = hash, version = 1, created = created or now, expires = expires, maxAge = maxAge or nil,
-    authAt = authenticated and now or nil, rotated = now, epoch = '', size = size, horizon = horizon or nil,
-    remembered = 0,
-  })
-  redis.call('HSET', key, 'm', known)
+  if created == '' then created = print(now) end
+  local expires = now + math.ceil(maxAge == 'null' and idle or maxAge)
+  if horizon ~= 'null' then expires = math.min(expires, horizon) end
+  together, apart = ARGV[9], count / 2
+  size = #together + 1
+  for i = 10, 9 + count, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
   -- Lua can't pass more than a few thousand arguments at once.
-  for i = 3, #ARGV, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
-  for _, path in ipairs(dates) do run('currentDate', path) end
-  for _, name in ipairs(touched) do redis.call('HSET', key, '.' .. name, after[name]) end
-  local reply = { now, everything() }
+  for i = 10, 9 + count, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, 9 + count))) end
+  if #ARGV > 9 + count then
+    -- What the store's clock says replaces what stands for it.
+    redis.call('HSET', key, '$d', together)
+    fetch(10 + count)
+    apply(10 + count)
+    local set, gone = {}, {}
+    settle(set, gone)
+    if #set > 0 then redis.call('HSET', key, unpack(set)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+  end
+  local known = format('[%d,1,%d,0,%d,%s,%s,%s,"%s",%d,"",null,null,%s]', apart, size, expires, created, maxAge, horizon,
+    hash, now, authenticated ~= '' and now or 'null')
+  redis.call('HSET', key, '$m', known, '$d', together)
+  local reply = '[' .. now .. ',' .. known .. ',' .. whole(together, apart) .. ',""]'
   redis.call('PEXPIREAT', key, print(expires))
   return reply
 end
 
-local known = redis.call('HMGET', key, 'm', 'o')
-local stored, ops = known[1] and read(known[1]), known[2] or ''
+---- An update or a destroy: both begin with the proof ----
+
+local byHash, byCreated, maxLifetime = ARGV[2], ARGV[3], ARGV[4]
+local first = action == 'destroy' and 5 or 12
+local known, ops = fetch(first)
+local version, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt
+if known then
+  apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt =
+    match(known, '^%[(%d+),(%d+),(%d+),(%d+),(%d+),([^,]+),([^,]+),([^,]+),"([^"]*)",([^,]+),"([^"]*)",([^,]+),([^,]+),([^,]+)%]$')
+  remembered, expires = tonumber(remembered), tonumber(expires)
+end
+
+-- Why the visitor may not, as transition.ts judges it.
+local refused
+if not known then
+  refused = '["absent"]'
+elseif expires <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
+  refused = '["expired"]'
+elseif byCreated ~= '' then
+  if tonumber(created) ~= tonumber(byCreated) then refused = '["absent"]' end
+elseif hash ~= byHash then
+  -- Where there was no rotation there is no secret before it, whatever the hash.
+  if previous ~= '"' .. byHash .. '"' then
+    refused = '["mismatch"]'
+  elseif now >= tonumber(previousUntil) then
+    refused = '["reused",' .. now - previousUntil .. ',' .. created .. ']'
+  end
+end
 
 if action == 'destroy' then
-  local hash, created, maxLifetime, path, value = unpack(request)
-  local refused = judge(stored, hash, created, maxLifetime)
-  if refused and refused[1] ~= 'reused' then return 0 end
+  if refused and sub(refused, 1, 9) ~= '["reused"' then return 0 end
   -- For one of the sessions of a value: only while it holds that value.
-  if path then
-    local found = valueAt(path)
-    if not found or not equal(found, value) then return 0 end
-  end
+  if not apply(first) then return 0 end
   return redis.call('DEL', key)
 end
 
--- Until when the index has this session's new values (horizon), whether that is so of all its values, and for which
--- version.
-local hash, created, maxLifetime, op, chain, idle, maxAge, least, from, to, grace, epoch, authenticated, limit, held,
-  answer, horizon, all, only, repeatedSince = unpack(request)
+local op, idle, least, limit, held, answer = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10] ~= ''
+local rare = ARGV[11] == '' and {} or cjson.decode(ARGV[11])
 
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
-if stored and stored.remembered > 0 then
-  if find(' ' .. ops, ' ' .. op .. '@', 1, true) and stored.expires > now then
-    return { 'changed', '', now, everything() }
+if known and remembered > 0 then
+  if find(ops, ' ' .. op .. '@', 1, true) and expires > now then
+    return '["changed",' .. now .. ',false,null,' .. known .. ',' .. whole(together, apart) .. ']'
   end
-  local repeatable = not from and not (chain and #chain[2] > 0)
-  if repeatedSince and not repeatable and stored.remembered >= ${REMEMBERED_OPS} and tonumber(string.match(ops, '@(%d+)')) >= repeatedSince then
-    return { 'forgotten' }
+  local repeatable = not rare.from and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+  if rare.repeatedSince and not repeatable and remembered >= ${REMEMBERED_OPS}
+    and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
+    return '["forgotten"]'
   end
 end
-local refused = judge(stored, hash, created, maxLifetime)
 if refused then return refused end
-if from and stored.hash ~= from then return { 'outrun' } end
-if only and stored.version ~= only then return { 'other version' } end
+if rare.from and hash ~= rare.from then return '["outrun"]' end
+if rare.only and version ~= rare.only then return '["other version"]' end
 
-local commands, taken = 0, nil
-if chain then
-  for i, condition in ipairs(chain[1]) do
-    local found = valueAt(condition[1])
-    local holds = (not found and not condition[2]) or (found and condition[2] and equal(found, condition[2]))
-    if not holds then return { 'refused', 'condition', i - 1 } end
-  end
-  commands = #chain[2]
-  for i, command in ipairs(chain[2]) do
-    if command[1] == 'take' then taken = valueAt(command[2]) end
-    local ok, problem = pcall(run, command[1], command[2], command[3], command[4])
-    if not ok then
-      if type(problem) ~= 'table' or not problem.found then error(problem) end
-      return { 'refused', 'type', i - 1, problem.found }
-    end
-  end
-end
-if limit and stored.size > limit then return { 'refused', 'size', stored.size, limit } end
+local commands, taken = apply(first)
+if not commands then return taken end
+if limit ~= '' and tonumber(size) > tonumber(limit) then return '["refused","size",' .. size .. ',' .. limit .. ']' end
 
-if maxAge == 'none' then stored.maxAge = nil elseif maxAge then stored.maxAge = maxAge end
-local clamped, wanted = '', now + math.ceil(stored.maxAge or idle)
-local due = maxAge or wanted - stored.expires >= least
--- All values without a horizon: nothing of this session is indexed any more, and nothing limits it.
-local noted = all or (horizon and (not stored.horizon or stored.horizon >= horizon))
-if noted then stored.horizon = horizon or nil end
+if rare.maxAge then maxAge = rare.maxAge end
+local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
+local due = rare.maxAge or wanted - expires >= least
+-- Until when the index has this session's new values (horizon), whether that is so of all its values. All of them without a
+-- horizon: nothing of this session is indexed any more, and nothing limits it.
+local noted = rare.all or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
-  stored.expires = wanted
+  expires = wanted
   -- No session outlives its entries in the index: see indexing.ts.
-  if stored.horizon and wanted > stored.horizon then
-    stored.expires = stored.horizon
-    clamped = '1'
+  if horizon ~= 'null' and wanted > tonumber(horizon) then
+    expires = tonumber(horizon)
+    clamped = 'true'
   end
 end
-local had = stored.version
+local same = held == version
 
 -- From here on nothing can fail.
-if commands > 0 or from or due or authenticated or noted then
-  local fields, gone = {}, {}
-  for _, name in ipairs(touched) do
-    local old, new = before[name], after[name]
-    if new ~= old then
-      if old then stored.size = stored.size - #name - #old - 3 end
-      if new then
-        stored.size = stored.size + #name + #new + 3
-        fields[#fields + 1] = '.' .. name
-        fields[#fields + 1] = new
-      else
-        gone[#gone + 1] = '.' .. name
-      end
+if commands > 0 or rare.from or due or rare.authenticated or noted then
+  local set, gone = { '$m', '' }, {}
+  if commands > 0 then
+    version = version + 1
+    local was = together
+    settle(set, gone)
+    if together ~= was then
+      set[#set + 1] = '$d'
+      set[#set + 1] = together
     end
   end
-  if commands > 0 then stored.version = had + 1 end
-  if authenticated then stored.authAt = now end
-  if from then
-    stored.hash, stored.previous, stored['until'], stored.rotated = to, from, now + grace, now
-    if epoch then stored.epoch = epoch end
+  if rare.authenticated then authAt = print(now) end
+  if rare.from then
+    hash, previous, previousUntil, rotated = rare.to, '"' .. rare.from .. '"', print(now + rare.grace), print(now)
+    epoch = rare.epoch or epoch
   end
-  if commands > 0 or from then
+  if commands > 0 or rare.from then
+    local kept, last = 2, now
     -- Not before the last one, though the clock has stepped back.
-    local entry = op .. '@' .. print(math.max(now, tonumber(string.match(ops, '@(%d+)$', -20)) or 0))
-    if stored.remembered >= ${REMEMBERED_OPS} then
-      ops = sub(ops, find(ops, ' ', 1, true) + 1)
-    else
-      stored.remembered = stored.remembered + 1
-    end
-    fields[#fields + 1] = 'o'
-    fields[#fields + 1] = ops == '' and entry or ops .. ' ' .. entry
+    if remembered > 0 then last = math.max(now, match(ops, '@(%d+)"$', -20)) end
+    if remembered < ${REMEMBERED_OPS} then remembered = remembered + 1 else kept = find(ops, ' ', 3, true) end
+    set[#set + 1] = '$o'
+    set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
   end
-  redis.call('HSET', key, 'm', line(stored), unpack(fields))
+  known = format('[%d,%d,%d,%d,%d,', apart, version, size, remembered, expires) .. created .. ',' .. maxAge .. ',' .. horizon
+    .. ',"' .. hash .. '",' .. rotated .. ',"' .. epoch .. '",' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+  set[2] = known
+  redis.call('HSET', key, unpack(set))
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
 local reply
-if taken then
-  reply = { 'changed', clamped, now, everything(), taken }
-elseif not answer then
-  reply = { 'done', clamped, now, stored.expires, stored.maxAge and print(stored.maxAge) or '', (hash and not from and stored.hash ~= hash) and 1 or 0 }
-elseif held == had then
-  reply = { 'held', clamped, now, stored.version, stored.expires }
+if taken ~= '' or (answer and not same) then
+  reply = '["changed",' .. now .. ',' .. clamped .. ',[' .. taken .. '],' .. known .. ',' .. whole(together, apart) .. ']'
+elseif answer then
+  reply = format('["held",%d,%s,%d,%d]', now, clamped, version, expires)
 else
-  reply = { 'changed', clamped, now, everything() }
+  local grace = byHash ~= '' and not rare.from and hash ~= byHash
+  reply = format('["done",%d,%s,%d,%s,%s]', now, clamped, expires, maxAge, tostring(grace))
 end
 -- Last of all, because a time that has passed already removes the key at once.
-if due then redis.call('PEXPIREAT', key, print(stored.expires)) end
+if due then redis.call('PEXPIREAT', key, print(expires)) end
 return reply
 `
 

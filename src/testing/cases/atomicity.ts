@@ -90,6 +90,15 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       assert.equal((await store.load(access)).outcome, 'reused')
     })
 
+    it('does not say what was taken when it is sent again: that was for the first answer', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { code: 'once' })
+      const change = changeOf(chainOf(take('code')))
+      const [first, again] = [await store.update(access, change), await store.update(access, change)]
+      assert.equal((first as { taken?: unknown }).taken, 'once')
+      assert.ok(changed(again) && !('taken' in again))
+    })
+
     it('gives what is taken to exactly one of many', async () => {
       const store = await open()
       const { access } = await visitor(store, { code: 'once' })

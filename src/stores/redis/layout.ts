@@ -1,0 +1,68 @@
+import type { Data } from '../../command/index.ts'
+import type { StoredSession } from '../../transition.ts'
+import { json } from './compile.ts'
+
+/**
+ * A session is one hash, whose fields are
+ *
+ * - `$m`: what is known of it besides its data, a JSON list: see {@link Known};
+ * - `$o`: its last operations, as one JSON text;
+ * - `$d`: the small fields of its data, each on a line of its own: `"views":2,`. JSON text has no line breaks, so that
+ *   a field is found by one search, and all of them are read and written at once;
+ * - the other fields of its data, each by itself: its name and its value are JSON texts. So a command leaves alone what
+ *   is large and does not concern it.
+ */
+
+/** A value of more bytes than this stands apart, and whatever would make the lines together longer than that. */
+export const MAX_LINE = 256
+export const MAX_TOGETHER = 2048
+
+/** How many fields stand apart; the version; the data's bytes; how many operations; and the session's own words. */
+export type Known = [
+  apart: number,
+  version: number,
+  size: number,
+  remembered: number,
+  expires: number,
+  created: number,
+  maxAge: number | null,
+  horizon: number | null,
+  hash: string,
+  rotated: number,
+  epoch: string,
+  previous: string | null,
+  previousUntil: number | null,
+  authAt: number | null,
+]
+
+/** The data as they are stored: the lines, and names and values of what stands apart in turn. */
+export function write(data: Data): { together: string; apart: string[] } {
+  let together = '\n'
+  const apart: string[] = []
+  for (const [key, value] of Object.entries(data)) {
+    const name = JSON.stringify(key)
+    const text = json(value)
+    if (text.length > MAX_LINE || together.length + text.length > MAX_TOGETHER) apart.push(name, text)
+    else together += `${name}:${text},\n`
+  }
+  return { together, apart }
+}
+
+/** The session of what the script has answered. */
+export function read(id: string, known: Known, data: unknown, ops = ''): StoredSession {
+  const [, version, , , expires, created, maxAge, , hash, rotated, epoch, previous, until, authAt] = known
+  return {
+    id,
+    hash,
+    previous: previous === null ? null : { hash: previous, until: until! },
+    data: data as Data,
+    version,
+    created,
+    expires,
+    maxAge,
+    authAt,
+    rotated,
+    epoch,
+    ops: ops.trim().split(' '),
+  }
+}
