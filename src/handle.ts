@@ -32,7 +32,8 @@ export class SessionHandle<D> extends Commands<D> implements PromiseLike<Session
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#visit.current<D>().then(onfulfilled, onrejected)
+    // Asked for now, so that it stands in its place among the commands; what that throws rejects.
+    return (async () => this.#visit.current<D>())().then(onfulfilled, onrejected)
   }
 
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B> {

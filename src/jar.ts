@@ -84,7 +84,12 @@ export class CookieJar {
 
 /** Adds a field to the Vary header, once. */
 export function vary(response: ServerResponse, field: string): void {
-  const fields = String(response.getHeader('Vary') ?? '')
+  const before = response.getHeader('Vary')
+  if (before === undefined) {
+    response.setHeader('Vary', field)
+    return
+  }
+  const fields = String(before)
     .split(',')
     .map((one) => one.trim())
     .filter(Boolean)

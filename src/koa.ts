@@ -142,19 +142,20 @@ export class KoaSessions<D> extends Sessions<D> {
   }
 
   /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
-  async around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
+  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
     // Where middleware runs outside of this one it comes twice, and an override may be in between.
     if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
-    try {
-      await next()
-    } catch (error) {
-      // The request fails with its own error; what its commands do besides is told to the application.
-      await this.#entryOf(ctx.req)
-        ?.visit.settle()
-        .catch((failure) => this.background(failure, ctx))
-      throw error
-    }
-    await this.#entryOf(ctx.req)?.visit.settle()
+    // Two callbacks, because this runs for every request, and an async function costs several times as much.
+    return next().then(
+      () => this.#entryOf(ctx.req)?.visit.settle(),
+      async (error) => {
+        // The request fails with its own error; what its commands do besides is told to the application.
+        await this.#entryOf(ctx.req)
+          ?.visit.settle()
+          .catch((failure) => this.background(failure, ctx))
+        throw error
+      },
+    )
   }
 }
 

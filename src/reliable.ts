@@ -1,4 +1,3 @@
-import type { Chain } from './command/index.ts'
 import { StoreError } from './errors.ts'
 import type {
   Access,
@@ -12,7 +11,7 @@ import type {
   Store,
   Updated,
 } from './store.ts'
-import { type Caller, type StoreCall, traced } from './tracing.ts'
+import { type About, type Caller, type StoreCall, traced } from './tracing.ts'
 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
 const PAUSES = [0, 25, 100, 250, 500]
@@ -59,26 +58,31 @@ export class ReliableStore {
   }
 
   load(access: Access, asking?: Asking): Promise<Loaded> {
-    return this.#call({ operation: 'load', asking }, () => this.#store.load(access))
+    return this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access), asking)
   }
 
   update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
-    return this.#call({ operation: 'update', asking, chain: change.chain }, async (attempt, sent) => {
-      if (attempt === 0) return this.#store.update(access, change)
-      const answer = await this.#store.update(access, { ...change, repeatedSince: this.#storeTime(sent) })
-      if (answer.outcome !== 'forgotten') return answer
-      const lost = new StoreError(
-        this.#store.name,
-        'lost a reply, and too much has happened since to tell what became of it',
-        'unknown',
-      )
-      lost.final = true
-      throw lost
-    })
+    const send: Send<Updated> = (attempt, sent) =>
+      attempt === 0
+        ? this.#store.update(access, change)
+        : this.#updateAgain(access, { ...change, repeatedSince: this.#storeTime(sent) })
+    return this.#call({ operation: 'update', caller: asking, chain: change.chain }, send, asking)
+  }
+
+  async #updateAgain(access: Access, change: Change): Promise<Updated> {
+    const answer = await this.#store.update(access, change)
+    if (answer.outcome !== 'forgotten') return answer
+    const lost = new StoreError(
+      this.#store.name,
+      'lost a reply, and too much has happened since to tell what became of it',
+      'unknown',
+    )
+    lost.final = true
+    throw lost
   }
 
   destroy(access: Access, asking?: Asking): Promise<boolean> {
-    return this.#call({ operation: 'destroy', asking }, () => this.#store.destroy(access))
+    return this.#call({ operation: 'destroy', caller: asking }, () => this.#store.destroy(access), asking)
   }
 
   /** For a store that can. */
@@ -97,14 +101,15 @@ export class ReliableStore {
   }
 
   create(session: NewSession, asking?: Asking): Promise<SessionRecord | undefined> {
-    return this.#call({ operation: 'create', asking }, async () => {
+    const send = async () => {
       const record = await this.#store.create(session)
       if (record) return record
       // The id is taken, perhaps by an earlier try, ours or the driver's: then the secret, which only it knew, opens it.
       const access: Access = { id: session.id, proof: { hash: session.hash }, maxLifetime: Number.POSITIVE_INFINITY }
       const loaded = await this.#store.load(access)
       return loaded.outcome === 'live' ? loaded.record : undefined
-    })
+    }
+    return this.#call({ operation: 'create', caller: asking }, send, asking)
   }
 
   /** The store's time at a moment of this process, or before. */
@@ -112,12 +117,8 @@ export class ReliableStore {
     return this.#clock ? Math.floor(this.#clock.store + here - this.#clock.here - SKEW) : 0
   }
 
-  #call<T>(
-    about: { operation: StoreCall['operation']; asking?: Asking | undefined; chain?: Chain },
-    send: Send<T>,
-  ): Promise<T> {
-    const { asking, ...rest } = about
-    return traced({ store: this.#store.name, caller: asking, ...rest }, (call) => this.#within(send, call, asking))
+  #call<T>(about: About, send: Send<T>, asking?: Asking): Promise<T> {
+    return traced(this.#store.name, about, (call) => this.#within(send, call, asking))
   }
 
   async #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
@@ -127,29 +128,35 @@ export class ReliableStore {
     this.#admit()
     this.#waiting++
     const call = { over: false }
-    const sent = this.#attempt(send, call, traced)
-    let timer: NodeJS.Timeout | undefined
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
         call.over = true
+        this.#waiting--
         this.#hanging++
         if (asking) asking.givenUp = performance.now()
-        // An answer that comes too late for its request still says that the store is there.
-        sent.then(this.#answered, () => {})
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
       }, this.#timeout)
+      const end = () => {
+        if (call.over) return
+        clearTimeout(timer)
+        this.#waiting--
+      }
+      this.#attempt(send, call, traced).then(
+        (result) => {
+          end()
+          // An answer that comes too late for its request still says that the store is there.
+          this.#answered(result)
+          resolve(result)
+        },
+        (error) => {
+          end()
+          reject(error)
+        },
+      )
     })
-    try {
-      const result = await Promise.race([sent, deadline])
-      this.#answered(result)
-      return result
-    } finally {
-      clearTimeout(timer)
-      this.#waiting--
-    }
   }
 
-  readonly #answered = (result: unknown): void => {
+  #answered(result: unknown): void {
     this.#hanging = 0
     this.#pause = PROBES.first
     if (typeof result === 'object' && result !== null && 'now' in result && typeof result.now === 'number') {

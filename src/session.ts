@@ -10,6 +10,7 @@ import type { Step } from './step.ts'
 import type { Visit } from './visit.ts'
 
 const SHOW = Symbol('show')
+const DATA = Symbol('data')
 
 /** A loaded session: its data as read-only properties, and what can be done with it. */
 export type Session<D> = LoadedSession<D> & SessionView<D>
@@ -25,7 +26,6 @@ export class LoadedSession<D> extends Commands<D> {
   constructor(visit: Visit) {
     super()
     this.#visit = visit
-    this.update = this.update.bind(this)
   }
 
   /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
@@ -65,8 +65,14 @@ export class LoadedSession<D> extends Commands<D> {
 
   /** For the properties. */
   [SHOW](value: Value): Value {
+    if (typeof value !== 'object') return value
     this.#pictures ??= new WeakMap()
     return picture(value, this.#pictures)
+  }
+
+  /** For the properties. */
+  get [DATA](): Data {
+    return this.#visit.data
   }
 
   toJSON(): SessionView<D> {
@@ -126,29 +132,35 @@ export class LoadedSession<D> extends Commands<D> {
 }
 
 /** The session with its data as properties of its own. */
-export function viewOf<D>(session: LoadedSession<D>, visit: Visit): Session<D> {
-  const dataOf = (key: string | symbol): Value | undefined =>
-    typeof key === 'string' && Object.hasOwn(visit.data, key) && !isReserved(key) ? visit.data[key] : undefined
-  return new Proxy(session, {
-    get: (target, key) => {
-      const value = dataOf(key)
-      if (value !== undefined) return target[SHOW](value)
-      const member = Reflect.get(target, key, target)
-      // Methods run on the session itself, which has the private fields that a Proxy lacks.
-      return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
-    },
-    has: (target, key) => dataOf(key) !== undefined || Reflect.has(target, key),
-    ownKeys: () => Object.keys(visit.data).filter((key) => !isReserved(key)),
-    getOwnPropertyDescriptor: (target, key) => {
-      const value = dataOf(key)
-      return value === undefined
-        ? undefined
-        : { value: target[SHOW](value), enumerable: true, configurable: true, writable: false }
-    },
-    set: (_, key) => readOnly(key, `set('${String(key)}', value)`),
-    defineProperty: (_, key) => readOnly(key, `set('${String(key)}', value)`),
-    deleteProperty: (_, key) => readOnly(key, `unset('${String(key)}')`),
-  }) as Session<D>
+export function viewOf<D>(visit: Visit): Session<D> {
+  return new Proxy(new LoadedSession<D>(visit), VIEW) as Session<D>
+}
+
+/** One for all sessions: handlers of its own would cost each request more than the Proxy. */
+const VIEW: ProxyHandler<LoadedSession<unknown>> = {
+  get(target, key) {
+    const value = dataAt(target, key)
+    if (value !== undefined) return target[SHOW](value)
+    const member = Reflect.get(target, key, target)
+    // Methods run on the session itself, which has the private fields that a Proxy lacks.
+    return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
+  },
+  has: (target, key) => dataAt(target, key) !== undefined || Reflect.has(target, key),
+  ownKeys: (target) => Object.keys(target[DATA]).filter((key) => !isReserved(key)),
+  getOwnPropertyDescriptor(target, key) {
+    const value = dataAt(target, key)
+    return value === undefined
+      ? undefined
+      : { value: target[SHOW](value), enumerable: true, configurable: true, writable: false }
+  },
+  set: (_, key) => readOnly(key, `set('${String(key)}', value)`),
+  defineProperty: (_, key) => readOnly(key, `set('${String(key)}', value)`),
+  deleteProperty: (_, key) => readOnly(key, `unset('${String(key)}')`),
+}
+
+function dataAt(session: LoadedSession<unknown>, key: string | symbol): Value | undefined {
+  const data = session[DATA]
+  return typeof key === 'string' && Object.hasOwn(data, key) && !isReserved(key) ? data[key] : undefined
 }
 
 function readOnly(key: string | symbol, instead: string): never {

@@ -85,7 +85,7 @@ export class Sessions<D> {
   /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
   async ensureIndex(): Promise<void> {
     const { store } = this
-    await traced({ store: store.name, operation: 'setup' }, () => store.setup())
+    await traced(store.name, { operation: 'setup' }, () => store.setup())
   }
 
   /**
@@ -138,7 +138,7 @@ export class Sessions<D> {
   /** Removes what has expired, where the database does not do it by itself; answers how many. */
   async prune(): Promise<number> {
     const { store } = this
-    return traced({ store: store.name, operation: 'prune' }, () => store.prune())
+    return traced(store.name, { operation: 'prune' }, () => store.prune())
   }
 
   /** Releases what the store has opened by itself. */

@@ -134,9 +134,9 @@ export interface Change {
   /** False when nobody waits for the data: the store may answer `done` and send none of them back. */
   readonly answer: boolean
   readonly slide: Slide
-  readonly rotation?: Rotation
+  readonly rotation?: Rotation | undefined
   /** Sets `authAt` to now. */
-  readonly authenticated?: boolean
+  readonly authenticated?: boolean | undefined
   /** A session larger than this may not grow. */
   readonly maxBytes: number
 }
@@ -146,7 +146,7 @@ export interface Slide {
   /** The application's idle time, for sessions without one of their own. */
   readonly idle: number
   /** Gives this session an idle time of its own, or with null takes it away; undefined keeps what it has. */
-  readonly maxAge?: number | null
+  readonly maxAge?: number | null | undefined
   /** The expiry is moved only by at least this much, so that parallel requests write it once. */
   readonly atLeast: number
 }

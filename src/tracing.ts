@@ -26,19 +26,23 @@ export interface Caller {
   readonly alias: string | undefined
 }
 
+/** What a call is about. */
+export interface About {
+  readonly operation: StoreCall['operation']
+  readonly caller?: Caller | undefined
+  readonly chain?: Chain
+}
+
 const calls = tracingChannel<string, StoreCall>('koa-atomic-session:store')
 
 /** Runs a call; where somebody listens, tells of it. The work is given the call to note its attempts on, if there is one. */
-export function traced<T>(
-  about: { store: string; operation: StoreCall['operation']; caller?: Caller | undefined; chain?: Chain },
-  work: (call?: StoreCall) => Promise<T>,
-): Promise<T> {
-  return calls.hasSubscribers ? told(about, work) : work()
+export function traced<T>(store: string, about: About, work: (call?: StoreCall) => Promise<T>): Promise<T> {
+  return calls.hasSubscribers ? told(store, about, work) : work()
 }
 
-async function told<T>(about: Parameters<typeof traced>[0], work: (call: StoreCall) => Promise<T>): Promise<T> {
+async function told<T>(store: string, about: About, work: (call: StoreCall) => Promise<T>): Promise<T> {
   const call: StoreCall = {
-    store: about.store,
+    store,
     operation: about.operation,
     session: about.caller?.alias,
     commands: about.chain?.commands.map(({ kind }) => kind) ?? [],

@@ -18,7 +18,7 @@ import { CookieJar } from './jar.ts'
 import type { Settings } from './options.ts'
 import { Queue } from './queue.ts'
 import type { Asking, ReliableStore } from './reliable.ts'
-import { LoadedSession, type Session, viewOf } from './session.ts'
+import { type Session, viewOf } from './session.ts'
 import { EMPTY_STEP, type Step } from './step.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from './store.ts'
 import { afterHeld, initial } from './transition.ts'
@@ -146,9 +146,12 @@ export class Visit implements Asking {
   }
 
   /** The session as it is now; reads it if that has not happened. */
-  async current<D>(): Promise<Session<D>> {
-    if (!this.#queue.empty || !this.#shown()) await this.#load()
-    this.#view ??= viewOf(new LoadedSession<unknown>(this), this)
+  current<D>(): Session<D> | Promise<Session<D>> {
+    return this.#queue.empty && this.#shown() ? this.#viewed<D>() : this.#load().then(() => this.#viewed<D>())
+  }
+
+  #viewed<D>(): Session<D> {
+    this.#view ??= viewOf<unknown>(this)
     return this.#view as Session<D>
   }
 
@@ -183,17 +186,17 @@ export class Visit implements Asking {
     if (this.#over) return this.#gone(step)
     if (this.#state === 'new') return this.#begin(step)
     if (step.rotate) this.#jar.assertWritable()
-    const held = this.#current ? this.#record : undefined
+    const { idle, touchAfter, maxBytes } = this.settings
     const secret = step.rotate && newSecret(this.#credential!.id)
     const change: Change = {
       op: newOperation(),
       chain: step.chain,
-      held,
+      held: this.#current ? this.#record : undefined,
       answer,
-      slide: { idle: this.settings.idle, ...slideOf(step), atLeast: step.touch ? 0 : this.settings.touchAfter },
-      maxBytes: this.settings.maxBytes,
-      ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: step.rotate!.grace, epoch: newId() } }),
-      ...(step.rotate?.authenticated && { authenticated: true }),
+      slide: { idle, maxAge: step.touch?.maxAge, atLeast: step.touch ? 0 : touchAfter },
+      maxBytes,
+      rotation: secret && { from: this.#hash(), to: secret.hash, grace: step.rotate!.grace, epoch: newId() },
+      authenticated: step.rotate?.authenticated,
     }
     const updated = await this.#host.reliable.update(this.#access(), change, this)
     switch (updated.outcome) {
@@ -473,7 +476,7 @@ export class Visit implements Asking {
       slide: { idle: this.settings.idle, atLeast: this.settings.touchAfter },
       maxBytes: this.settings.maxBytes,
       // No new epoch: forms that are open stay valid.
-      ...(secret && { rotation: { from: this.#hash(), to: secret.hash, grace: ROTATION_GRACE } }),
+      rotation: secret && { from: this.#hash(), to: secret.hash, grace: ROTATION_GRACE },
     }
     try {
       const updated = await this.#host.reliable.update(this.#access(), change, this)
@@ -511,8 +514,4 @@ export class Visit implements Asking {
   #cookieAge(own = this.#record?.maxAge ?? null): number | undefined {
     return this.settings.cookie.persistent || own !== null ? (own ?? this.settings.idle) : undefined
   }
-}
-
-function slideOf({ touch }: Step): { maxAge?: number | null } {
-  return touch?.maxAge === undefined ? {} : { maxAge: touch.maxAge }
 }

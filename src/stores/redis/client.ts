@@ -1,3 +1,5 @@
+import { StoreError } from '../../errors.ts'
+
 /** The part of a node-redis client, pool or cluster (5 or 6) that the store uses. */
 export interface NodeRedisClient {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
@@ -12,8 +14,8 @@ export interface IoRedisClient {
 
 export type RedisClient = NodeRedisClient | IoRedisClient
 
-/** Runs a script on one key; the server is sent its text only where it does not know it. */
-export type RunScript = (key: string, values: readonly string[]) => Promise<unknown>
+/** Runs a script on one key; the server is sent its text only where it does not know it. Fails with a {@link StoreError}. */
+export type RunScript = (key: string, values: string[]) => Promise<unknown>
 
 /** What both kinds of client can do, told apart by their methods; undefined for anything else. */
 export function scriptRunner(client: RedisClient, script: string, sha: string): RunScript | undefined {
@@ -30,19 +32,19 @@ export function scriptRunner(client: RedisClient, script: string, sha: string): 
         return await send.sha(sha, key, values)
       } catch (error) {
         // Nothing has run. After a restart or a failover the server has forgotten its scripts.
-        if (!/^NOSCRIPT/.test((error as Error).message)) throw error
-        return send.text(script, key, values)
+        if (!/^NOSCRIPT/.test((error as Error).message)) throw failure(error)
+        return send.text(script, key, values).catch((error) => Promise.reject(failure(error)))
       }
     })
   )
 }
 
-type Send = (script: string, key: string, values: readonly string[]) => Promise<unknown>
+type Send = (script: string, key: string, values: string[]) => Promise<unknown>
 
 function nodeRedis(client: NodeRedisClient): { sha: Send; text: Send } {
   return {
-    sha: (sha, key, values) => client.evalSha(sha, { keys: [key], arguments: [...values] }),
-    text: (script, key, values) => client.eval(script, { keys: [key], arguments: [...values] }),
+    sha: (sha, key, values) => client.evalSha(sha, { keys: [key], arguments: values }),
+    text: (script, key, values) => client.eval(script, { keys: [key], arguments: values }),
   }
 }
 
@@ -56,6 +58,10 @@ function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
 /** What the clients say when they have sent nothing. */
 const NOT_SENT =
   /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
+
+export function failure(error: unknown): StoreError {
+  return new StoreError('redis', 'failed', appliedAfter(error), error)
+}
 
 /**
  * False when a call that failed has surely changed nothing: the server's own error replies, because the script makes

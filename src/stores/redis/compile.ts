@@ -3,15 +3,18 @@ import { tag } from '../json.ts'
 import { NATIVE } from '../result.ts'
 
 /**
- * The chain as the script takes it: five words for each condition and then for each command: what it is, the top-level
- * key, the path below it, and what goes with it. Every key, path and value is JSON text, which the script splices as it
- * is; `''` for what there is none of.
+ * Adds a chain to what the script is told: five words for each condition and then for each command: what it is, the
+ * top-level key, the path below it, and what goes with it. Every key, path and value is JSON text, which the script
+ * splices as it is; `''` for what there is none of.
  */
-export function compile({ conditions, commands }: Chain): string[] {
-  const words: string[] = []
-  for (const { path, value } of conditions)
-    words.push('if', ...pathOf(path), value === undefined ? '' : json(value), '')
-  for (const command of commands) words.push(...compileCommand(command))
+export function compile({ conditions, commands }: Chain, words: string[] = []): string[] {
+  for (const { path, value } of conditions) {
+    words.push('if', keyOf(path), restOf(path), value === undefined ? '' : json(value), '')
+  }
+  for (const command of commands) {
+    const [kind, value, extra] = compileCommand(command)
+    words.push(kind, keyOf(command.path), restOf(command.path), value, extra)
+  }
   return words
 }
 
@@ -22,46 +25,44 @@ export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => KNOWN.has(kind))
 }
 
-type Words = [kind: string, key: string, path: string, value: string, extra: string]
-
-function compileCommand(command: Command): Words {
+function compileCommand(command: Command): [kind: string, value: string, extra: string] {
   const { kind } = command
-  const [key, path] = pathOf(command.path)
   switch (command.kind) {
     case 'set':
     case 'min':
     case 'max':
-      return [kind, key, path, json(command.value), '']
+      return [kind, json(command.value), '']
     case 'unset':
     case 'take':
     case 'currentDate':
-      return [kind, key, path, '', '']
+      return [kind, '', '']
     case 'inc':
     case 'mul':
-      return [kind, key, path, json(command.by), '']
-    case 'rename': {
-      const [top, ...rest] = command.to
-      return [kind, key, path, JSON.stringify(top), JSON.stringify(rest)]
-    }
+      return [kind, json(command.by), '']
+    case 'rename':
+      return [kind, keyOf(command.to), JSON.stringify(command.to.slice(1))]
     case 'push':
-      return [kind, key, path, json(command.values), command.slice === undefined ? '' : json(command.slice)]
+      return [kind, json(command.values), command.slice === undefined ? '' : json(command.slice)]
     case 'addToSet':
     case 'pullAll':
-      return [kind, key, path, json(command.values), '']
+      return [kind, json(command.values), '']
     case 'pull':
-      return pullsByFields(command)
-        ? ['pullFields', key, path, json(command.value), '']
-        : ['pullAll', key, path, json([command.value]), '']
+      return pullsByFields(command) ? ['pullFields', json(command.value), ''] : ['pullAll', json([command.value]), '']
     case 'pop':
-      return [kind, key, path, json(command.end), '']
+      return [kind, json(command.end), '']
     default:
       throw new TypeError(`${kind} is not known to the script`)
   }
 }
 
-/** A path as the script reads it: the top-level key, and the list of the keys below it. */
-export function pathOf([top, ...rest]: Path): [key: string, path: string] {
-  return [JSON.stringify(top), rest.length === 0 ? '' : JSON.stringify(rest)]
+/** The top-level key of a path. */
+function keyOf(path: Path): string {
+  return JSON.stringify(path[0])
+}
+
+/** The list of the keys below it. */
+function restOf(path: Path): string {
+  return path.length === 1 ? '' : JSON.stringify(path.slice(1))
 }
 
 export function json(value: Value): string {

@@ -9,6 +9,7 @@ import {
   type Data,
   EMPTY_CHAIN,
   equal,
+  type Found,
   onlyIf,
   type Problem,
   parsePath,
@@ -32,7 +33,7 @@ import type {
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
 import { decode } from '../json.ts'
 import { expiring, pause, resultOf } from '../result.ts'
-import { appliedAfter, type RedisClient, type RunScript, scriptRunner } from './client.ts'
+import { failure, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
 import { type Known, read, write } from './layout.ts'
@@ -92,55 +93,39 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     this.#prefix = prefix
   }
 
-  create(session: NewSession): Promise<SessionRecord | undefined> {
-    return this.#try(async () => {
-      const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
-      const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
-      const { together, apart } = write(data)
-      const answer = await this.#call(id, [
-        'create',
-        hash,
-        word(created),
-        String(maxAge),
-        String(idle),
-        authenticated ? '1' : '',
-        String(horizon ?? null),
-        String(apart.length),
-        together,
-        ...apart,
-        ...(dates ? compile(dates) : []),
-      ])
-      return answer === null ? undefined : recordOf(foundOf(id, answer).stored!)
-    })
+  async create(session: NewSession): Promise<SessionRecord | undefined> {
+    const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
+    const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
+    const { together, apart } = write(data)
+    const words = ['create', hash, word(created), String(maxAge), String(idle), authenticated ? '1' : '']
+    words.push(String(horizon ?? null), String(apart.length), together, ...apart)
+    const answer = await this.#call(id, compile(dates ?? EMPTY_CHAIN, words))
+    return answer === null ? undefined : recordOf(foundOf(id, answer).stored!)
   }
 
-  load(access: Access): Promise<Loaded> {
-    return this.#try(async () => {
-      const { stored, now } = await this.#find(access.id, false)
-      return loaded(stored, access, now)
-    })
+  async load(access: Access): Promise<Loaded> {
+    const { stored, now } = await this.#find(access.id, false)
+    return loaded(stored, access, now)
   }
 
-  update(access: Access, change: Change): Promise<Updated> {
-    return this.#try(async () => {
-      const index = this.#index
-      const effect = index?.effectOf(change.chain) ?? 'none'
-      if (effect === 'computed' || !knows(change.chain)) return this.#compute(access, change)
-      const horizon =
-        effect === 'known'
-          ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
-          : undefined
-      const answer = await this.#update(access, change, horizon)
-      const updated = answerOf(answer, access, change)
-      if (answer[2] !== true) return updated
-      // The change is applied; a slide that fails is made up for by the next request.
-      const expires = await this.#renew(index!, access, change).catch(() => undefined)
-      return expires === undefined ? updated : expiring(updated, expires)
-    })
+  async update(access: Access, change: Change): Promise<Updated> {
+    const index = this.#index
+    const effect = index?.effectOf(change.chain) ?? 'none'
+    if (effect === 'computed' || !knows(change.chain)) return this.#compute(access, change)
+    const horizon =
+      effect === 'known'
+        ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
+        : undefined
+    const answer = await this.#update(access, change, horizon)
+    const updated = answerOf(answer, access, change)
+    if (answer[2] !== true) return updated
+    // The change is applied; a slide that fails is made up for by the next request.
+    const expires = await this.#renew(index!, access, change).catch(() => undefined)
+    return expires === undefined ? updated : expiring(updated, expires)
   }
 
-  destroy(access: Access): Promise<boolean> {
-    return this.#try(async () => Number(await this.#call(access.id, ['destroy', ...proofOf(access)])) === 1)
+  async destroy(access: Access): Promise<boolean> {
+    return this.#call(access.id, ['destroy', ...proofOf(access)])
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -148,47 +133,38 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    return this.#try(async () => {
-      const ids = await this.#index!.members(field, value as Value)
-      const records = await Promise.all(ids.map((id) => this.#having(id, field, value as Value, maxLifetime)))
-      return records.filter((record) => record !== undefined)
-    })
+  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+    const ids = await this.#index!.members(field, value as Value)
+    const records = await Promise.all(ids.map((id) => this.#having(id, field, value as Value, maxLifetime)))
+    return records.filter((record) => record !== undefined)
   }
 
-  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    return this.#try(async () => {
-      const ids = await this.#index!.members(field, value as Value)
-      const doomed = ids.filter((id) => id !== except)
-      const removed = await Promise.all(doomed.map((id) => this.#destroyHaving(id, field, value as Value)))
-      return removed.filter(Boolean).length
-    })
+  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
+    const ids = await this.#index!.members(field, value as Value)
+    const doomed = ids.filter((id) => id !== except)
+    const removed = await Promise.all(doomed.map((id) => this.#destroyHaving(id, field, value as Value)))
+    return removed.filter(Boolean).length
   }
 
   async *list(): AsyncIterable<SessionRecord> {
     // SCAN may give a key more than once, when the server's table grows or shrinks meanwhile.
     const seen = new Set<string>()
-    const batches = this.#keys()[Symbol.asyncIterator]()
-    for (;;) {
-      const { value: names, done } = await this.#try(() => batches.next())
-      if (done) return
-      const ids = (names as string[]).filter((id) => ID.test(id) && !seen.has(id))
+    for await (const names of this.#keys()) {
+      const ids = names.filter((id) => ID.test(id) && !seen.has(id))
       for (const id of ids) seen.add(id)
       const records = await Promise.all(ids.map((id) => this.get(id)))
       yield* records.filter((record) => record !== undefined)
     }
   }
 
-  get(id: string): Promise<SessionRecord | undefined> {
-    return this.#try(async () => {
-      const { stored, now } = await this.#find(id)
-      return stored && stored.expires > now ? recordOf(stored) : undefined
-    })
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const { stored, now } = await this.#find(id)
+    return stored && stored.expires > now ? recordOf(stored) : undefined
   }
 
   /** Redis needs no preparation; this only asks whether it is there. */
   async setup(): Promise<void> {
-    await this.#try(() => this.#find(''))
+    await this.#find('')
   }
 
   /** Redis removes what has expired by itself. */
@@ -242,22 +218,17 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   async #update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<Answer> {
     const { op, chain, held, answer, slide, maxBytes } = change
     const takes = chain.commands.some(({ kind }) => kind === 'take')
-    const reply = await this.#call(access.id, [
-      'update',
-      ...proofOf(access),
-      op,
-      String(slide.idle),
-      String(slide.atLeast),
+    const words = ['update', ...proofOf(access), op, String(slide.idle), String(slide.atLeast)]
+    words.push(
       canGrow(chain) ? String(maxBytes) : '',
       takes ? '' : word(held?.version),
       answer || takes ? '1' : '',
       rareOf(change, horizon, only),
-      ...compile(chain),
-    ])
-    return decode(reply as string)
+    )
+    return this.#call(access.id, compile(chain, words))
   }
 
-  async #find(id: string, operations = true): Promise<Found> {
+  async #find(id: string, operations = true): Promise<Stored> {
     return foundOf(id, await this.#call(id, ['load', operations ? '1' : '']))
   }
 
@@ -272,70 +243,75 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     const { stored } = await this.#find(id)
     if (!stored) return false
     const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
-    const holding = compile(onlyIf(EMPTY_CHAIN, { path: parsePath(field), value }))
-    const removed = Number(await this.#call(id, ['destroy', ...proofOf(access), ...holding])) === 1
+    const holding = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value })
+    const removed = await this.#call(id, compile(holding, ['destroy', ...proofOf(access)]))
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }
 
-  #call(id: string, words: readonly string[]): Promise<unknown> {
-    return this.#run(this.#prefix + id, words)
-  }
-
-  async #try<T>(work: () => Promise<T>): Promise<T> {
+  /** What the script answers, which is JSON text. */
+  // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+  async #call(id: string, words: string[]): Promise<any> {
+    const answer = await this.#run(this.#prefix + id, words)
     try {
-      return await work()
+      return decode(answer as string)
     } catch (error) {
-      if (error instanceof StoreError) throw error
-      throw new StoreError(this.name, 'failed', appliedAfter(error), error)
+      throw failure(error)
     }
   }
 }
 
-/** What the script answers: what became of it, the time, whether the slide was cut short, and what goes with that. */
-type Answer = readonly [outcome: string, now?: number, clamped?: boolean, ...more: unknown[]]
+/** What the script answers to an update; `clamped`: the slide was cut short. */
+type Answer =
+  | readonly ['changed', now: number, clamped: boolean, taken: [Value?] | null, known: Known, data: Data]
+  | readonly ['held', now: number, clamped: boolean, version: number, expires: number]
+  | readonly ['done', now: number, clamped: boolean, expires: number, maxAge: number | null, grace: boolean]
+  | readonly ['refused', 'size', bytes: number, limit: number]
+  | readonly ['refused', 'condition', at: number, _?: undefined]
+  | readonly ['refused', 'type', at: number, found: Found]
+  | readonly ['reused', ago: number, created: number]
+  | readonly ['absent' | 'expired' | 'mismatch' | 'outrun' | 'forgotten' | 'other version']
 
 function answerOf(answer: Answer, access: Access, change: Change): Updated {
-  const [outcome, now, , ...more] = answer as [string, number, ...unknown[]]
-  switch (outcome) {
+  switch (answer[0]) {
     case 'changed': {
-      const [taken, known, data] = more as [[Value?] | null, Known, Data]
+      const [outcome, now, , taken, known, data] = answer
       const stored = read(access.id, known, data)
       const grace = 'hash' in access.proof && !change.rotation && stored.hash !== access.proof.hash
       return { outcome, record: recordOf(stored), grace, now, ...(taken && { taken: taken[0] }) }
     }
     case 'held': {
-      const [version, expires] = more as [number, number]
+      const [outcome, now, , version, expires] = answer
       return { outcome, now, version, expires }
     }
     case 'done': {
-      const [expires, maxAge, grace] = more as [number, number | null, boolean]
+      const [outcome, now, , expires, maxAge, grace] = answer
       return { outcome, now, expires, maxAge, grace }
     }
     case 'refused':
-      return { outcome, problem: problemOf(answer.slice(1), change) }
+      return { outcome: answer[0], problem: problemOf(answer, change) }
     case 'reused':
-      return { outcome, ago: Number(answer[1]), created: Number(answer[2]) }
+      return { outcome: answer[0], ago: answer[1], created: answer[2] }
     default:
-      return { outcome } as Updated
+      return { outcome: answer[0] } as Updated
   }
 }
 
-function problemOf([kind, a, b]: readonly unknown[], { chain }: Change): Problem {
-  if (kind === 'size') return { kind, bytes: Number(a), limit: Number(b) }
-  if (kind === 'condition') return { kind, path: printPath(chain.conditions[Number(a)]!.path) }
-  const command = chain.commands[Number(a)]!
-  return { kind: 'type', command: command.kind, path: printPath(command.path), found: b } as Problem
+function problemOf(answer: Answer & { 0: 'refused' }, { chain }: Change): Problem {
+  const [, kind, at, more] = answer
+  if (kind === 'size') return { kind, bytes: at, limit: more }
+  if (kind === 'condition') return { kind, path: printPath(chain.conditions[at]!.path) }
+  const command = chain.commands[at]!
+  return { kind, command: command.kind, path: printPath(command.path), found: more }
 }
 
-interface Found {
+interface Stored {
   readonly stored: StoredSession | undefined
   readonly now: number
 }
 
-function foundOf(id: string, answer: unknown): Found {
-  const [now, known, data, ops] = decode(answer as string)
-  return { stored: known && read(id, known, data, ops), now }
+function foundOf(id: string, [now, known, data, ops]: [now: number, known?: Known, data?: Data, ops?: string]): Stored {
+  return { stored: known && read(id, known, data!, ops), now }
 }
 
 /** A word for the script. */

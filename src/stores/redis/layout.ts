@@ -49,13 +49,13 @@ export function write(data: Data): { together: string; apart: string[] } {
 }
 
 /** The session of what the script has answered. */
-export function read(id: string, known: Known, data: unknown, ops = ''): StoredSession {
+export function read(id: string, known: Known, data: Data, ops = ''): StoredSession {
   const [, version, , , expires, created, maxAge, , hash, rotated, epoch, previous, until, authAt] = known
   return {
     id,
     hash,
     previous: previous === null ? null : { hash: previous, until: until! },
-    data: data as Data,
+    data,
     version,
     created,
     expires,

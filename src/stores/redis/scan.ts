@@ -1,5 +1,5 @@
 import { LIST_BATCH } from '../../store.ts'
-import type { RedisClient } from './client.ts'
+import { failure, type RedisClient } from './client.ts'
 
 /** The names of a store's keys, without the prefix, in batches; a name may come twice. */
 export type ListKeys = () => AsyncIterable<string[]>
@@ -32,15 +32,19 @@ export function keyLister(client: RedisClient, prefix: string): ListKeys {
     const { options } = client as Partial<IoRedisCluster>
     const whole = `${options?.keyPrefix ?? options?.redisOptions?.keyPrefix ?? ''}${prefix}`
     const pattern = `${whole.replace(/[*?[\]\\]/g, '\\$&')}*`
-    for (const scan of await scansOf(client as Any)) {
+    for (const scan of await scansOf(client as Any).catch(failed)) {
       let cursor = '0'
       do {
-        const [next, keys] = await scan(cursor, pattern)
+        const [next, keys] = await scan(cursor, pattern).catch(failed)
         yield keys.map((key) => key.slice(whole.length))
         cursor = next
       } while (cursor !== '0')
     }
   }
+}
+
+function failed(error: unknown): never {
+  throw failure(error)
 }
 
 async function scansOf(client: Any): Promise<Scan[]> {

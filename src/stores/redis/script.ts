@@ -152,7 +152,7 @@ end
 
 if action == 'create' then
   local hash, created, maxAge, idle, authenticated, horizon, count = unpack(ARGV, 2, 8)
-  if redis.call('EXISTS', key) == 1 then return false end
+  if redis.call('EXISTS', key) == 1 then return 'null' end
   if created == '' then created = print(now) end
   local expires = now + math.ceil(maxAge == 'null' and idle or maxAge)
   if horizon ~= 'null' then expires = math.min(expires, horizon) end
@@ -209,10 +209,10 @@ elseif hash ~= byHash then
 end
 
 if action == 'destroy' then
-  if refused and sub(refused, 1, 9) ~= '["reused"' then return 0 end
+  if refused and sub(refused, 1, 9) ~= '["reused"' then return 'false' end
   -- For one of the sessions of a value: only while it holds that value.
-  if not apply(first) then return 0 end
-  return redis.call('DEL', key)
+  if not apply(first) then return 'false' end
+  return redis.call('DEL', key) == 1 and 'true' or 'false'
 end
 
 local op, idle, least, limit, held, answer = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10] ~= ''
