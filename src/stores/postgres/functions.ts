@@ -2,6 +2,14 @@ import { MAX_PADDING } from '../../command/index.ts'
 import { REFUSED } from './client.ts'
 
 /**
+ * Whether data are not larger than this, as text. Printing them is left out where even thirty-two times their bytes are
+ * fewer: a control character of one byte is printed as six, 5e-324 of sixteen as 326.
+ */
+export function fits(data: string, bytes: string): string {
+  return `(32 * pg_column_size(${data}) <= ${bytes} AND pg_column_compression(${data}) IS NULL OR octet_length(${data}::text) <= ${bytes})`
+}
+
+/**
  * The function that applies a compiled chain to a session's data: the oracle, in the database. Its name carries its
  * version, so that applications of two versions can share a database while one replaces the other.
  *
@@ -32,7 +40,7 @@ DECLARE
   b float8;
   creates boolean;
 BEGIN
-  IF max_bytes IS NOT NULL THEN
+  IF NOT ${fits('data', 'max_bytes')} THEN
     bytes := octet_length(data::text);
   END IF;
 

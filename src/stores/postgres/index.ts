@@ -23,6 +23,7 @@ import { encode, revive, tag } from '../json.ts'
 import { expiring, pause, resultOf } from '../result.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'
+import { directOf } from './direct.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
@@ -104,7 +105,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
     const values = [id, hash, encode(data), created ?? null, maxAge, idle, authenticated, dates ? compile(dates) : null]
     const { rows } = await this.#run(this.#sql.create, values)
-    return rows[0] && recordOf(parse(rows[0].answer).stored)
+    return rows[0] && recordOf(storedOf(rows[0].answer).stored)
   }
 
   async load(access: Access): Promise<Loaded> {
@@ -116,13 +117,13 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     if (!knows(change.chain)) return this.#compute(access, change)
     const takes = change.chain.commands.some(({ kind }) => kind === 'take')
     const wanted = change.answer || takes
-    const values = valuesOf(access, change, takes, wanted)
+    const { statement, values } = this.#updating(access, change, takes, wanted)
     for (let tries = 1; ; tries++) {
-      const result = await this.#attempt(takes ? this.#sql.take : this.#sql.update, values, change)
+      const result = await this.#attempt(statement, values, change)
       if ('outcome' in result) return result
-      if (result.rows[0]) return answerOf(parse(result.rows[0].answer), access, change, wanted)
+      if (result.rows[0]) return answerOf(read(result.rows[0].answer), access, change, wanted)
       // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
-      const found = await this.#find(access.id)
+      const found = await this.#find(access.id, this.#sql.look)
       const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
       if (!next) return answer
       if (tries === MAX_TRIES) throw new StoreError(this.name, 'saw too many other changes of one session', false)
@@ -141,7 +142,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
     const { rows } = await this.#run(this.#sql.find(field), [JSON.stringify(tag(value as Value))])
     return rows
-      .map(({ answer }) => parse(answer))
+      .map(({ answer }) => storedOf(answer))
       .filter(({ stored, now }) => stored.created + maxLifetime > now)
       .map(({ stored }) => recordOf(stored))
   }
@@ -154,7 +155,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   async *list(): AsyncIterable<SessionRecord> {
     for (let last = ''; ; ) {
       const { rows } = await this.#run(this.#sql.page, [last, LIST_BATCH])
-      const page = rows.map(({ answer }) => recordOf(parse(answer).stored))
+      const page = rows.map(({ answer }) => recordOf(storedOf(answer).stored))
       yield* page
       if (page.length < LIST_BATCH) return
       last = page.at(-1)!.id
@@ -182,26 +183,37 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async close(): Promise<void> {}
 
+  /** The shortest statement that does it. */
+  #updating(access: Access, change: Change, takes: boolean, wanted: boolean) {
+    const values = valuesOf(access, change, takes, wanted)
+    if (takes || !changesOnlyData(change)) {
+      return { statement: takes ? this.#sql.take : this.#sql.update, values: [...values, ...moreOf(change)] }
+    }
+    const direct = directOf(change.chain)
+    return { statement: this.#sql.change(direct?.shape), values: direct ? [...values, ...direct.values] : values }
+  }
+
   /**
    * A change with a command that the function does not know: the data are read, the oracle says what becomes of them,
    * and that is written to this version only.
    */
   async #compute(access: Access, change: Change): Promise<Updated> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const found = await this.#find(access.id)
+      const found = await this.#find(access.id, this.#sql.look)
       const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
       if (!found || !next) return answer
-      const values = valuesOf(access, resultOf(change, next.data), false, false, found.stored.version)
+      const result = resultOf(change, next.data)
+      const values = [...valuesOf(access, result, false, false), ...moreOf(result, found.stored.version)]
       const [row] = (await this.#run(this.#sql.update, values)).rows
-      if (row) return expiring(answer, parse(row.answer).stored.expires)
+      if (row) return expiring(answer, read(row.answer)[EXPIRES])
       await pause(tries)
     }
     throw new StoreError(this.name, 'saw too many other changes of one session', false)
   }
 
-  async #find(id: string): Promise<Parsed | undefined> {
-    const { rows } = await this.#run(this.#sql.load, [id])
-    return rows[0] && parse(rows[0].answer)
+  async #find(id: string, statement = this.#sql.load): Promise<Found | undefined> {
+    const { rows } = await this.#run(statement, [id])
+    return rows[0] && storedOf(rows[0].answer)
   }
 
   /** A refusal by the server-side function is an answer, not a failure. */
@@ -249,23 +261,29 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }
 
-interface Parsed {
+interface Found {
   readonly now: number
   readonly stored: StoredSession
-  /** The data before the update, where the statement sends them. */
-  readonly before?: StoredSession['data']
 }
 
-function parse(answer: string): Parsed {
+/** Where an answer has the time until which the session lives. */
+const EXPIRES = 2
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+function read(answer: string): any[] {
   const row = JSON.parse(answer)
-  const [now, version, expires, created, maxAge, authAt, rotated, epoch, hash, previous, until, ops, id, data, before] =
-    answer.includes('"$date"') ? revive(row) : row
+  return answer.includes('"$date"') ? revive(row) : row
+}
+
+function storedOf(answer: string): Found {
+  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, id, hash, previous, until, ops = ''] =
+    read(answer)
   return {
     now,
     stored: {
       id,
       hash,
-      previous: previous === null || previous === undefined ? null : { hash: previous, until },
+      previous: previous === null ? null : { hash: previous, until },
       data,
       version,
       created,
@@ -274,20 +292,27 @@ function parse(answer: string): Parsed {
       authAt,
       rotated,
       epoch,
-      ops,
+      ops: ops.split(' ').slice(0, -1),
     },
-    before,
   }
 }
 
-function answerOf({ now, stored, before }: Parsed, access: Access, change: Change, wanted: boolean): Updated {
-  const { version, expires, maxAge, hash, data } = stored
-  const grace = 'hash' in access.proof && !change.rotation && hash !== access.proof.hash
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+function answerOf(row: any[], { id, proof }: Access, change: Change, wanted: boolean): Updated {
+  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, current, before] = row
+  const grace = 'hash' in proof && !change.rotation && !current
   if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
-  if (data === undefined) return { outcome: 'held', version, expires, now }
+  if (data === null) return { outcome: 'held', version, expires, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
-  const taken = take && valueAt(before!, take.path)
-  return { outcome: 'changed', record: recordOf(stored), grace, now, taken }
+  const taken = take && valueAt(before, take.path)
+  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  return { outcome: 'changed', record, grace, now, taken }
+}
+
+/** No rotation, no log-in, no idle time of its own, and sent for the first time. */
+function changesOnlyData({ chain, slide, rotation, authenticated, repeatedSince }: Change): boolean {
+  const more = rotation || authenticated || slide.maxAge !== undefined || repeatedSince !== undefined
+  return chain.commands.length > 0 && !more
 }
 
 function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
@@ -299,25 +324,32 @@ function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
   ]
 }
 
-function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean, only?: number): unknown[] {
-  const { op, chain, held, slide, rotation, authenticated = false, maxBytes } = change
+/** The parameters that both updates have. */
+function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean): unknown[] {
+  const { op, chain, held, slide, maxBytes } = change
   const changes = chain.commands.length > 0
   return [
     ...proofOf(access),
     op,
     changes || chain.conditions.length > 0 ? compile(chain) : null,
     slide.idle,
-    slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
     slide.atLeast,
+    canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
+    wanted,
+    held && !takes ? held.version + (changes ? 1 : 0) : null,
+  ]
+}
+
+/** What the update has besides. */
+function moreOf({ slide, rotation, authenticated = false, repeatedSince }: Change, only?: number): unknown[] {
+  return [
+    slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
     rotation?.from ?? null,
     rotation?.to ?? null,
     rotation?.grace ?? null,
     rotation?.epoch ?? null,
     authenticated,
-    canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
-    held && !takes ? held.version + (changes ? 1 : 0) : null,
-    wanted,
-    change.repeatedSince ?? null,
+    repeatedSince ?? null,
     only ?? null,
   ]
 }
