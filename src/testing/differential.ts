@@ -36,7 +36,7 @@ export function differential({ describe, it }: Runner, make: MakeStore, options:
 }
 
 /** Runs the chains one after another on one session, and the oracle beside it. */
-async function compare(store: Store, before: Data, chains: readonly Chain[], hold: boolean): Promise<void> {
+export async function compare(store: Store, before: Data, chains: readonly Chain[], hold: boolean): Promise<void> {
   const { access, record } = await visitor(store, before)
   let held = record
   for (const chain of chains) {

@@ -1,5 +1,6 @@
 import type { Chain } from '../../command/index.ts'
 import { tag } from '../json.ts'
+import { fits, flat } from './functions.ts'
 
 /**
  * What jsonb's own operators compute as the oracle does: fields of the top that are set, one of them that a whole number
@@ -54,33 +55,37 @@ export function directOf({ conditions, commands }: Chain): Direct | undefined {
 
 /**
  * The data after the change, or what `otherwise` says where the session holds something else there: no whole number, no
- * list, a list that loses more than one element, more bytes than `fits` allows. The parameters begin with `$first`.
+ * list, a list that loses more than one element; or more bytes than `$limit` says. The parameters begin with `$first`.
  */
-export function directSql(shape: Shape, first: number, fits: string, otherwise: string): string {
+export function directSql(shape: Shape, limit: string, first: number, otherwise: string): string {
   const { inc, push } = SHAPES[shape]
   let next = first
   const parameter = (type: string) => `$${next++}::${type}`
-  // The casts fail on other types, and only CASE is sure to evaluate what comes first first.
-  const types = [fits]
+  const types = [fits('data', limit)]
   const values = []
+  const old = ['data']
   const fields = []
   const set = parameter('jsonb')
   if (inc) {
-    const key = parameter('text')
-    const old = `coalesce(s.data -> ${key}, '0')`
-    types.push(`${old} BETWEEN '-${MOST}' AND '${MOST}'`)
-    values.push(`scale((${old})::numeric) = 0`)
-    fields.push(key, `(${old})::numeric + ${parameter('numeric')}`)
+    const [key, by] = [parameter('text'), parameter('numeric')]
+    old.push(`coalesce(data -> ${key}, '0') AS number`)
+    types.push(`number BETWEEN '-${MOST}' AND '${MOST}'`)
+    values.push('scale(number::numeric) = 0')
+    fields.push(key, `number::numeric + ${by}`)
   }
   if (push) {
-    const key = parameter('text')
-    const old = `coalesce(s.data -> ${key}, '[]')`
-    const [added, room] = [parameter('jsonb'), parameter('integer')]
-    types.push(`jsonb_typeof(${old}) = 'array'`)
-    values.push(`jsonb_array_length(${old}) <= ${room} + 1`)
-    fields.push(key, `CASE WHEN jsonb_array_length(${old}) > ${room} THEN ${old} - 0 ELSE ${old} END || ${added}`)
+    const [key, added, room] = [parameter('text'), parameter('jsonb'), parameter('integer')]
+    old.push(`coalesce(data -> ${key}, '[]') AS list`)
+    types.push(`jsonb_typeof(list) = 'array'`)
+    values.push(`jsonb_array_length(list) <= ${room} + 1`)
+    fields.push(key, `CASE WHEN jsonb_array_length(list) > ${room} THEN list - 0 ELSE list END || ${added}`)
   }
+  // Within an AND, PostgreSQL may begin with anything: what fails on other types is behind a CASE. OFFSET 0 keeps the
+  // data unpacked where the planner would unpack them at every use.
   const applies = values.length > 0 ? `CASE WHEN ${types.join(' AND ')} THEN ${values.join(' AND ')} END` : types[0]
-  const data = fields.length > 0 ? `s.data || ${set} || jsonb_build_object(${fields.join(', ')})` : `s.data || ${set}`
-  return `CASE WHEN ${applies} THEN ${data} ELSE ${otherwise} END`
+  return `(SELECT CASE
+    WHEN ${applies}
+    THEN data || ${set}${fields.length > 0 ? ` || jsonb_build_object(${fields.join(', ')})` : ''}
+    ELSE ${otherwise} END
+  FROM (SELECT ${old.join(', ')} FROM (SELECT ${flat('s.data')} AS data OFFSET 0) AS whole) AS old)`
 }

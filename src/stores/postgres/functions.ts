@@ -1,12 +1,17 @@
 import { MAX_PADDING } from '../../command/index.ts'
 import { REFUSED } from './client.ts'
 
+/** Data that may be stored compressed or elsewhere, unpacked once instead of at every use. */
+export function flat(data: string): string {
+  return `${data} || '{}'`
+}
+
 /**
- * Whether data are not larger than this, as text. Printing them is left out where even thirty-two times their bytes are
- * fewer: a control character of one byte is printed as six, 5e-324 of sixteen as 326.
+ * Whether flat data are not larger than this, as text. Printing them is left out where even thirty-two times their bytes
+ * are fewer: a control character of one byte is printed as six, and 5e-324 of sixteen as 326.
  */
 export function fits(data: string, bytes: string): string {
-  return `(32 * pg_column_size(${data}) <= ${bytes} AND pg_column_compression(${data}) IS NULL OR octet_length(${data}::text) <= ${bytes})`
+  return `(pg_column_size(${data}) <= ${bytes} / 32 OR octet_length(${data}::text) <= ${bytes})`
 }
 
 /**
@@ -40,6 +45,7 @@ DECLARE
   b float8;
   creates boolean;
 BEGIN
+  data := ${flat('data')};
   IF NOT ${fits('data', 'max_bytes')} THEN
     bytes := octet_length(data::text);
   END IF;

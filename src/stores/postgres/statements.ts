@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { REMEMBERED_OPS } from '../../store.ts'
 import { directSql, SHAPES, type Shape } from './direct.ts'
-import { fits, functionSql } from './functions.ts'
+import { functionSql } from './functions.ts'
 
 /** The texts of a table's statements. Names are quoted; everything of a visitor's travels as a parameter. */
 export interface Statements {
@@ -159,9 +159,9 @@ const answer = (more = '') =>
  */
 function changeSql(qualified: string, apply: string, shape?: Shape): string {
   const expires = after(NOW, 'coalesce(s.max_age, $7::float8)')
-  const data = byFunction(apply)
+  const byIt = byFunction(apply)
   return `UPDATE ${qualified} AS s SET
-  data = ${shape ? directSql(shape, 12, fits('s.data', '$9::integer'), data) : data},
+  data = ${shape ? directSql(shape, '$9::integer', 12, byIt) : byIt},
   version = s.version + 1,
   expires = CASE WHEN ${expires} - s.expires >= $8::float8 * interval '1 millisecond' THEN ${expires} ELSE s.expires END,
   ops = ${remembering},
