@@ -297,7 +297,7 @@ describe('advisories of other session libraries', () => {
     const name = 'x"; DROP TABLE y; --'
     for (const options of [{ table: name }, { schema: name }, { table: name, schema: name }]) {
       const sent: string[] = []
-      const row = JSON.stringify([0, 1, 2, 0, null, null, 0, '', 'h', null, null, [], 'id', {}])
+      const row = JSON.stringify([0, 1, 2, 0, null, null, 0, '', {}, 'id', 'h', null, null, ''])
       const client = {
         query: async ({ text }: { text: string }) => ({ rows: [{ answer: row }], rowCount: sent.push(text) }),
       }
@@ -305,12 +305,15 @@ describe('advisories of other session libraries', () => {
       await store.setup()
       const { access } = await session(store)
       await store.load(access)
-      await store.update(access, changeOf(chainOf(commands.set('a', 1))))
-      await store.update(access, changeOf(chainOf(commands.take('a'))))
+      const { set, inc, push, unset, take } = commands
+      for (const list of [[set('a', 1)], [inc('a')], [push('a', [1])], [inc('a'), push('b', [1])], [unset('a')]])
+        await store.update(access, changeOf(chainOf(list)))
+      await store.update(access, changeOf(chainOf(set('a', 1)), { authenticated: true }))
+      await store.update(access, changeOf(chainOf(take('a'))))
       await store.find('user', 1, 1e9)
       await store.destroyAll('user', 1, undefined)
       await store.destroy(access)
-      expect(sent.length).toBe(8)
+      expect(new Set(sent).size).toBe(13)
       for (const text of sent) {
         expect(text).toContain('"x""; DROP TABLE y; --')
         // Wherever it stands it is quoted, and its own quote doubled.

@@ -3,7 +3,7 @@
  *
  * @module koa-atomic-session/postgres
  */
-import { canGrow, type Problem, printPath, type Value, valueAt } from '../../command/index.ts'
+import type { Value } from '../../command/index.ts'
 import { SessionUsageError, StoreError } from '../../errors.ts'
 import type {
   Access,
@@ -18,12 +18,14 @@ import type {
   Updated,
 } from '../../store.ts'
 import { LIST_BATCH } from '../../store.ts'
-import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { encode, revive, tag } from '../json.ts'
+import { loaded, recordOf, transition } from '../../transition.ts'
+import { encode, tag } from '../json.ts'
 import { expiring, pause, resultOf } from '../result.ts'
+import { answerOf, EXPIRES, type Found, problemOf, read, storedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { directOf } from './direct.ts'
+import { changesOnlyData, moreOf, proofOf, valuesOf } from './parameters.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
@@ -85,9 +87,6 @@ export function postgresSchema(
 /** Tries of a change that the server or another change asks to repeat. */
 const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
-/** PostgreSQL's, which is more than a row can hold. */
-const LARGEST_INTEGER = 2 ** 31 - 1
-
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'postgres'
   readonly #client: PgClient
@@ -260,105 +259,3 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }
-
-interface Found {
-  readonly now: number
-  readonly stored: StoredSession
-}
-
-/** Where an answer has the time until which the session lives. */
-const EXPIRES = 2
-
-// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-function read(answer: string): any[] {
-  const row = JSON.parse(answer)
-  return answer.includes('"$date"') ? revive(row) : row
-}
-
-function storedOf(answer: string): Found {
-  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, id, hash, previous, until, ops = ''] =
-    read(answer)
-  return {
-    now,
-    stored: {
-      id,
-      hash,
-      previous: previous === null ? null : { hash: previous, until },
-      data,
-      version,
-      created,
-      expires,
-      maxAge,
-      authAt,
-      rotated,
-      epoch,
-      ops: ops.split(' ').slice(0, -1),
-    },
-  }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-function answerOf(row: any[], { id, proof }: Access, change: Change, wanted: boolean): Updated {
-  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, current, before] = row
-  const grace = 'hash' in proof && !change.rotation && !current
-  if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
-  if (data === null) return { outcome: 'held', version, expires, now }
-  const take = change.chain.commands.find(({ kind }) => kind === 'take')
-  const taken = take && valueAt(before, take.path)
-  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
-  return { outcome: 'changed', record, grace, now, taken }
-}
-
-/** No rotation, no log-in, no idle time of its own, and sent for the first time. */
-function changesOnlyData({ chain, slide, rotation, authenticated, repeatedSince }: Change): boolean {
-  const more = rotation || authenticated || slide.maxAge !== undefined || repeatedSince !== undefined
-  return chain.commands.length > 0 && !more
-}
-
-function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
-  return [
-    id,
-    'hash' in proof ? proof.hash : null,
-    'created' in proof ? proof.created : null,
-    maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
-  ]
-}
-
-/** The parameters that both updates have. */
-function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean): unknown[] {
-  const { op, chain, held, slide, maxBytes } = change
-  const changes = chain.commands.length > 0
-  return [
-    ...proofOf(access),
-    op,
-    changes || chain.conditions.length > 0 ? compile(chain) : null,
-    slide.idle,
-    slide.atLeast,
-    canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
-    wanted,
-    held && !takes ? held.version + (changes ? 1 : 0) : null,
-  ]
-}
-
-/** What the update has besides. */
-function moreOf({ slide, rotation, authenticated = false, repeatedSince }: Change, only?: number): unknown[] {
-  return [
-    slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
-    rotation?.from ?? null,
-    rotation?.to ?? null,
-    rotation?.grace ?? null,
-    rotation?.epoch ?? null,
-    authenticated,
-    repeatedSince ?? null,
-    only ?? null,
-  ]
-}
-
-/** The function tells which command or condition it was; what that is called stands in the chain. */
-function problemOf(detail: string, { chain }: Change): Problem {
-  const problem = JSON.parse(detail)
-  if (problem.kind === 'size') return problem
-  if (problem.kind === 'condition') return { kind: 'condition', path: printPath(chain.conditions[problem.index]!.path) }
-  const { kind, path } = chain.commands[problem.index]!
-  return { kind: 'type', command: kind, path: printPath(path), found: problem.found }
-}

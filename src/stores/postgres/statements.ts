@@ -12,10 +12,10 @@ export interface Statements {
   /** The live sessions whose ids come after one, so many of them. */
   readonly page: Statement
   readonly update: Statement
-  /** The update for a change of the data and nothing else, by the function or, where a shape is given, directly. */
-  readonly change: (shape?: Shape) => Statement
   /** The same update, with the data before it. */
   readonly take: Statement
+  /** The update for a change of the data and nothing else, by the function or, where a shape is given, directly. */
+  readonly change: (shape?: Shape) => Statement
   readonly destroy: Statement
   readonly prune: Statement
   readonly find: (field: string) => Statement
