@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Command, commands, condition, type Data } from '../../src/command/index.ts'
 import { value } from '../../src/testing/arbitraries.ts'
 import { compare } from '../../src/testing/differential.ts'
-import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('postgres')
 const { set, unset, inc, push, mul } = commands
@@ -106,6 +106,23 @@ describe.skipIf('missing' in server)('the postgres store, where the UPDATE itsel
     const { access } = await visitor(bare, { n: 1 })
     const change = changeOf(chainOf(inc('n'), condition('n', 1)))
     await expect(bare.update(access, change)).rejects.toMatchObject({ applied: false })
+  })
+
+  it('does what a change asks for besides', async () => {
+    const { access, record } = await visitor(store, { n: 1 })
+    const idle = { idle: 10 * MINUTE, atLeast: MINUTE, maxAge: 20 * MINUTE }
+    const own = changed(await store.update(access, changeOf(chainOf(inc('n')), { slide: idle })))
+    expect(own).toMatchObject({ data: { n: 2 }, maxAge: 20 * MINUTE, authAt: null })
+    expect(own.expires - record.expires).toBeGreaterThanOrEqual(10 * MINUTE)
+    const known = changed(await store.update(access, changeOf(chainOf(inc('n')), { authenticated: true })))
+    expect(known).toMatchObject({ data: { n: 3 }, maxAge: 20 * MINUTE })
+    expect(known.authAt).toBeGreaterThanOrEqual(record.created)
+  })
+
+  it('takes no operation for another one whose id has the same end', async () => {
+    const { access } = await visitor(store, { n: 0 })
+    for (const op of ['abc', 'bc', 'c', 'ab', 'c']) await store.update(access, changeOf(chainOf(inc('n')), { op }))
+    expect(await dataOf(store, access)).toEqual({ n: 4 })
   })
 
   it.each<[what: string, data: Data]>([
