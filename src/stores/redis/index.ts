@@ -31,12 +31,11 @@ import type {
   Updated,
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { decode } from '../json.ts'
 import { expiring, pause, resultOf } from '../result.ts'
 import { failure, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
-import { type Known, read, write } from './layout.ts'
+import { type Known, parse, read, write } from './layout.ts'
 import { keyLister, type ListKeys } from './scan.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
@@ -254,7 +253,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   async #call(id: string, words: string[]): Promise<any> {
     const answer = await this.#run(this.#prefix + id, words)
     try {
-      return decode(answer as string)
+      return parse(answer as string | string[])
     } catch (error) {
       throw failure(error)
     }
@@ -310,7 +309,7 @@ interface Stored {
   readonly now: number
 }
 
-function foundOf(id: string, [now, known, data, ops]: [now: number, known?: Known, data?: Data, ops?: string]): Stored {
+function foundOf(id: string, [now, ops, known, data]: [now: number, ops?: string, known?: Known, data?: Data]): Stored {
   return { stored: known && read(id, known, data!, ops), now }
 }
 

@@ -1,5 +1,6 @@
-import type { Data } from '../../command/index.ts'
+import type { Data, Value } from '../../command/index.ts'
 import type { StoredSession } from '../../transition.ts'
+import { decode } from '../json.ts'
 import { json } from './compile.ts'
 
 /**
@@ -46,6 +47,22 @@ export function write(data: Data): { together: string; apart: string[] } {
     else together += `${name}:${text},\n`
   }
   return { together, apart }
+}
+
+/**
+ * The list that the script has answered, whose last part are the data: JSON text, and where fields stand apart their
+ * names and values in turn after it.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+export function parse(answer: string | readonly string[]): any {
+  if (typeof answer === 'string') return decode(answer)
+  const [text, ...apart] = answer
+  const list = decode(text!)
+  const fields: [string, Value][] = []
+  for (let i = 0; i < apart.length; i += 2) fields.push([JSON.parse(apart[i]!), decode(apart[i + 1]!)])
+  // Not by assignment: a field that is called __proto__ would give the data another prototype.
+  list.push({ ...list.pop(), ...Object.fromEntries(fields) })
+  return list
 }
 
 /** The session of what the script has answered. */

@@ -7,7 +7,7 @@ import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
  * Everything that happens to a session's key, as one script. `ARGV[1]` says what: `load`, `create`, `update`, `destroy`;
  * what follows stands at the head of each, `''` for what is absent. A chain is its conditions and then its commands, five
  * words each: what it is, the top-level key, the path below it as a list, and what goes with it. All of it is JSON text,
- * and so is every answer. How a session is stored: see layout.ts.
+ * and so is every answer, after which fields that stand apart may follow. How a session is stored: see layout.ts.
  *
  * Lua has no rollback, so that `update` computes everything first and then writes.
  */
@@ -20,27 +20,26 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- 17 digits keep every double; Lua's own tostring keeps 14.
 local function print(n) return format('%.17g', n) end
 
--- The data, of the lines that stand together and of so many fields that stand apart.
-local function whole(together, apart)
-  if tonumber(apart) == 0 then return '{' .. sub(together, 1, -3) .. '}' end
-  local all, parts = redis.call('HGETALL', key), { '{', together }
+-- The text of an answer with what is known and the data, its end; what stands apart follows the text as it is, because
+-- Lua takes longer to join large texts than they take on their way.
+local function show(head, known, together, apart)
+  local text = head .. ',' .. known .. ',{' .. sub(together, 1, -3) .. '}]'
+  if tonumber(apart) == 0 then return text end
+  local all, parts = redis.call('HGETALL', key), { text }
   for i = 1, #all, 2 do
     if byte(all[i]) == 34 then
       parts[#parts + 1] = all[i]
-      parts[#parts + 1] = ':'
       parts[#parts + 1] = all[i + 1]
-      parts[#parts + 1] = ','
     end
   end
-  parts[#parts] = '}'
-  return concat(parts)
+  return parts
 end
 
 -- Whether the operations are wanted too.
 if action == 'load' then
   local known, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', ARGV[2] == '' and '' or '$o'))
   if not known then return '[' .. now .. ']' end
-  return '[' .. now .. ',' .. known .. ',' .. whole(together, match(known, '%d+')) .. ',' .. (ops or '""') .. ']'
+  return show('[' .. now .. ',' .. (ops or '""'), known, together, match(known, '%d+'))
 end
 
 ---- The fields that this call reads and changes, as they were and as they become; false where there is none ----
@@ -174,7 +173,7 @@ if action == 'create' then
   local known = format('[%d,1,%d,0,%d,%s,%s,%s,"%s",%d,"",null,null,%s]', apart, size, expires, created, maxAge, horizon,
     hash, now, authenticated ~= '' and now or 'null')
   redis.call('HSET', key, '$m', known, '$d', together)
-  local reply = '[' .. now .. ',' .. known .. ',' .. whole(together, apart) .. ',""]'
+  local reply = show('[' .. now .. ',""', known, together, apart)
   redis.call('PEXPIREAT', key, print(expires))
   return reply
 end
@@ -221,7 +220,7 @@ local rare = ARGV[11] == '' and {} or cjson.decode(ARGV[11])
 -- Sent again: answered without the proof, because a rotation has itself made the old secret invalid.
 if known and remembered > 0 then
   if find(ops, ' ' .. op .. '@', 1, true) and expires > now then
-    return '["changed",' .. now .. ',false,null,' .. known .. ',' .. whole(together, apart) .. ']'
+    return show('["changed",' .. now .. ',false,null', known, together, apart)
   end
   local repeatable = not rare.from and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
   if rare.repeatedSince and not repeatable and remembered >= ${REMEMBERED_OPS}
@@ -288,7 +287,7 @@ end
 
 local reply
 if taken ~= '' or (answer and not same) then
-  reply = '["changed",' .. now .. ',' .. clamped .. ',[' .. taken .. '],' .. known .. ',' .. whole(together, apart) .. ']'
+  reply = show('["changed",' .. now .. ',' .. clamped .. ',[' .. taken .. ']', known, together, apart)
 elseif answer then
   reply = format('["held",%d,%s,%d,%d]', now, clamped, version, expires)
 else
