@@ -58,7 +58,7 @@ export class ReliableStore {
   }
 
   load(access: Access, asking?: Asking): Promise<Loaded> {
-    return this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access), asking)
+    return this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access))
   }
 
   update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
@@ -66,7 +66,7 @@ export class ReliableStore {
       attempt === 0
         ? this.#store.update(access, change)
         : this.#updateAgain(access, { ...change, repeatedSince: this.#storeTime(sent) })
-    return this.#call({ operation: 'update', caller: asking, chain: change.chain }, send, asking)
+    return this.#call({ operation: 'update', caller: asking, chain: change.chain }, send)
   }
 
   async #updateAgain(access: Access, change: Change): Promise<Updated> {
@@ -82,7 +82,7 @@ export class ReliableStore {
   }
 
   destroy(access: Access, asking?: Asking): Promise<boolean> {
-    return this.#call({ operation: 'destroy', caller: asking }, () => this.#store.destroy(access), asking)
+    return this.#call({ operation: 'destroy', caller: asking }, () => this.#store.destroy(access))
   }
 
   /** For a store that can. */
@@ -109,7 +109,7 @@ export class ReliableStore {
       const loaded = await this.#store.load(access)
       return loaded.outcome === 'live' ? loaded.record : undefined
     }
-    return this.#call({ operation: 'create', caller: asking }, send, asking)
+    return this.#call({ operation: 'create', caller: asking }, send)
   }
 
   /** The store's time at a moment of this process, or before. */
@@ -117,8 +117,8 @@ export class ReliableStore {
     return this.#clock ? Math.floor(this.#clock.store + here - this.#clock.here - SKEW) : 0
   }
 
-  #call<T>(about: About, send: Send<T>, asking?: Asking): Promise<T> {
-    return traced(this.#store.name, about, (call) => this.#within(send, call, asking))
+  #call<T>(about: About & { readonly caller?: Asking | undefined }, send: Send<T>): Promise<T> {
+    return traced(this.#store.name, about, (call) => this.#within(send, call, about.caller))
   }
 
   async #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {

@@ -19,6 +19,11 @@ export const NATIVE: readonly Command['kind'][] = [
   'currentDate',
 ]
 
+/** Does what its chain says and nothing besides: no rotation, no log-in, no idle time of its own, sent for the first time. */
+export function isPlain({ slide, rotation, authenticated, repeatedSince }: Change): boolean {
+  return !rotation && !authenticated && slide.maxAge === undefined && repeatedSince === undefined
+}
+
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /**

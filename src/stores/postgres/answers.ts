@@ -1,5 +1,5 @@
 import { type Problem, printPath, valueAt } from '../../command/index.ts'
-import type { Access, Change, Updated } from '../../store.ts'
+import type { Access, Change, SessionRecord, Updated } from '../../store.ts'
 import type { StoredSession } from '../../transition.ts'
 import { revive } from '../json.ts'
 
@@ -18,37 +18,34 @@ export function read(answer: string): any[] {
 }
 
 export function storedOf(answer: string): Found {
-  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, id, hash, previous, until, ops = ''] =
-    read(answer)
+  const row = read(answer)
+  const [now, , , , , , , , , id, hash, previous, until, ops = ''] = row
   return {
     now,
     stored: {
-      id,
+      ...recordFrom(id, row),
       hash,
       previous: previous === null ? null : { hash: previous, until },
-      data,
-      version,
-      created,
-      expires,
-      maxAge,
-      authAt,
-      rotated,
-      epoch,
       ops: ops.split(' ').slice(0, -1),
     },
   }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+function recordFrom(id: string, row: any[]): SessionRecord {
+  const [, version, expires, created, maxAge, authAt, rotated, epoch, data] = row
+  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
 export function answerOf(row: any[], { id, proof }: Access, change: Change, wanted: boolean): Updated {
-  const [now, version, expires, created, maxAge, authAt, rotated, epoch, data, current, before] = row
+  const [now, version, expires, , maxAge, , , , data, current, before] = row
   const grace = 'hash' in proof && !change.rotation && !current
   if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
   if (data === null) return { outcome: 'held', version, expires, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before, take.path)
-  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
-  return { outcome: 'changed', record, grace, now, taken }
+  return { outcome: 'changed', record: recordFrom(id, row), grace, now, taken }
 }
 
 /** The function tells which command or condition it was; what that is called stands in the chain. */

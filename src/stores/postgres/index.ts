@@ -20,12 +20,12 @@ import type {
 import { LIST_BATCH } from '../../store.ts'
 import { loaded, recordOf, transition } from '../../transition.ts'
 import { encode, tag } from '../json.ts'
-import { expiring, pause, resultOf } from '../result.ts'
+import { expiring, isPlain, pause, resultOf } from '../result.ts'
 import { answerOf, EXPIRES, type Found, problemOf, read, storedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { directOf } from './direct.ts'
-import { changesOnlyData, moreOf, proofOf, valuesOf } from './parameters.ts'
+import { moreOf, proofOf, valuesOf } from './parameters.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
@@ -87,6 +87,7 @@ export function postgresSchema(
 /** Tries of a change that the server or another change asks to repeat. */
 const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
+
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'postgres'
   readonly #client: PgClient
@@ -185,7 +186,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   /** The shortest statement that does it. */
   #updating(access: Access, change: Change, takes: boolean, wanted: boolean) {
     const values = valuesOf(access, change, takes, wanted)
-    if (takes || !changesOnlyData(change)) {
+    if (takes || change.chain.commands.length === 0 || !isPlain(change)) {
       return { statement: takes ? this.#sql.take : this.#sql.update, values: [...values, ...moreOf(change)] }
     }
     const direct = directOf(change.chain)

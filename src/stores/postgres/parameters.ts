@@ -44,9 +44,3 @@ export function moreOf({ slide, rotation, authenticated = false, repeatedSince }
     only ?? null,
   ]
 }
-
-/** No rotation, no log-in, no idle time of its own, and sent for the first time. */
-export function changesOnlyData({ chain, slide, rotation, authenticated, repeatedSince }: Change): boolean {
-  const more = rotation || authenticated || slide.maxAge !== undefined || repeatedSince !== undefined
-  return chain.commands.length > 0 && !more
-}

@@ -32,8 +32,8 @@ export function scriptRunner(client: RedisClient, script: string, sha: string): 
         return await send.sha(sha, key, values)
       } catch (error) {
         // Nothing has run. After a restart or a failover the server has forgotten its scripts.
-        if (!/^NOSCRIPT/.test((error as Error).message)) throw failure(error)
-        return send.text(script, key, values).catch((error) => Promise.reject(failure(error)))
+        if (!/^NOSCRIPT/.test((error as Error).message)) return failed(error)
+        return send.text(script, key, values).catch(failed)
       }
     })
   )
@@ -59,8 +59,9 @@ function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
 const NOT_SENT =
   /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
 
-export function failure(error: unknown): StoreError {
-  return new StoreError('redis', 'failed', appliedAfter(error), error)
+/** Throws what a client's failure is to the store's caller. */
+export function failed(error: unknown): never {
+  throw new StoreError('redis', 'failed', appliedAfter(error), error)
 }
 
 /**

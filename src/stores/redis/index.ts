@@ -31,11 +31,11 @@ import type {
   Updated,
 } from '../../store.ts'
 import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { expiring, pause, resultOf } from '../result.ts'
-import { failure, type RedisClient, type RunScript, scriptRunner } from './client.ts'
+import { expiring, isPlain, pause, resultOf } from '../result.ts'
+import { failed, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
-import { type Known, parse, read, write } from './layout.ts'
+import { type Known, parse, recordFrom, storedFrom, write } from './layout.ts'
 import { keyLister, type ListKeys } from './scan.ts'
 import { SCRIPT, SCRIPT_SHA } from './script.ts'
 
@@ -103,7 +103,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async load(access: Access): Promise<Loaded> {
-    const { stored, now } = await this.#find(access.id, false)
+    const { stored, now } = await this.#find(access.id)
     return loaded(stored, access, now)
   }
 
@@ -179,7 +179,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
    */
   async #compute(access: Access, change: Change): Promise<Updated> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const { stored, now } = await this.#find(access.id)
+      const { stored, now } = await this.#find(access.id, true)
       const { next, answer } = transition(stored, access, change, now)
       if (!stored || !next) return answer
       const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, stored))
@@ -227,7 +227,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#call(access.id, compile(chain, words))
   }
 
-  async #find(id: string, operations = true): Promise<Stored> {
+  /** The operations are those that are remembered, '' unless they are asked for. */
+  async #find(id: string, operations = false): Promise<Stored> {
     return foundOf(id, await this.#call(id, ['load', operations ? '1' : '']))
   }
 
@@ -255,7 +256,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     try {
       return parse(answer as string | string[])
     } catch (error) {
-      throw failure(error)
+      return failed(error)
     }
   }
 }
@@ -275,9 +276,9 @@ function answerOf(answer: Answer, access: Access, change: Change): Updated {
   switch (answer[0]) {
     case 'changed': {
       const [outcome, now, , taken, known, data] = answer
-      const stored = read(access.id, known, data)
-      const grace = 'hash' in access.proof && !change.rotation && stored.hash !== access.proof.hash
-      return { outcome, record: recordOf(stored), grace, now, ...(taken && { taken: taken[0] }) }
+      const [, , , , , , , , hash] = known
+      const grace = 'hash' in access.proof && !change.rotation && hash !== access.proof.hash
+      return { outcome, record: recordFrom(access.id, known, data), grace, now, ...(taken && { taken: taken[0] }) }
     }
     case 'held': {
       const [outcome, now, , version, expires] = answer
@@ -310,7 +311,7 @@ interface Stored {
 }
 
 function foundOf(id: string, [now, ops, known, data]: [now: number, ops?: string, known?: Known, data?: Data]): Stored {
-  return { stored: known && read(id, known, data!, ops), now }
+  return { stored: known && storedFrom(id, known, data!, ops!), now }
 }
 
 /** A word for the script. */
@@ -328,22 +329,13 @@ function proofOf({ proof, maxLifetime }: Access): [hash: string, created: string
 
 /** What few changes have, by name; '' for the others. */
 function rareOf(change: Change, horizon: number | undefined, only: StoredSession | undefined): string {
+  if (isPlain(change) && horizon === undefined && !only) return ''
   const { slide, rotation, authenticated, repeatedSince } = change
-  if (
-    slide.maxAge === undefined &&
-    !rotation &&
-    !authenticated &&
-    horizon === undefined &&
-    !only &&
-    repeatedSince === undefined
-  )
-    return ''
   return JSON.stringify({
     maxAge: slide.maxAge === undefined ? undefined : String(slide.maxAge),
     ...rotation,
     authenticated: authenticated || undefined,
     horizon,
-    all: only && true,
     only: only && String(only.version),
     repeatedSince,
   })

@@ -1,4 +1,5 @@
 import type { Data, Value } from '../../command/index.ts'
+import type { SessionRecord } from '../../store.ts'
 import type { StoredSession } from '../../transition.ts'
 import { decode } from '../json.ts'
 import { json } from './compile.ts'
@@ -65,21 +66,19 @@ export function parse(answer: string | readonly string[]): any {
   return list
 }
 
-/** The session of what the script has answered. */
-export function read(id: string, known: Known, data: Data, ops = ''): StoredSession {
-  const [, version, , , expires, created, maxAge, , hash, rotated, epoch, previous, until, authAt] = known
+/** The record of what the script has answered. */
+export function recordFrom(id: string, known: Known, data: Data): SessionRecord {
+  const [, version, , , expires, created, maxAge, , , rotated, epoch, , , authAt] = known
+  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+}
+
+/** All that is stored, of what the script has answered. */
+export function storedFrom(id: string, known: Known, data: Data, ops: string): StoredSession {
+  const [, , , , , , , , hash, , , previous, until] = known
   return {
-    id,
+    ...recordFrom(id, known, data),
     hash,
     previous: previous === null ? null : { hash: previous, until: until! },
-    data,
-    version,
-    created,
-    expires,
-    maxAge,
-    authAt,
-    rotated,
-    epoch,
     ops: ops.trim().split(' '),
   }
 }

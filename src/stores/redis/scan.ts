@@ -1,5 +1,5 @@
 import { LIST_BATCH } from '../../store.ts'
-import { failure, type RedisClient } from './client.ts'
+import { failed, type RedisClient } from './client.ts'
 
 /** The names of a store's keys, without the prefix, in batches; a name may come twice. */
 export type ListKeys = () => AsyncIterable<string[]>
@@ -41,10 +41,6 @@ export function keyLister(client: RedisClient, prefix: string): ListKeys {
       } while (cursor !== '0')
     }
   }
-}
-
-function failed(error: unknown): never {
-  throw failure(error)
 }
 
 async function scansOf(client: Any): Promise<Scan[]> {

@@ -239,9 +239,9 @@ if limit ~= '' and tonumber(size) > tonumber(limit) then return '["refused","siz
 if rare.maxAge then maxAge = rare.maxAge end
 local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
 local due = rare.maxAge or wanted - expires >= least
--- Until when the index has this session's new values (horizon), whether that is so of all its values. All of them without a
--- horizon: nothing of this session is indexed any more, and nothing limits it.
-local noted = rare.all or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+-- Until when the index has this session's new values (horizon); a change of one version only has all its values noted. All of
+-- them without a horizon: nothing of this session is indexed any more, and nothing limits it.
+local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
   expires = wanted
