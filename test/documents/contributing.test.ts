@@ -51,7 +51,7 @@ describe('a command that is added by CONTRIBUTING alone', () => {
   })
 
   it('is written on the version that was read where MongoDB has to begin the field', async () => {
-    const { commands, EMPTY_CHAIN, extend } = await import(/* @vite-ignore */ join(copy, 'src/command/index.ts'))
+    const { commands, EMPTY_CHAIN, extend } = await import(/* @vite-ignore */ join(copy, 'src/algebra/index.ts'))
     const { compileKnown } = await import(/* @vite-ignore */ join(copy, 'src/stores/mongodb/compile.ts'))
     const chain = extend(EMPTY_CHAIN, [commands.bit('n', { or: 1 })])
     expect(compileKnown(chain, {}, { n: 1 })).toEqual({ $set: { 'data.n': 1 } })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Store } from 'koa-atomic-session'
 import type { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { RESERVED } from '../../src/data.ts'
+import { RESERVED } from '../../src/data/types.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
 import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
 
