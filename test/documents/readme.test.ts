@@ -88,7 +88,7 @@ describe("the README's examples", () => {
     const rows = readme
       .slice(readme.indexOf('## Options'), readme.indexOf('Durations are'))
       .matchAll(/^\| `(.*?)` +\|/gm)
-    const options = readFileSync(join(root, 'src', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
+    const options = readFileSync(join(root, 'src', 'settings', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
     const all = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name)
     expect([...rows].flatMap(([, names]) => names!.split('`, `')).sort()).toEqual(all.sort())
   })
