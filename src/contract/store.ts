@@ -26,8 +26,8 @@ export interface Store {
   update(access: Access, change: Change): Promise<Updated>
 
   /**
-   * Removes the session if the access is proven; removing nothing is no error. Answers whether one was removed. The
-   * secret before the last rotation may do this also after its grace: a log-out must never be too late.
+   * Removes the session if the access is proven; removing nothing is no error. Answers whether one was removed. A secret
+   * that was rotated away may still do this for {@link LOG_OUT_GRACE}: a log-out that was on its way is not too late.
    */
   destroy(access: Access): Promise<boolean>
 
@@ -86,15 +86,38 @@ export interface NewSession {
 /** Which session, and by what right. */
 export interface Access {
   readonly id: string
-  /**
-   * The SHA-256 of the secret that the visitor's cookie holds, or the `created` of the record that this request has
-   * loaded: it has proven its secret then, and a `rotate` beside it must not fail it. `created` tells the session
-   * from a later one that took the same id.
-   */
-  readonly proof: { readonly hash: string } | { readonly created: number }
+  readonly proof: Proof
   /** Sessions older than this are over; Infinity where the application sets no limit. */
   readonly maxLifetime: number
 }
+
+/**
+ * By what right. A request that has not loaded the session comes with `hash` alone. One that has loaded it adds what it
+ * saw, so an automatic rotation beside it does not fail it: that keeps the epoch. An explicit rotation renews the epoch,
+ * and so it ends what was opened before it. Whoever looks after the store has no secret and comes with `created` alone.
+ */
+export interface Proof {
+  /** The SHA-256 of the secret that the request holds: the one of its cookie, or the one that it has set itself. */
+  readonly hash?: string | undefined
+  /** The `created` of the record that was seen. It tells the session from a later one that took the same id. */
+  readonly created?: number | undefined
+  /** The epoch of the record that was seen with a secret that was not within the grace of an explicit rotation. */
+  readonly epoch?: string | undefined
+}
+
+/**
+ * What the secret is worth by which a request was let in. Only `first` and `current` are live: a response may write a
+ * cookie with them, and never with another.
+ *
+ * - `first`: the live one, and nothing has noted yet that it arrived after an automatic rotation. Every update notes it,
+ *   so only `load` answers this.
+ * - `current`: the live one.
+ * - `superseded`: an automatic rotation replaced it, or several did. The request may go on.
+ * - `lost`: an automatic rotation replaced it, its grace is over, and the new secret has never been used: the response
+ *   that carried it was lost. It may rotate once more.
+ * - `grace`: an explicit rotation replaced it and still lets it in for a moment.
+ */
+export type Standing = 'first' | 'current' | 'superseded' | 'lost' | 'grace'
 
 /** What the core knows of a session: the stored record without what proves access to it. */
 export interface SessionRecord {
@@ -127,15 +150,19 @@ export interface Change {
   readonly repeatedSince?: number
   readonly chain: Chain
   /**
-   * The version of the data that the caller holds. When the store still has it, the store may answer `held` and
-   * send no data back.
+   * What the caller holds. When the store still has this version under this epoch, the store may answer `held` and send no
+   * data back.
    */
   readonly held: SessionRecord | undefined
   /** False when nobody waits for the data: the store may answer `done` and send none of them back. */
   readonly answer: boolean
   readonly slide: Slide
   readonly rotation?: Rotation | undefined
-  /** Sets `authAt` to now. */
+  /**
+   * Sets `authAt` to now: the visitor has just proven who they are. With an explicit rotation that comes too late
+   * (`rotated`, `grace`) and a chain that sets only what the session holds already, this is the same log-in sent again: the
+   * store lets it in, and rotates once more as by itself.
+   */
   readonly authenticated?: boolean | undefined
   /** A session larger than this may not grow. */
   readonly maxBytes: number
@@ -151,53 +178,77 @@ export interface Slide {
   readonly atLeast: number
 }
 
-/** A new secret, if the one with the hash `from` is still the current one. */
+/**
+ * A new secret. An explicit rotation has an `epoch`: it needs the session's present epoch, so of several that race one
+ * wins. An automatic one has none: it needs a secret that is `first`, `current` or `lost`; otherwise it is `outrun`.
+ */
 export interface Rotation {
-  readonly from: string
   readonly to: string
-  /** For how long `from` still opens the session. */
+  /** For how long the secret that it replaces still opens the session. */
   readonly grace: number
-  /** The new CSRF epoch; absent: CSRF tokens stay valid. */
+  /** The new CSRF epoch of an explicit rotation; absent: an automatic one, CSRF tokens stay valid. */
   readonly epoch?: string
 }
 
 /**
- * Why a session can't be had: no such id, its time ran out, another secret; or the secret before the last rotation,
- * whose grace ended `ago` milliseconds before now. `created` lets who came too late still destroy it.
+ * Why a session can't be had.
+ *
+ * - `absent`: no such id. `expired`: its time ran out.
+ * - `stale`: the id lives, under a secret that is neither this one nor the one before. The last rotation was `ago`
+ *   milliseconds before now.
+ * - `rotated`: an explicit rotation ended this secret, `ago` milliseconds before now.
+ * - `reused`: an automatic rotation replaced this secret, its grace ended `ago` milliseconds before now, and the new one
+ *   has been used since: two parties hold the session's cookie.
  */
 export type Absent =
-  | { readonly outcome: 'absent' | 'expired' | 'mismatch' }
-  | { readonly outcome: 'reused'; readonly ago: number; readonly created: number }
+  | { readonly outcome: 'absent' | 'expired' }
+  | { readonly outcome: 'stale' | 'rotated' | 'reused'; readonly ago: number; readonly created: number }
 
 export type Loaded =
-  /** `grace`: the secret is the one before the last rotation, and still allowed. */
-  { readonly outcome: 'live'; readonly record: SessionRecord; readonly grace: boolean; readonly now: number } | Absent
+  | { readonly outcome: 'live'; readonly record: SessionRecord; readonly secret: Standing; readonly now: number }
+  | Absent
 
+/** `secret` is what the request's secret is worth after the change: its new one, where the change rotates. */
 export type Updated =
   /** Applied; the record after it. `taken` is present when the chain has a `take` and this is the first answer to it. */
   | {
       readonly outcome: 'changed'
       readonly record: SessionRecord
-      readonly grace: boolean
+      readonly secret: Standing
       readonly now: number
       readonly taken?: Value | undefined
     }
-  /** Applied to the version the caller holds: its copy plus the chain is the result. */
-  | { readonly outcome: 'held'; readonly version: number; readonly expires: number; readonly now: number }
-  /** Applied, and nobody asked for the data: only what the cookie needs. */
+  /** Applied to the version and the epoch that the caller holds: its copy plus the chain is the result. */
   | {
-      readonly outcome: 'done'
+      readonly outcome: 'held'
+      readonly version: number
       readonly expires: number
       readonly maxAge: number | null
-      readonly grace: boolean
+      readonly secret: Standing
+      readonly now: number
+    }
+  /** Applied, and nobody asked for the data: only what the cookie and the next call need. */
+  | {
+      readonly outcome: 'done'
+      readonly created: number
+      readonly epoch: string
+      readonly expires: number
+      readonly maxAge: number | null
+      readonly secret: Standing
       readonly now: number
     }
   | { readonly outcome: 'refused'; readonly problem: Problem }
-  /** `rotation.from` is not the current secret any more. */
+  /** An automatic rotation came second. Nothing is applied. */
   | { readonly outcome: 'outrun' }
   /** Sent again, and so much else was applied meanwhile that the store can't tell whether this was. */
   | { readonly outcome: 'forgotten' }
   | Absent
+
+/** For how long a secret that was rotated away may still log out: as long as a request may be on its way. */
+export const LOG_OUT_GRACE = 60_000
+
+/** The grace of automatic rotations: longer than a page takes to send its requests. */
+export const ROTATION_GRACE = 30_000
 
 /** How many sessions are fetched at a time where all of them are listed. */
 export const LIST_BATCH = 500

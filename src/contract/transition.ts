@@ -1,22 +1,38 @@
-import { type Applied, apply, type Chain, canGrow, type Data, sizeOf } from '../algebra/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf } from '../algebra/index.ts'
 import {
   type Absent,
   type Access,
   type Change,
+  LOG_OUT_GRACE,
   type Loaded,
   type NewSession,
   REMEMBERED_OPS,
+  ROTATION_GRACE,
+  type Rotation,
   type SessionRecord,
+  type Standing,
   type Updated,
 } from './store.ts'
 
 /** All that a store keeps of a session. */
 export interface StoredSession extends SessionRecord {
   readonly hash: string
-  /** The secret before the last rotation, and when its grace ends. */
-  readonly previous: { readonly hash: string; readonly until: number } | null
+  /** The secret before the last rotation. */
+  readonly previous: PreviousSecret | null
   /** The last operations, oldest first, as {@link remember} writes them. */
   readonly ops: readonly string[]
+}
+
+/** A secret that was rotated away. */
+export interface PreviousSecret {
+  readonly hash: string
+  /** When its grace ends. */
+  readonly until: number
+  /**
+   * How it was replaced: by an explicit rotation, or by an automatic one whose new secret is still `unused` or has been
+   * `used`. Only the last tells a theft from a lost reply.
+   */
+  readonly kind: 'explicit' | 'unused' | 'used'
 }
 
 /**
@@ -48,38 +64,45 @@ export function begin(session: NewSession, now: number): StoredSession {
   }
 }
 
-/** The stored session that an access opens, `grace` when by the secret before the last rotation; or why it opens none. */
+/** The stored session that an access opens and what its secret is worth, or why it opens none. */
 export type Verdict =
-  | { readonly live: true; readonly stored: StoredSession; readonly grace: boolean }
+  | { readonly live: true; readonly stored: StoredSession; readonly secret: Standing }
   | { readonly live: false; readonly answer: Absent }
 
 /** Whether this access opens what is stored under its id, by the store's clock. */
 export function judge(stored: StoredSession | undefined, access: Access, now: number): Verdict {
-  const no = (outcome: 'absent' | 'expired' | 'mismatch'): Verdict => ({ live: false, answer: { outcome } })
-  if (!stored) return no('absent')
-  if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no('expired')
-  if ('created' in access.proof) {
-    return stored.created === access.proof.created ? { live: true, stored, grace: false } : no('absent')
-  }
-  if (stored.hash === access.proof.hash) return { live: true, stored, grace: false }
-  if (stored.previous?.hash !== access.proof.hash) return no('mismatch')
-  const ago = now - stored.previous.until
-  return ago < 0
-    ? { live: true, stored, grace: true }
-    : { live: false, answer: { outcome: 'reused', ago, created: stored.created } }
+  const no = (answer: Absent): Verdict => ({ live: false, answer })
+  if (!stored) return no({ outcome: 'absent' })
+  if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no({ outcome: 'expired' })
+  const ended = (outcome: 'stale' | 'rotated' | 'reused', since: number) =>
+    no({ outcome, ago: now - since, created: stored.created })
+  const { hash, created, epoch } = access.proof
+  if (created !== undefined && created !== stored.created) return no({ outcome: 'absent' })
+  const yes = (secret: Standing): Verdict => ({ live: true, stored, secret })
+  if (hash === undefined) return created === undefined ? ended('stale', stored.rotated) : yes('current')
+  if (hash === stored.hash) return yes(stored.previous?.kind === 'unused' ? 'first' : 'current')
+  const previous = stored.previous?.hash === hash ? stored.previous : undefined
+  if (previous && now < previous.until) return yes(previous.kind === 'explicit' ? 'grace' : 'superseded')
+  if (epoch === stored.epoch) return yes('superseded')
+  // A request that has loaded the session knew its secret once, however many rotations ago.
+  if (!previous) return ended(created === undefined ? 'stale' : 'rotated', stored.rotated)
+  if (previous.kind === 'unused') return yes('lost')
+  return ended(previous.kind === 'explicit' ? 'rotated' : 'reused', previous.until)
 }
 
 /** The answer of `Store.destroy`, for stores that run in this process: whether to remove it. */
 export function mayDestroy(stored: StoredSession | undefined, access: Access, now: number): boolean {
   const verdict = judge(stored, access, now)
-  return verdict.live || verdict.answer.outcome === 'reused'
+  if (verdict.live) return true
+  const { answer } = verdict
+  return (answer.outcome === 'rotated' || answer.outcome === 'reused') && answer.ago < LOG_OUT_GRACE
 }
 
 /** The answer of `Store.load`. */
 export function loaded(stored: StoredSession | undefined, access: Access, now: number): Loaded {
   const verdict = judge(stored, access, now)
   if (!verdict.live) return verdict.answer
-  return { outcome: 'live', record: recordOf(verdict.stored), grace: verdict.grace, now }
+  return { outcome: 'live', record: recordOf(verdict.stored), secret: verdict.secret, now }
 }
 
 /**
@@ -97,16 +120,22 @@ export function transition(
   // else can know the id of an operation.
   if (found && found.expires > now) {
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
-      return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
+      const secret = isLive(found, access, change) ? 'current' : 'superseded'
+      return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), secret, now } }
     }
     if (change.repeatedSince !== undefined && !isRepeatable(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
     }
   }
-  const verdict = judge(found, access, now)
-  if (!verdict.live) return { next: undefined, answer: verdict.answer }
-  const { stored, grace } = verdict
-  if (change.rotation && change.rotation.from !== stored.hash) return { next: undefined, answer: { outcome: 'outrun' } }
+  const judged = judge(found, access, now)
+  const again = isSameLogIn(found, judged, change)
+  if (!judged.live && !again) return { next: undefined, answer: judged.answer }
+  const stored = found!
+  const secret = judged.live ? judged.secret : 'superseded'
+  // As an automatic rotation: of two answers to one log-in either may be the last that the browser sees.
+  const rotation = again ? { to: change.rotation!.to, grace: ROTATION_GRACE } : change.rotation
+  const refusal = !again && rotation && refusalOf(rotation, secret, stored, now)
+  if (refusal) return { next: undefined, answer: refusal }
 
   const result = apply(stored.data, change.chain, now)
   if (!result.ok) return { next: undefined, answer: { outcome: 'refused', problem: result.problem } }
@@ -119,21 +148,65 @@ export function transition(
       }
     }
   }
-  const next = advance(stored, change, result.data, now)
-  const held = change.held?.version === stored.version && change.chain.commands.every(({ kind }) => kind !== 'take')
+  const next = advance(stored, { ...change, rotation }, result.data, secret, access, now)
+  const { version, expires, maxAge } = next
+  const worth = rotation || secret === 'first' ? 'current' : secret
+  const held =
+    !again &&
+    change.held?.version === stored.version &&
+    change.held.epoch === stored.epoch &&
+    change.chain.commands.every(({ kind }) => kind !== 'take')
   const answer: Updated = held
-    ? { outcome: 'held', version: next.version, expires: next.expires, now }
-    : { outcome: 'changed', record: recordOf(next), grace, now, taken: result.taken }
+    ? { outcome: 'held', version, expires, maxAge, secret: worth, now }
+    : { outcome: 'changed', record: recordOf(next), secret: worth, now, taken: result.taken }
   return { next: next === stored ? undefined : next, answer }
 }
 
-function advance(stored: StoredSession, change: Change, data: Data, now: number): StoredSession {
+/** The secret that the request holds after this change is the live one. */
+function isLive({ hash }: StoredSession, { proof }: Access, { rotation }: Change): boolean {
+  return hash === (rotation?.to ?? proof.hash ?? hash)
+}
+
+/** Why a rotation is not allowed, although the request may go on. */
+function refusalOf(
+  { epoch }: Rotation,
+  secret: Standing,
+  { previous, created }: StoredSession,
+  now: number,
+): Updated | undefined {
+  if (epoch === undefined) return secret === 'superseded' || secret === 'grace' ? { outcome: 'outrun' } : undefined
+  return secret === 'grace' ? { outcome: 'rotated', ago: now - previous!.until, created } : undefined
+}
+
+/**
+ * A log-in that comes a moment too late, because another one was faster or its answer was lost, and that sets only what
+ * the session holds already. Its chain must say who it is: one that sets nothing says nothing about whose session this is.
+ */
+function isSameLogIn(found: StoredSession | undefined, judged: Verdict, change: Change): boolean {
+  const late = judged.live
+    ? judged.secret === 'grace'
+    : judged.answer.outcome === 'rotated' && judged.answer.ago < LOG_OUT_GRACE
+  const { commands, conditions } = change.chain
+  if (!found || !late || !change.authenticated || change.rotation?.epoch === undefined) return false
+  if (conditions.length > 0 || commands.length === 0 || commands.some(({ kind }) => kind !== 'set')) return false
+  const result = apply(found.data, change.chain, 0)
+  return result.ok && equal(result.data, found.data)
+}
+
+function advance(
+  stored: StoredSession,
+  change: Change,
+  data: Data,
+  secret: Standing,
+  access: Access,
+  now: number,
+): StoredSession {
   const { slide, rotation, chain } = change
   const maxAge = slide.maxAge === undefined ? stored.maxAge : slide.maxAge
   const expires = now + (maxAge ?? slide.idle)
   const due = slide.maxAge !== undefined || expires - stored.expires >= slide.atLeast
   const repeatable = isRepeatable(change)
-  if (repeatable && !due && !change.authenticated) return stored
+  if (repeatable && !due && !change.authenticated && secret !== 'first') return stored
   // Times that never decrease tell of what was forgotten too, whatever the clock does.
   const last = timeOf(stored.ops.at(-1))
   return {
@@ -144,9 +217,15 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
     ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
+    ...(secret === 'first' && { previous: { ...stored.previous!, kind: 'used' } }),
     ...(rotation && {
       hash: rotation.to,
-      previous: { hash: rotation.from, until: now + rotation.grace },
+      previous: {
+        // What was lost was never in a browser: the secret that is replaced is the one which came.
+        hash: secret === 'lost' ? access.proof.hash! : stored.hash,
+        until: now + rotation.grace,
+        kind: rotation.epoch === undefined ? 'unused' : 'explicit',
+      },
       rotated: now,
       epoch: rotation.epoch ?? stored.epoch,
     }),
@@ -174,7 +253,7 @@ function timeOf(entry = '@0'): number {
 
 /** The record after a change that was answered with `held`: what the caller held, plus the change. */
 export function afterHeld(held: SessionRecord, change: Change, answer: Updated & { outcome: 'held' }): SessionRecord {
-  const { version, expires, now } = answer
+  const { version, expires, maxAge, now } = answer
   const result = apply(held.data, change.chain, now)
   // The store applied this chain to these very data, so the oracle can't refuse it.
   if (!result.ok) throw new TypeError(`the store applied what the oracle refuses: ${result.problem.kind}`)
@@ -183,7 +262,7 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
     data: result.data,
     version,
     expires,
-    maxAge: change.slide.maxAge === undefined ? held.maxAge : change.slide.maxAge,
+    maxAge,
     authAt: change.authenticated ? now : held.authAt,
     rotated: change.rotation ? now : held.rotated,
     epoch: change.rotation?.epoch ?? held.epoch,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { type Chain, type Command, type Condition, type Data, EMPTY_CHAIN, extend, onlyIf } from '../algebra/index.ts'
-import type { Access, Change, NewSession, SessionRecord, Store, Updated } from '../contract/store.ts'
+import type { Access, Change, NewSession, Proof, SessionRecord, Store, Updated } from '../contract/store.ts'
 
 /** The two functions of a test runner that the suite needs; vitest, node:test, mocha and jest have them. */
 export interface Runner {
@@ -26,8 +26,10 @@ export function hashOf(secret: string): string {
 export interface Visitor {
   readonly id: string
   readonly hash: string
-  /** Access by the cookie's secret. */
+  /** Access with the cookie's secret. */
   readonly access: Access
+  /** Access of a request that has loaded the session as it was at its beginning. */
+  readonly holder: Access
   readonly record: SessionRecord
 }
 
@@ -44,7 +46,14 @@ export async function visitor(store: Store, data: Data = {}, session: Partial<Ne
     ...session,
   })
   assert.ok(record, 'a free id can be created')
-  return { id, hash, record, access: { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY } }
+  const maxLifetime = Number.POSITIVE_INFINITY
+  const access = { id, proof: { hash }, maxLifetime }
+  return { id, hash, record, access, holder: { ...access, proof: holding(hash, record) } }
+}
+
+/** The proof of a request that has loaded this record with this secret. */
+export function holding(hash: string, { created, epoch }: SessionRecord): Proof {
+  return { hash, created, epoch }
 }
 
 export function chainOf(commands: Command | readonly Command[], ...conditions: Condition[]): Chain {

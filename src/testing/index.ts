@@ -10,6 +10,7 @@ import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
 import { inspection } from './cases/inspection.ts'
 import { lifecycle } from './cases/lifecycle.ts'
+import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
 import type { MakeStore, Runner } from './harness.ts'
@@ -34,6 +35,7 @@ export interface ConformanceOptions extends DifferentialOptions {
 export function conformance(runner: Runner, make: MakeStore, options: ConformanceOptions = {}): void {
   lifecycle(runner, make)
   secret(runner, make)
+  rotations(runner, make)
   expiry(runner, make)
   examples(runner, make)
   atomicity(runner, make)

@@ -82,12 +82,19 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
 
     it('answers a repeated rotation as done, though it comes with the secret that it made invalid', async () => {
       const store = await open()
-      const { access, hash, record } = await visitor(store)
-      const change = changeOf(chainOf(inc('n')), { rotation: { from: hash, to: hashOf(randomId()), grace: 0 } })
+      const { access, holder } = await visitor(store)
+      const rotation = { to: hashOf(randomId()), grace: 0, epoch: randomId() }
+      const change = changeOf(chainOf(inc('n')), { rotation })
       assert.equal((await store.update(access, change)).outcome, 'changed')
-      const holder = { ...access, proof: { created: record.created } }
-      for (const again of [access, holder]) assert.deepEqual(changed(await store.update(again, change)).data, { n: 1 })
-      assert.equal((await store.load(access)).outcome, 'reused')
+      for (const again of [access, holder]) {
+        const answer = await store.update(again, change)
+        assert.deepEqual(changed(answer).data, { n: 1 })
+        assert.equal((answer as { secret?: string }).secret, 'current')
+      }
+      assert.equal((await store.load(access)).outcome, 'rotated')
+      const next = { ...access, proof: { hash: rotation.to } }
+      await store.update(next, changeOf(chainOf([]), { rotation: { ...rotation, to: hashOf(randomId()) } }))
+      assert.equal(((await store.update(access, change)) as { secret?: string }).secret, 'superseded')
     })
 
     it('does not say what was taken when it is sent again: that was for the first answer', async () => {

@@ -13,9 +13,8 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
 
     it('is over when its idle time has passed, though nothing has removed it', async () => {
       const store = await open()
-      const { access, record } = await visitor(store, { n: 1 }, { idle: 30 })
+      const { access, holder } = await visitor(store, { n: 1 }, { idle: 30 })
       await eventually(() => store.load(access), over)
-      const holder = { ...access, proof: { created: record.created } }
       for (const late of [access, holder]) {
         assert.ok(over(await store.update(late, changeOf(chainOf(commands.inc('n'))))))
         assert.ok(
@@ -94,7 +93,7 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
           const told = updated.outcome === 'changed' ? updated.record : updated
           assert.deepEqual({ expires: told.expires, maxAge: told.maxAge }, { expires, maxAge })
           assert.equal(maxAge, own)
-          assert.equal(updated.grace, false)
+          assert.equal(updated.secret, 'current')
         }
       }
     })

@@ -31,12 +31,10 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
 
     it('follows every change of the field', async () => {
       const store = await open()
-      const { id, access, hash } = await visitor(store)
+      const { id, access } = await visitor(store)
+      const rotation = { to: access.proof.hash!, grace: 0, epoch: 'e' }
       assert.deepEqual(await idsOf(store, 'user_id', 20), [])
-      await store.update(
-        access,
-        changeOf(chainOf(commands.set('user_id', 20)), { rotation: { from: hash, to: hash, grace: 0 } }),
-      )
+      await store.update(access, changeOf(chainOf(commands.set('user_id', 20)), { rotation }))
       assert.deepEqual(await idsOf(store, 'user_id', 20), [id])
       await store.update(access, changeOf(chainOf(commands.inc('user_id'))))
       assert.deepEqual(await idsOf(store, 'user_id', 20), [])

@@ -67,9 +67,8 @@ export function lifecycle({ describe, it }: Runner, make: MakeStore): void {
 
     it('does not bring a destroyed session back, whoever still holds it', async () => {
       const store = await open()
-      const { id, access, record } = await visitor(store, { role: 'admin' })
+      const { access, holder, record } = await visitor(store, { role: 'admin' })
       assert.equal(await store.destroy(access), true)
-      const holder = { id, proof: { created: record.created }, maxLifetime: Number.POSITIVE_INFINITY }
       for (const late of [access, holder]) {
         const change = changeOf(chainOf(commands.set('role', 'admin')), { held: record })
         assert.deepEqual(await store.update(late, change), { outcome: 'absent' })
@@ -80,10 +79,9 @@ export function lifecycle({ describe, it }: Runner, make: MakeStore): void {
 
     it('does not let the holder of a destroyed session change a later one that took its id', async () => {
       const store = await open()
-      const { id, access, record } = await visitor(store)
+      const { id, access, holder, record } = await visitor(store)
       await store.destroy(access)
-      const later = await visitor(store, { later: true }, { id, created: record.created + 1 })
-      const holder = { id, proof: { created: record.created }, maxLifetime: Number.POSITIVE_INFINITY }
+      const later = await visitor(store, { later: true }, { id, hash: hashOf('later'), created: record.created + 1 })
       const change = changeOf(chainOf(commands.unset('later')), { held: record })
       assert.deepEqual(await store.update(holder, change), { outcome: 'absent' })
       assert.deepEqual(await dataOf(store, later.access), { later: true })

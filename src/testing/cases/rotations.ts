@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { commands } from '../../algebra/index.ts'
+import type { Access, Change, Proof, Store } from '../../contract/store.ts'
+import { afterHeld, begin, judge, mayDestroy, type StoredSession, transition } from '../../contract/transition.ts'
+import { chainOf, changeOf, hashOf, type MakeStore, MINUTE, type Runner, randomId, visitor } from '../harness.ts'
+
+/** Few secrets and few values, so that requests meet. Graces are over at once or never end within the test. */
+const step = fc.record({
+  /** Which of the secrets that were ever set the request holds, counted from the last. */
+  secret: fc.nat(3),
+  /** The request has loaded the session with this many rotations fewer. */
+  loaded: fc.option(fc.nat(2)),
+  action: fc.constantFrom('load', 'change', 'touch', 'explicit', 'automatic', 'log in', 'destroy'),
+  grace: fc.constantFrom(0, MINUTE),
+  user: fc.nat(1),
+  answer: fc.boolean(),
+  held: fc.boolean(),
+})
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Random sequences of requests that hold any of a session's secrets: the store answers as `transition` does. */
+export function rotations({ describe, it }: Runner, make: MakeStore, runs = 200): void {
+  describe('rotations', () => {
+    it(`answers as transition() does to ${runs} random sequences of old and new secrets`, async () => {
+      const store = await make()
+      const sequence = fc.array(step, { minLength: 2, maxLength: 10 })
+      await fc.assert(
+        fc.asyncProperty(sequence, (steps) => compare(store, steps)),
+        { numRuns: runs, endOnFailure: false },
+      )
+    })
+  })
+}
+
+interface Model {
+  stored: StoredSession | undefined
+  /** What a request with each secret may have seen. */
+  readonly seen: { readonly hash: string; readonly epoch: string }[]
+}
+
+async function compare(store: Store, steps: readonly Step[]): Promise<void> {
+  const { id, hash, record } = await visitor(store, { user: 0 })
+  const session = { id, hash, data: record.data, maxAge: null, idle: 10 * MINUTE, authenticated: false }
+  const model: Model = { stored: { ...begin(session, record.created), ...record }, seen: [{ hash, epoch: '' }] }
+  for (const step of steps) await take(store, model, { id, created: record.created }, step)
+}
+
+async function take(
+  store: Store,
+  model: Model,
+  { id, created }: { id: string; created: number },
+  step: Step,
+): Promise<void> {
+  const { seen, stored } = model
+  const held = seen[Math.max(0, seen.length - 1 - step.secret)]!
+  const saw = step.loaded === null ? undefined : seen[Math.max(0, seen.indexOf(held) - step.loaded)]
+  const proof: Proof = { hash: held.hash, ...(saw && { created, epoch: saw.epoch }) }
+  const access: Access = { id, proof, maxLifetime: Number.POSITIVE_INFINITY }
+  const now = Date.now()
+  if (step.action === 'destroy') {
+    const may = mayDestroy(stored, access, now)
+    assert.equal(await store.destroy(access), may)
+    if (may) model.stored = undefined
+    return
+  }
+  if (step.action === 'load') {
+    const verdict = judge(stored, access, now)
+    const loaded = await store.load(access)
+    if (!verdict.live || loaded.outcome !== 'live') {
+      assert.equal(loaded.outcome, verdict.live ? 'live' : verdict.answer.outcome)
+      return
+    }
+    assert.equal(loaded.secret, verdict.secret)
+    const { data, version, epoch } = verdict.stored
+    assert.deepEqual(
+      { data: loaded.record.data, version: loaded.record.version, epoch: loaded.record.epoch },
+      { data, version, epoch },
+    )
+    return
+  }
+  const change = changeFor(step, stored)
+  const answer = await store.update(access, change)
+  // By the store's own clock, so that times can be compared.
+  const expected = transition(stored, access, change, 'now' in answer ? answer.now : now)
+  model.stored = expected.next ?? stored
+  if (!('secret' in expected.answer) || !('secret' in answer)) {
+    assert.equal(answer.outcome, expected.answer.outcome)
+    return
+  }
+  assert.equal(answer.secret, expected.answer.secret)
+  const after = model.stored!
+  if (answer.outcome === 'done') {
+    assert.deepEqual({ created: answer.created, epoch: answer.epoch }, { created: after.created, epoch: after.epoch })
+  } else {
+    const got = answer.outcome === 'held' ? afterHeld(change.held!, change, answer) : answer.record
+    assert.deepEqual(
+      { data: got.data, version: got.version, epoch: got.epoch },
+      { data: after.data, version: after.version, epoch: after.epoch },
+    )
+  }
+  if (change.rotation) seen.push({ hash: change.rotation.to, epoch: after.epoch })
+}
+
+function changeFor({ action, grace, user, answer, held }: Step, stored: StoredSession | undefined): Change {
+  const chain =
+    action === 'log in'
+      ? chainOf(commands.set('user', user))
+      : action === 'change'
+        ? chainOf(commands.inc('user'))
+        : chainOf([])
+  const to = hashOf(randomId())
+  const rotation =
+    action === 'automatic'
+      ? { to, grace }
+      : action === 'explicit' || action === 'log in'
+        ? { to, grace, epoch: randomId() }
+        : undefined
+  return changeOf(chain, {
+    answer,
+    rotation,
+    authenticated: action === 'log in',
+    held: held && stored ? stored : undefined,
+    slide: { idle: 10 * MINUTE, atLeast: action === 'touch' ? 0 : MINUTE },
+  })
+}
