@@ -269,6 +269,20 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
   }
 }
 
+/** The record after a change that was answered with `done`: all but its data, which nobody asked for. */
+export function afterDone(before: SessionRecord, change: Change, answer: Updated & { outcome: 'done' }): SessionRecord {
+  const { created, epoch, expires, maxAge, now } = answer
+  return {
+    ...before,
+    created,
+    epoch,
+    expires,
+    maxAge,
+    authAt: change.authenticated ? now : before.authAt,
+    rotated: change.rotation ? now : before.rotated,
+  }
+}
+
 /** The record without what proves access to it. */
 export function recordOf(stored: StoredSession): SessionRecord {
   const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored

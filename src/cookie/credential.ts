@@ -3,9 +3,15 @@ import Keygrip from 'keygrip'
 import { SessionUsageError } from '../errors/index.ts'
 
 /** What a valid cookie says: a session's id and secret, or the id that a visitor without a session carries. */
-export type Credential =
-  | { readonly kind: 'session'; readonly id: string; readonly secret: string; readonly hash: string }
-  | { readonly kind: 'visitor'; readonly id: string }
+export type Credential = SessionCredential | { readonly kind: 'visitor'; readonly id: string }
+
+/** A session's id, its secret, and the hash of it that stores know. */
+export interface SessionCredential {
+  readonly kind: 'session'
+  readonly id: string
+  readonly secret: string
+  readonly hash: string
+}
 
 /** The application's keys as Koa has them: the first one signs, all of them are accepted. */
 export type Keys = readonly string[] | Keygrip | undefined
@@ -42,7 +48,7 @@ export function newOperation(): string {
 }
 
 /** A fresh credential for the session with this id. */
-export function newSecret(id: string): Credential & { kind: 'session' } {
+export function newSecret(id: string): SessionCredential {
   const secret = randomBytes(32).toString('base64url')
   return { kind: 'session', id, secret, hash: hashOf(secret) }
 }

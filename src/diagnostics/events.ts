@@ -9,9 +9,12 @@ export interface SessionEvent {
    * - `created`, `rotated`, `destroyed`: done by a request. `regenerate()` is `destroyed`, and `created` at its first
    *   command. `revoke()` and `destroyAll()` tell `destroyed` too, without a client.
    * - `gone`: destroyed or expired under a request that had it.
-   * - `expired`, `unknown`: a well-signed cookie whose session is over, or is not there, or has another secret. A database
-   *   that removes what has expired by itself makes `unknown` of both.
-   * - `reused`: an old secret after its grace; a late request, or a stolen cookie.
+   * - `expired`, `unknown`: a well-signed cookie whose session is over, or is not there. A database that removes what has
+   *   expired by itself makes `unknown` of both.
+   * - `stale`: a well-signed cookie of a live session, with a secret that a `rotate()` or several rotations ended. A late
+   *   request, or a copy of an old cookie.
+   * - `reused`: the secret before an automatic rotation, after its grace and after the new secret was used. Two parties
+   *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`.
    * - `forged`, `duplicate`: a cookie that these keys have not signed, or more than one of its name.
    * - `csrf`: a form that was refused.
    */
@@ -22,6 +25,7 @@ export interface SessionEvent {
     | 'gone'
     | 'expired'
     | 'unknown'
+    | 'stale'
     | 'reused'
     | 'forged'
     | 'duplicate'

@@ -126,13 +126,16 @@ export class SessionGoneError extends SessionError {
   }
 }
 
-/** Another request renewed this session's secret first, so that this `rotate()` and its chain were not applied. */
-export class RotationLostError extends SessionError {
-  override name = 'RotationLostError' as const
+/**
+ * The session's secret was renewed by an explicit `rotate()`, such as a log-in, after this request had begun. It acts by
+ * an older secret, and so nothing was applied. A socket or a stream sees its end this way.
+ */
+export class SessionRotatedError extends SessionError {
+  override name = 'SessionRotatedError' as const
   readonly code = 'ERR_SESSION_ROTATED'
   status = 409
   constructor() {
-    super("Another request rotated the session's secret first; nothing was applied")
+    super("Another request rotated the session's secret since this one began; nothing was applied")
   }
 }
 
@@ -189,7 +192,7 @@ export type AnySessionError =
   | ConditionFailedError
   | SessionTooLargeError
   | SessionGoneError
-  | RotationLostError
+  | SessionRotatedError
   | CsrfError
   | FreshAuthRequiredError
   | StoreError

@@ -1,0 +1,80 @@
+import { EMPTY_CHAIN } from '../algebra/index.ts'
+import type { Access, Change } from '../contract/store.ts'
+import { ROTATION_GRACE } from '../contract/store.ts'
+import type { SessionCredential } from '../cookie/credential.ts'
+import type { Late, Live, Unread } from './state.ts'
+import { isCurrent } from './state.ts'
+import type { Step } from './step.ts'
+
+/** What a change needs beside the step and the state: the settings, and what only chance can give. */
+export interface ChangeContext {
+  readonly idle: number
+  readonly touchAfter: number
+  readonly maxBytes: number
+  /** Unlike the id of any other change. */
+  readonly op: string
+  /** Whether somebody waits for the data. */
+  readonly answer: boolean
+  /** The request does not keep the session alive, unless a step says so. */
+  readonly quiet: boolean
+}
+
+/** Which session, and with what right. */
+export function accessOf(state: Unread | Live | Late, maxLifetime: number): Access {
+  const { id, hash } = state.credential
+  if (state.kind === 'unread') return { id, proof: { hash }, maxLifetime }
+  const { created, epoch } = state
+  return { id, proof: { hash, created, epoch }, maxLifetime }
+}
+
+/** One step of the application, as the store is told. `secret` and `epoch` are for a step that rotates. */
+export function changeOf(
+  step: Step,
+  state: Unread | Live | Late,
+  { idle, touchAfter, maxBytes, op, answer, quiet }: ChangeContext,
+  secret: SessionCredential | undefined,
+  epoch: string,
+): Change {
+  const { chain, touch, rotate } = step
+  // Whoever logs in begins with the application's idle time: "remember me" is each visitor's own choice. A log-in that
+  // sets nothing only confirms who is there.
+  const afresh = rotate?.authenticated && chain.commands.length > 0 ? null : undefined
+  return {
+    op,
+    chain,
+    held: state.kind === 'live' && state.fresh ? state.record : undefined,
+    answer,
+    slide: {
+      idle,
+      maxAge: touch?.maxAge === undefined ? afresh : touch.maxAge,
+      atLeast: touch ? 0 : quiet ? Number.MAX_SAFE_INTEGER : touchAfter,
+    },
+    maxBytes,
+    rotation: secret && { to: secret.hash, grace: rotate!.grace, epoch },
+    authenticated: rotate?.authenticated,
+  }
+}
+
+/** What is to be done at the end of a request, and whether that needs a new secret. */
+export function maintenance(
+  state: Live,
+  { idle, touchAfter, maxBytes, op }: ChangeContext,
+  secret: SessionCredential | undefined,
+): Change {
+  return {
+    op,
+    chain: EMPTY_CHAIN,
+    held: state.fresh ? state.record : undefined,
+    answer: state.fresh,
+    slide: { idle, atLeast: state.due.touch ? touchAfter : Number.MAX_SAFE_INTEGER },
+    maxBytes,
+    // No new epoch: forms that are open stay valid, and so do sockets.
+    rotation: secret && { to: secret.hash, grace: ROTATION_GRACE },
+  }
+}
+
+/** The secret is due for renewal, and a cookie can still carry the new one to the browser. */
+export function mayRotate({ due, secret }: Live, writable: boolean): boolean {
+  // A new secret whose cookie can't be sent any more would lock the visitor out.
+  return due.rotate && writable && (isCurrent(secret) || secret === 'lost')
+}

@@ -1,0 +1,28 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { ReliableStore } from '../delivery/reliable.ts'
+import type { Keys } from '../cookie/credential.ts'
+import type { Settings } from '../settings/options.ts'
+import type { Store } from '../contract/store.ts'
+
+/** What a visit needs of the server it runs in. */
+export interface Exchange {
+  readonly headers: IncomingHttpHeaders
+  /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
+  readonly response: ServerResponse | undefined
+  /** The request came over TLS, as far as the application trusts its proxies. */
+  readonly secure: boolean
+  /** The client's address, as far as the application trusts its proxies. */
+  readonly client: string | undefined
+  readonly keys: () => Keys
+  /** What the option `adopt` is given. */
+  readonly context: unknown
+}
+
+/** What a visit needs of the instance it belongs to. */
+export interface Host {
+  readonly settings: Settings
+  readonly store: Store
+  readonly reliable: ReliableStore
+  /** Failures that no request can be told of any more, with the context of the one that they come from. */
+  readonly background: (error: unknown, context?: unknown) => void
+}

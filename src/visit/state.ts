@@ -1,0 +1,263 @@
+import { type Absent, type Change, type Loaded, LOG_OUT_GRACE, type SessionRecord, type Standing, type Updated } from '../contract/store.ts'
+import { afterDone, afterHeld } from '../contract/transition.ts'
+import type { SessionCredential } from '../cookie/credential.ts'
+import type { SessionEvent } from '../diagnostics/events.ts'
+
+/**
+ * What a request knows of its session: pure, without I/O, without a clock, without a cookie of its own. The shell asks
+ * the store, gives each answer to one of the functions below, and does what the {@link Turn} says.
+ *
+ * | state    | the store answers, or the application asks        | next     | cookie                        | event                |
+ * | -------- | ------------------------------------------------- | -------- | ----------------------------- | -------------------- |
+ * | `unread` | loaded, applied: the secret is live               | `live`   | keep if it slides, else renew |                      |
+ * | `unread` | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
+ * | `unread` | absent, expired                                   | `new`    | nothing                       | `unknown`, `expired` |
+ * | `unread` | rotated, stale, reused within the last minute     | `late`   | nothing                       | `stale`, `reused`    |
+ * | `unread` | rotated, stale, reused before                     | `new`    | nothing                       | `stale`, `reused`    |
+ * | `live`   | loaded, applied: the secret is live               | `live`   | keep if it slides, else renew |                      |
+ * | `live`   | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
+ * | `live`   | applied, with a new secret                        | `live`   | keep                          | `rotated`            |
+ * | `live`   | absent, expired, reused                           | `gone`   | drop                          | `gone`               |
+ * | `live`   | rotated, stale                                    | `late`   | drop                          | `stale`              |
+ * | `new`    | begun                                             | `live`   | keep                          | `created`            |
+ * | `new`    | a form is opened                                  | `new`    | keep                          |                      |
+ * | `late`   | applied: the same log-in, sent again              | `live`   | keep                          | `rotated`            |
+ * | `late`, `gone` | begun, by another log-in                    | `live`   | keep                          | `created`            |
+ * | any      | destroyed                                         | `gone`   | clear                         | `destroyed`          |
+ * | any      | regenerated                                       | `new`    | clear                         | `destroyed`          |
+ *
+ * What the table does not have cannot happen: the functions take only the states for which they are meant.
+ */
+export type State = Unread | Live | New | Late | Gone
+
+/** There is a valid cookie, but the store was not asked yet. */
+export interface Unread {
+  readonly kind: 'unread'
+  readonly credential: SessionCredential
+}
+
+/** The store has let this request in. */
+export interface Live {
+  readonly kind: 'live'
+  /** The secret that this request holds: its cookie's, or the one that it has set. */
+  readonly credential: SessionCredential
+  /** What that secret was worth when the store answered last. */
+  readonly secret: Standing
+  readonly created: number
+  /** The epoch under which the secret was let in; undefined if that was within the grace of an explicit rotation. */
+  readonly epoch: string | undefined
+  readonly maxAge: number | null
+  /** What the store told; undefined where commands were applied without reading. */
+  readonly record: SessionRecord | undefined
+  /** The data of `record` are what the store said last, so they may be shown, and named as held. */
+  readonly fresh: boolean
+  readonly due: Due
+}
+
+/** What is to be done for a live session at the end of the request, unless a command does it before. */
+export interface Due {
+  /** Slide the expiry. */
+  readonly touch: boolean
+  /** Renew the secret. */
+  readonly rotate: boolean
+  /** Note that the secret has arrived: it came with an automatic rotation. */
+  readonly claim: boolean
+}
+
+/** Nothing is stored for this visitor: no cookie, or one that opens nothing. */
+export interface New {
+  readonly kind: 'new'
+  /** The id that a visitor's open form is bound to, which the session will take. */
+  readonly id: string | undefined
+  /** The idle time of its own that the session will begin with. */
+  readonly maxAge: number | null
+  /** The lifetime that it goes on with; undefined: its own begins. */
+  readonly created: number | undefined
+}
+
+/** The session lives on under another secret. This request may log out, and nothing else. */
+export interface Late {
+  readonly kind: 'late'
+  readonly credential: SessionCredential
+  readonly created: number | undefined
+  readonly epoch: string | undefined
+}
+
+/** The session was destroyed or has expired. */
+export interface Gone {
+  readonly kind: 'gone'
+  /** This request has destroyed it. */
+  readonly own: boolean
+}
+
+/**
+ * What to do with the response's cookie. `keep`: write it. `renew`: write it if an older key has signed it. `nothing`:
+ * leave it as it is. `drop`: write nothing, not even what this response was going to write. `clear`: remove it from the
+ * browser.
+ */
+export type CookieAction = 'keep' | 'renew' | 'nothing' | 'drop' | 'clear'
+
+/** One transition. */
+export interface Turn<S extends State = State> {
+  readonly state: S
+  readonly cookie: CookieAction
+  readonly event?: SessionEvent['type'] | undefined
+}
+
+/** What the transitions need of the settings. */
+export interface Rules {
+  readonly idle: number
+  readonly touchAfter: number
+  readonly rotateEvery: number
+  /** The cookie has a Max-Age, which slides with the session. */
+  readonly persistent: boolean
+}
+
+export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
+/** Answers to a change that was applied. */
+export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
+
+const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
+const EVENT_OF = { absent: 'unknown', expired: 'expired', stale: 'stale', rotated: 'stale', reused: 'reused' } as const
+
+/** The state of a request that comes with this cookie. */
+export function initialState(credential: SessionCredential | { kind: 'visitor'; id: string } | undefined): Unread | New {
+  return credential?.kind === 'session' ? { kind: 'unread', credential } : newState(credential?.id)
+}
+
+function newState(id?: string, created?: number): New {
+  return { kind: 'new', id, maxAge: null, created }
+}
+
+/** The store has shown the session. `quiet`: this read does not keep it alive. */
+export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rules, quiet: boolean): Turn<Live> {
+  const { record, secret, now } = answer
+  const live = isCurrent(secret)
+  const touch = !quiet && now + (record.maxAge ?? rules.idle) - record.expires >= rules.touchAfter
+  const due = { touch, rotate: rotates(secret, record, now, rules), claim: secret === 'first' }
+  const next = known(state, record, secret, due)
+  // The cookie slides in the same moment as the store's expiry is known to be due: a response whose headers leave before
+  // the handler ends carries it, or an active visitor would be logged out by the browser.
+  return { state: next, cookie: live ? (touch && isPersistent(next, rules) ? 'keep' : 'renew') : 'nothing' }
+}
+
+/** The store has applied a change. `credential`: the secret that it has set. */
+export function whenApplied(
+  state: Unread | Live | Late,
+  change: Change,
+  answer: Applied,
+  credential: SessionCredential | undefined,
+  rules: Rules,
+): Turn<Live> {
+  const { secret, now } = answer
+  const next = applied(credential ? { ...state, credential } : state, change, answer, rules)
+  if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
+  if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
+  const { expires, maxAge } = answer.outcome === 'changed' ? answer.record : answer
+  const slid = now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
+  // An idle time of its own that was given or taken away changes how long the cookie lasts.
+  return { state: next, cookie: slid || change.slide.maxAge !== undefined ? 'keep' : 'renew' }
+}
+
+function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules): Live {
+  const { secret, now } = answer
+  if (answer.outcome !== 'done') {
+    const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
+    return known(state, record, secret, { ...NOTHING_DUE, rotate: rotates(secret, record, now, rules) })
+  }
+  const before = state.kind === 'live' ? state : undefined
+  const record = before?.record && afterDone(before.record, change, answer)
+  const { created, epoch, maxAge } = answer
+  const rotate = secret === 'lost' || (isCurrent(secret) && !change.rotation && before?.due.rotate === true)
+  const due = { ...NOTHING_DUE, rotate }
+  return {
+    kind: 'live',
+    credential: state.credential,
+    secret,
+    created,
+    epoch: secret === 'grace' ? before?.epoch : epoch,
+    maxAge,
+    record,
+    // The store sent no data back: what this request holds is older than what is stored.
+    fresh: false,
+    due,
+  }
+}
+
+/** The state with a record that the store has just told. */
+function known(state: Unread | Live | Late, record: SessionRecord, secret: Standing, due: Due): Live {
+  const { created, epoch, maxAge } = record
+  const proven = secret === 'grace' ? (state.kind === 'unread' ? undefined : state.epoch) : epoch
+  return { kind: 'live', credential: state.credential, secret, created, epoch: proven, maxAge, record, fresh: true, due }
+}
+
+/** The store does not let this request in, or not any more. */
+export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn {
+  const late = 'ago' in answer && answer.ago < LOG_OUT_GRACE
+  if (state.kind === 'live') {
+    if (answer.outcome !== 'rotated' && answer.outcome !== 'stale') {
+      return { state: { kind: 'gone', own: false }, cookie: 'drop', event: 'gone' }
+    }
+    const { credential, created, epoch } = state
+    return { state: { kind: 'late', credential, created, epoch }, cookie: 'drop', event: 'stale' }
+  }
+  const event = EVENT_OF[answer.outcome]
+  if (!late) return { state: newState(), cookie: 'nothing', event }
+  // Most likely a request that was on its way when another one rotated. A cookie in its response, new or cleared, would
+  // undo the rotated one.
+  const next = { created: undefined, epoch: undefined, ...state, kind: 'late' } as const
+  return { state: next, cookie: 'nothing', event }
+}
+
+/** The first command was stored. */
+export function whenBegun(record: SessionRecord, credential: SessionCredential): Turn<Live> {
+  return {
+    state: known({ kind: 'unread', credential }, record, 'current', NOTHING_DUE),
+    cookie: 'keep',
+    event: 'created',
+  }
+}
+
+/** This request has logged out. `removed`: there was something to remove. */
+export function whenDestroyed(removed: boolean): Turn<Gone> {
+  return { state: { kind: 'gone', own: true }, cookie: 'clear', event: removed ? 'destroyed' : undefined }
+}
+
+/** The old session is destroyed, a new one goes on, within the old one's lifetime if there is a limit. */
+export function whenRegenerated(created: number | undefined): Turn<New> {
+  return { state: newState(undefined, created), cookie: 'clear' }
+}
+
+/** A visitor without a session has opened a form: the session that begins takes this id. */
+export function whenFormOpened(state: New, id: string): Turn<New> {
+  return { state: { ...state, id }, cookie: 'keep' }
+}
+
+/** The session that begins gets an idle time of its own. */
+export function withMaxAge(state: New, maxAge: number | null): New {
+  return { ...state, maxAge }
+}
+
+/** A secret with which a response may write a cookie. */
+export function isCurrent(secret: Standing): boolean {
+  return secret === 'current' || secret === 'first'
+}
+
+/** What has become due is done, or is not to be done. */
+export function withoutDue(state: Live): Live {
+  return { ...state, due: NOTHING_DUE }
+}
+
+/** How long the cookie of this session lasts; undefined: as long as the browser. */
+export function cookieAge(state: Live, { idle, persistent }: Rules): number | undefined {
+  return persistent || state.maxAge !== null ? (state.maxAge ?? idle) : undefined
+}
+
+function isPersistent(state: Live, rules: Rules): boolean {
+  return cookieAge(state, rules) !== undefined
+}
+
+/** The secret is old enough for a new one, or its successor was lost on its way. */
+function rotates(secret: Standing, { rotated }: SessionRecord, now: number, { rotateEvery }: Rules): boolean {
+  return secret === 'lost' || (isCurrent(secret) && now - rotated >= rotateEvery)
+}
