@@ -1,23 +1,14 @@
-import { type Applied, apply, type Chain, canGrow, type Data, sizeOf } from '../algebra/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, sizeOf, takes } from '../algebra/index.ts'
+import { isLive, recordOf, type StoredSession } from './record.ts'
 import {
   type Absent,
   type Access,
   type Change,
   type Loaded,
-  type NewSession,
   REMEMBERED_OPS,
   type SessionRecord,
   type Updated,
 } from './store.ts'
-
-/** All that a store keeps of a session. */
-export interface StoredSession extends SessionRecord {
-  readonly hash: string
-  /** The secret before the last rotation, and when its grace ends. */
-  readonly previous: { readonly hash: string; readonly until: number } | null
-  /** The last operations, oldest first, as {@link remember} writes them. */
-  readonly ops: readonly string[]
-}
 
 /**
  * What a first chain makes of a new session's data. The times that it asks for are the store's to say: their commands are
@@ -29,25 +20,6 @@ export function initial(data: Data, chain: Chain): Applied & { readonly dates?: 
   return dates.length > 0 ? { ...result, dates: { conditions: [], commands: dates } } : result
 }
 
-/** The stored form of a new session. */
-export function begin(session: NewSession, now: number): StoredSession {
-  const dated = session.dates && apply(session.data, session.dates, now)
-  return {
-    id: session.id,
-    hash: session.hash,
-    previous: null,
-    data: dated?.ok ? dated.data : session.data,
-    version: 1,
-    created: session.created ?? now,
-    expires: now + (session.maxAge ?? session.idle),
-    maxAge: session.maxAge,
-    authAt: session.authenticated ? now : null,
-    rotated: now,
-    epoch: '',
-    ops: [],
-  }
-}
-
 /** The stored session that an access opens, `grace` when by the secret before the last rotation; or why it opens none. */
 export type Verdict =
   | { readonly live: true; readonly stored: StoredSession; readonly grace: boolean }
@@ -57,7 +29,7 @@ export type Verdict =
 export function judge(stored: StoredSession | undefined, access: Access, now: number): Verdict {
   const no = (outcome: 'absent' | 'expired' | 'mismatch'): Verdict => ({ live: false, answer: { outcome } })
   if (!stored) return no('absent')
-  if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no('expired')
+  if (!isLive(stored, now, access.maxLifetime)) return no('expired')
   if ('created' in access.proof) {
     return stored.created === access.proof.created ? { live: true, stored, grace: false } : no('absent')
   }
@@ -95,7 +67,7 @@ export function transition(
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
   // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
   // else can know the id of an operation.
-  if (found && found.expires > now) {
+  if (found && isLive(found, now)) {
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
     }
@@ -120,7 +92,7 @@ export function transition(
     }
   }
   const next = advance(stored, change, result.data, now)
-  const held = change.held?.version === stored.version && change.chain.commands.every(({ kind }) => kind !== 'take')
+  const held = change.held?.version === stored.version && !takes(change.chain)
   const answer: Updated = held
     ? { outcome: 'held', version: next.version, expires: next.expires, now }
     : { outcome: 'changed', record: recordOf(next), grace, now, taken: result.taken }
@@ -188,10 +160,4 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
     rotated: change.rotation ? now : held.rotated,
     epoch: change.rotation?.epoch ?? held.epoch,
   }
-}
-
-/** The record without what proves access to it. */
-export function recordOf(stored: StoredSession): SessionRecord {
-  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
