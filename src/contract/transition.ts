@@ -71,7 +71,7 @@ export function transition(
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
     }
-    if (change.repeatedSince !== undefined && !isRepeatable(change) && forgets(found.ops, change.repeatedSince)) {
+    if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
     }
   }
@@ -104,8 +104,8 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   const maxAge = slide.maxAge === undefined ? stored.maxAge : slide.maxAge
   const expires = now + (maxAge ?? slide.idle)
   const due = slide.maxAge !== undefined || expires - stored.expires >= slide.atLeast
-  const repeatable = isRepeatable(change)
-  if (repeatable && !due && !change.authenticated) return stored
+  const touch = isTouch(change)
+  if (touch && !due) return stored
   // Times that never decrease tell of what was forgotten too, whatever the clock does.
   const last = timeOf(stored.ops.at(-1))
   return {
@@ -115,7 +115,7 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
     maxAge,
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
-    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
+    ops: touch ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
     ...(rotation && {
       hash: rotation.to,
       previous: { hash: rotation.from, until: now + rotation.grace },
@@ -125,9 +125,12 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   }
 }
 
-/** Sliding twice is sliding once, so that a touch needs no place among the remembered operations. */
-function isRepeatable({ chain, rotation }: Change): boolean {
-  return chain.commands.length === 0 && !rotation
+/**
+ * Whether a change moves the expiry and does nothing else. Sliding twice is sliding once, so a touch needs no place among
+ * the remembered operations. A log-in needs one: `authAt` must not move when it is sent again.
+ */
+export function isTouch({ chain, rotation, authenticated }: Change): boolean {
+  return chain.commands.length === 0 && !rotation && !authenticated
 }
 
 /** An operation as a session remembers it: its id, and the time when it was applied. */
