@@ -25,7 +25,10 @@ export function keyFault(key: string): string | undefined {
   if (key[0] === '$') return "a key that begins with '$' (MongoDB would read an operator)"
   if (key.includes('.')) return "a key with '.' in it (it would be read as a path)"
   if (key.includes('\0')) return 'a NUL character in a key'
-  if (key === '__proto__' || key === 'constructor' || key === 'prototype') return `the key '${key}'`
+  // Beside prototype pollution: the MongoDB driver looks such a key up in a plain object of its options, finds what every
+  // object inherits, and gives back raw bytes instead of a list of objects.
+  if (key === 'prototype' || key in Object.prototype)
+    return `the key '${key}' (every JavaScript object has something there)`
   if (key === '_bsontype') return "the key '_bsontype' (MongoDB's driver would take the object for one of its own)"
   if (!key.isWellFormed()) return 'a lone surrogate in a key'
   return undefined

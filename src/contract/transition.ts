@@ -1,11 +1,11 @@
-import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf } from '../algebra/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes } from '../algebra/index.ts'
+import { isLive, recordOf, type StoredSession } from './record.ts'
 import {
   type Absent,
   type Access,
   type Change,
   LOG_OUT_GRACE,
   type Loaded,
-  type NewSession,
   REMEMBERED_OPS,
   ROTATION_GRACE,
   type Rotation,
@@ -13,27 +13,6 @@ import {
   type Standing,
   type Updated,
 } from './store.ts'
-
-/** All that a store keeps of a session. */
-export interface StoredSession extends SessionRecord {
-  readonly hash: string
-  /** The secret before the last rotation. */
-  readonly previous: PreviousSecret | null
-  /** The last operations, oldest first, as {@link remember} writes them. */
-  readonly ops: readonly string[]
-}
-
-/** A secret that was rotated away. */
-export interface PreviousSecret {
-  readonly hash: string
-  /** When its grace ends. */
-  readonly until: number
-  /**
-   * How it was replaced: by an explicit rotation, or by an automatic one whose new secret is still `unused` or has been
-   * `used`. Only the last tells a theft from a lost reply.
-   */
-  readonly kind: 'explicit' | 'unused' | 'used'
-}
 
 /**
  * What a first chain makes of a new session's data. The times that it asks for are the store's to say: their commands are
@@ -45,25 +24,6 @@ export function initial(data: Data, chain: Chain): Applied & { readonly dates?: 
   return dates.length > 0 ? { ...result, dates: { conditions: [], commands: dates } } : result
 }
 
-/** The stored form of a new session. */
-export function begin(session: NewSession, now: number): StoredSession {
-  const dated = session.dates && apply(session.data, session.dates, now)
-  return {
-    id: session.id,
-    hash: session.hash,
-    previous: null,
-    data: dated?.ok ? dated.data : session.data,
-    version: 1,
-    created: session.created ?? now,
-    expires: now + (session.maxAge ?? session.idle),
-    maxAge: session.maxAge,
-    authAt: session.authenticated ? now : null,
-    rotated: now,
-    epoch: '',
-    ops: [],
-  }
-}
-
 /** The stored session that an access opens and what its secret is worth, or why it opens none. */
 export type Verdict =
   | { readonly live: true; readonly stored: StoredSession; readonly secret: Standing }
@@ -73,7 +33,7 @@ export type Verdict =
 export function judge(stored: StoredSession | undefined, access: Access, now: number): Verdict {
   const no = (answer: Absent): Verdict => ({ live: false, answer })
   if (!stored) return no({ outcome: 'absent' })
-  if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no({ outcome: 'expired' })
+  if (!isLive(stored, now, access.maxLifetime)) return no({ outcome: 'expired' })
   const ended = (outcome: 'stale' | 'rotated' | 'reused', since: number) =>
     no({ outcome, ago: now - since, created: stored.created })
   const { hash, created, epoch } = access.proof
@@ -118,12 +78,12 @@ export function transition(
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
   // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
   // else can know the id of an operation.
-  if (found && found.expires > now) {
+  if (found && isLive(found, now)) {
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
-      const secret = isLive(found, access, change) ? 'current' : 'superseded'
+      const secret = holdsLive(found, access, change) ? 'current' : 'superseded'
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), secret, now } }
     }
-    if (change.repeatedSince !== undefined && !isRepeatable(change) && forgets(found.ops, change.repeatedSince)) {
+    if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
     }
   }
@@ -155,7 +115,7 @@ export function transition(
     !again &&
     change.held?.version === stored.version &&
     change.held.epoch === stored.epoch &&
-    change.chain.commands.every(({ kind }) => kind !== 'take')
+    !takes(change.chain)
   const answer: Updated = held
     ? { outcome: 'held', version, expires, maxAge, secret: worth, now }
     : { outcome: 'changed', record: recordOf(next), secret: worth, now, taken: result.taken }
@@ -163,7 +123,7 @@ export function transition(
 }
 
 /** The secret that the request holds after this change is the live one. */
-function isLive({ hash }: StoredSession, { proof }: Access, { rotation }: Change): boolean {
+function holdsLive({ hash }: StoredSession, { proof }: Access, { rotation }: Change): boolean {
   return hash === (rotation?.to ?? proof.hash ?? hash)
 }
 
@@ -205,8 +165,8 @@ function advance(
   const maxAge = slide.maxAge === undefined ? stored.maxAge : slide.maxAge
   const expires = now + (maxAge ?? slide.idle)
   const due = slide.maxAge !== undefined || expires - stored.expires >= slide.atLeast
-  const repeatable = isRepeatable(change)
-  if (repeatable && !due && !change.authenticated && secret !== 'first') return stored
+  const touch = isTouch(change)
+  if (touch && !due && secret !== 'first') return stored
   // Times that never decrease tell of what was forgotten too, whatever the clock does.
   const last = timeOf(stored.ops.at(-1))
   return {
@@ -216,7 +176,7 @@ function advance(
     maxAge,
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
-    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
+    ops: touch ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
     ...(secret === 'first' && { previous: { ...stored.previous!, kind: 'used' } }),
     ...(rotation && {
       hash: rotation.to,
@@ -232,9 +192,12 @@ function advance(
   }
 }
 
-/** Sliding twice is sliding once, so that a touch needs no place among the remembered operations. */
-function isRepeatable({ chain, rotation }: Change): boolean {
-  return chain.commands.length === 0 && !rotation
+/**
+ * Whether a change moves the expiry and does nothing else. Sliding twice is sliding once, so a touch needs no place among
+ * the remembered operations. A log-in needs one: `authAt` must not move when it is sent again.
+ */
+export function isTouch({ chain, rotation, authenticated }: Change): boolean {
+  return chain.commands.length === 0 && !rotation && !authenticated
 }
 
 /** An operation as a session remembers it: its id, and the time when it was applied. */
@@ -281,10 +244,4 @@ export function afterDone(before: SessionRecord, change: Change, answer: Updated
     authAt: change.authenticated ? now : before.authAt,
     rotated: change.rotation ? now : before.rotated,
   }
-}
-
-/** The record without what proves access to it. */
-export function recordOf(stored: StoredSession): SessionRecord {
-  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }

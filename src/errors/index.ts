@@ -31,7 +31,7 @@ export class SessionUsageError extends SessionError {
   status = 500
 }
 
-/** A path that no session can have: empty keys, `$`, `__proto__` and the like. Thrown before any I/O. */
+/** A path that no session can have: an empty key, one that begins with `$`, `__proto__`, `toString` and the like. Thrown before any I/O. */
 export class InvalidPathError extends SessionError {
   override name = 'InvalidPathError' as const
   readonly code = 'ERR_SESSION_PATH'

@@ -103,6 +103,8 @@ describe('wrong use says what to write instead', () => {
       [{ $gt: 1 }, "begins with '$'"],
       [{ 'a.b': 1 }, "'.' in it"],
       [JSON.parse('{"__proto__":1}'), "the key '__proto__'"],
+      [{ toString: [{ a: 1 }] }, "the key 'toString'"],
+      [{ hasOwnProperty: 1 }, "the key 'hasOwnProperty'"],
       [{ _bsontype: 'ObjectId' }, '_bsontype'],
       [new Date(Number.NaN), 'an invalid Date'],
       [() => 1, 'a function'],

@@ -351,13 +351,15 @@ describe('advisories of other session libraries', () => {
 
   const makers = { ...commands, condition } as never as Record<string, (path: string, value: unknown) => unknown>
   it.each(Object.keys(makers))(
-    'lodash setters: %s refuses __proto__, constructor and prototype anywhere in its path',
+    'lodash setters: %s refuses prototype, and whatever every object has, anywhere in its path',
     (name) => {
       const command = makers[name]!
       const value = { push: [], addToSet: [], pullAll: [], pop: 1, rename: 'to' }[name] ?? 1
       expect(command('a.b', value)).toBeDefined()
-      for (const path of ['__proto__', '__proto__.x', 'a.__proto__.x', 'constructor.prototype.x', 'a.prototype'])
-        expect(() => command(path, value)).toThrow(Refusal)
+      for (const key of ['prototype', ...Object.getOwnPropertyNames(Object.prototype)]) {
+        for (const path of [key, `${key}.x`, `a.${key}.x`, `a.${key}`])
+          expect(() => command(path, value)).toThrow(Refusal)
+      }
       if (name === 'rename') expect(() => command('a', '__proto__.x')).toThrow(Refusal)
     },
   )
@@ -367,7 +369,7 @@ describe('advisories of other session libraries', () => {
     const sessions = atomicSession<Record<string, unknown>>(app.koa, { store: memory() })
     const refused: unknown[] = []
     app.koa.use((ctx) => {
-      for (const key of ['__proto__', 'constructor', 'prototype']) {
+      for (const key of ['__proto__', 'constructor', 'prototype', 'toString']) {
         try {
           sessions.of(ctx).set(JSON.parse(`{"${key}":{"isAdmin":true}}`))
         } catch (error) {
@@ -379,8 +381,8 @@ describe('advisories of other session libraries', () => {
     await app.listen()
     await app.visitor().fetch('/')
     await app.close()
-    expect(refused).toEqual(Array(3).fill('ERR_SESSION_PATH'))
-    for (const key of ['__proto__', 'constructor', 'prototype']) {
+    expect(refused).toEqual(Array(4).fill('ERR_SESSION_PATH'))
+    for (const key of ['__proto__', 'constructor', 'prototype', 'toString']) {
       const hostile = JSON.parse(`{"${key}":{"isAdmin":true}}`)
       expect(() => commands.set('a', { deep: [hostile] })).toThrow(Refusal)
       expect(() => condition('a', hostile)).toThrow(Refusal)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { commands } from '../../algebra/index.ts'
 import type { Access, Change, Proof, Store } from '../../contract/store.ts'
-import { afterHeld, begin, judge, mayDestroy, type StoredSession, transition } from '../../contract/transition.ts'
+import { begin, type StoredSession } from '../../contract/record.ts'
+import { afterHeld, judge, mayDestroy, transition } from '../../contract/transition.ts'
 import { chainOf, changeOf, hashOf, type MakeStore, MINUTE, type Runner, randomId, visitor } from '../harness.ts'
 
 /** Few secrets and few values, so that requests meet. Graces are over at once or never end within the test. */

@@ -1,0 +1,57 @@
+import { apply } from '../algebra/index.ts'
+import type { NewSession, SessionRecord } from './store.ts'
+
+/** Everything that a store keeps of a session. */
+export interface StoredSession extends SessionRecord {
+  readonly hash: string
+  /** The secret before the last rotation. */
+  readonly previous: PreviousSecret | null
+  /** The last operations, oldest first, each as its id, `@` and the time when it was applied. */
+  readonly ops: readonly string[]
+}
+
+/** A secret that was rotated away. */
+export interface PreviousSecret {
+  readonly hash: string
+  /** When its grace ends. */
+  readonly until: number
+  /**
+   * How it was replaced: by an explicit rotation, or by an automatic one whose new secret is still `unused` or has been
+   * `used`. Only the last tells a theft from a lost reply.
+   */
+  readonly kind: 'explicit' | 'unused' | 'used'
+}
+
+/** The stored form of a new session. */
+export function begin(session: NewSession, now: number): StoredSession {
+  const dated = session.dates && apply(session.data, session.dates, now)
+  return {
+    id: session.id,
+    hash: session.hash,
+    previous: null,
+    data: dated?.ok ? dated.data : session.data,
+    version: 1,
+    created: session.created ?? now,
+    expires: now + (session.maxAge ?? session.idle),
+    maxAge: session.maxAge,
+    authAt: session.authenticated ? now : null,
+    rotated: now,
+    epoch: '',
+    ops: [],
+  }
+}
+
+/** The record without what proves access to it. */
+export function recordOf(stored: StoredSession): SessionRecord {
+  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
+  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+}
+
+/** Whether a session's time has not run out: neither its idle time nor, where the caller has one, the longest lifetime. */
+export function isLive(
+  { expires, created }: Pick<SessionRecord, 'expires' | 'created'>,
+  now: number,
+  maxLifetime = Number.POSITIVE_INFINITY,
+): boolean {
+  return expires > now && created + maxLifetime > now
+}
