@@ -9,8 +9,10 @@ import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import { type Exchange, type Host, Visit } from '../visit/visit.ts'
-import { SessionHandle } from './handle.ts'
-import { picture } from './loaded.ts'
+import { Handle } from './handle.ts'
+import { picture } from './picture.ts'
+import type { SessionHandle } from './types.ts'
+import { viewOf } from './view.ts'
 
 /** A session as `find` shows it. */
 export interface FoundSession<D> {
@@ -79,7 +81,7 @@ export class Sessions<D> {
    */
   handle(exchange: Exchange): { visit: Visit; handle: SessionHandle<D> } {
     const visit = new Visit(this.#hostOf(), exchange)
-    return { visit, handle: new SessionHandle<D>(visit) }
+    return { visit, handle: new Handle<D>(visit) }
   }
 
   /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
@@ -164,6 +166,7 @@ export class Sessions<D> {
       store: this.store,
       reliable: new ReliableStore(this.store, this.settings.timeout),
       background: this.background,
+      view: viewOf,
     }
     return this.#host
   }

@@ -4,8 +4,8 @@
  * @module koa-atomic-session/http
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { SessionHandle } from '../api/handle.ts'
 import { Sessions } from '../api/sessions.ts'
+import type { SessionHandle } from '../api/types.ts'
 import { type Keys, keygripOf } from '../cookie/credential.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
@@ -15,7 +15,7 @@ import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
 import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
 
-export type { Session } from '../api/loaded.ts'
+export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
 export type { SessionHandle, SessionOptions }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type Koa from 'koa'
-import type { SessionHandle } from '../api/handle.ts'
 import { Sessions } from '../api/sessions.ts'
+import type { SessionHandle } from '../api/types.ts'
 import type { Keys } from '../cookie/credential.ts'
 import { vary } from '../cookie/jar.ts'
 import { isSafe } from '../csrf/token.ts'

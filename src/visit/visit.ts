@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { type Data, EMPTY_CHAIN, type Value } from '../algebra/index.ts'
-import { type Session, viewOf } from '../api/loaded.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from '../contract/store.ts'
 import { afterHeld, initial } from '../contract/transition.ts'
 import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from '../cookie/credential.ts'
@@ -44,6 +43,8 @@ export interface Host {
   readonly reliable: ReliableStore
   /** Failures that no request can be told of any more, with the context of the one that they come from. */
   readonly background: (error: unknown, context?: unknown) => void
+  /** Makes what the application sees of a visit; a visit makes it once, and keeps it. */
+  readonly view: (visit: Visit) => unknown
 }
 
 /**
@@ -72,7 +73,7 @@ export class Visit implements Asking {
   readonly #exchange: Exchange
   readonly #jar: CookieJar
   readonly #queue: Queue
-  #view: Session<unknown> | undefined
+  #view: unknown
   #state: State
   #credential: Credential | undefined
   #record: SessionRecord | undefined
@@ -146,13 +147,13 @@ export class Visit implements Asking {
   }
 
   /** The session as it is now; reads it if that has not happened. */
-  current<D>(): Session<D> | Promise<Session<D>> {
-    return this.#queue.empty && this.#shown() ? this.#viewed<D>() : this.#load().then(() => this.#viewed<D>())
+  current<S>(): S | Promise<S> {
+    return this.#queue.empty && this.#shown() ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())
   }
 
-  #viewed<D>(): Session<D> {
-    this.#view ??= viewOf<unknown>(this)
-    return this.#view as Session<D>
+  #viewed<S>(): S {
+    this.#view ??= this.#host.view(this)
+    return this.#view as S
   }
 
   /** Reads the session again, also when it has been read. */
