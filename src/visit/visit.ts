@@ -2,13 +2,14 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { type Data, EMPTY_CHAIN, type Value } from '../algebra/index.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from '../contract/store.ts'
 import { afterHeld, initial } from '../contract/transition.ts'
-import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from '../cookie/credential.ts'
+import { aliasOf, type Credential, newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { CookieJar } from '../cookie/jar.ts'
-import { assertSite, assertToken, createToken } from '../csrf/token.ts'
+import { type Keys, keygripOf } from '../cookie/keys.ts'
+import { CsrfGuard } from '../csrf/guard.ts'
+import { type Binding, createToken } from '../csrf/token.ts'
 import type { Asking, ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import {
-  CsrfError,
   errorOf,
   FreshAuthRequiredError,
   RotationLostError,
@@ -31,7 +32,6 @@ export interface Exchange {
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
-  readonly keys: () => Keys
   /** What the option `adopt` is given. */
   readonly context: unknown
 }
@@ -41,6 +41,8 @@ export interface Host {
   readonly settings: Settings
   readonly store: Store
   readonly reliable: ReliableStore
+  /** Asked whenever they are needed, because applications may set them late and rotate them. */
+  readonly keys: () => Keys
   /** Failures that no request can be told of any more, with the context of the one that they come from. */
   readonly background: (error: unknown, context?: unknown) => void
   /** Makes what the application sees of a visit; a visit makes it once, and keeps it. */
@@ -87,8 +89,7 @@ export class Visit implements Asking {
   #start: { maxAge: number | null; created?: number } = { maxAge: null }
   #loading: Promise<void> | undefined
   #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
-  /** A check has refused this request as forged. */
-  #forged = false
+  #guard: CsrfGuard | undefined
   /** Whether an earlier session may still be handed over, and what came of it. */
   #adoptable: boolean
   #adopted: Data = NO_DATA
@@ -110,7 +111,7 @@ export class Visit implements Asking {
     }
     this.#exchange = exchange
     this.#queue = new Queue((error) => host.background(error, exchange.context))
-    this.#jar = new CookieJar(exchange, host.settings.cookie)
+    this.#jar = new CookieJar(exchange, host.settings.cookie, host.keys)
     this.#credential = this.#jar.credential
     if (this.#jar.refused) this.#tell(this.#jar.refused)
     this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
@@ -139,7 +140,7 @@ export class Visit implements Asking {
 
   get alias(): string | undefined {
     const id = this.#beginning ?? this.id
-    return id === undefined ? undefined : aliasOf(id, this.#exchange.keys())
+    return id === undefined ? undefined : aliasOf(id, this.#host.keys())
   }
 
   get maxAge(): number {
@@ -242,44 +243,26 @@ export class Visit implements Asking {
       this.#credential = { kind: 'visitor', id: newId() }
       this.#jar.keep(this.#credential, undefined)
     } else if (this.#credential.kind === 'visitor') this.#jar.renew(this.#credential, undefined, false)
-    return createToken(this.#binding(), this.#keygrip())
+    return createToken(this.#binding(), keygripOf(this.#host.keys()))
   }
 
   /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
   assertOrigin(): boolean {
-    return this.#guarded(() => assertSite(this.#exchange.headers, this.settings.origins))
+    return this.#guarded.assertOrigin()
   }
 
-  /**
-   * The same for a WebSocket, where no token can decide: a page whose Origin there is nothing to compare with is refused
-   * unless SameSite keeps the cookie from other sites.
-   */
   assertUpgrade(): void {
-    this.#guarded(() => {
-      const said = assertSite(this.#exchange.headers, this.settings.origins)
-      const anybody = this.settings.cookie.sameSite === 'None' && this.#exchange.headers.origin !== undefined
-      if (!said && anybody) throw new CsrfError('origin')
-    })
+    this.#guarded.assertUpgrade()
   }
 
   assertCSRF(token: unknown): void {
-    this.assertOrigin()
-    this.#guarded(() => {
-      if (!this.#credential || this.#over) throw new CsrfError('token')
-      assertToken(token, this.#binding(), this.#keygrip())
-    })
+    this.#guarded.assertToken(token, this.#credential && !this.#over ? this.#binding() : undefined, this.#host.keys)
   }
 
-  #guarded<T>(check: () => T): T {
-    try {
-      return check()
-    } catch (error) {
-      if (error instanceof CsrfError) {
-        this.#forged = true
-        this.#tell('csrf', error.reason)
-      }
-      throw error
-    }
+  /** Made when it is asked for: most requests are not judged. */
+  get #guarded(): CsrfGuard {
+    this.#guard ??= new CsrfGuard(this.#exchange.headers, this.settings, (reason) => this.#tell('csrf', reason))
+    return this.#guard
   }
 
   requireFresh(within: Duration): void {
@@ -288,12 +271,8 @@ export class Visit implements Asking {
     if (authAt == null || this.#now() - authAt > limit) throw new FreshAuthRequiredError()
   }
 
-  #binding(): { cookie: string; id: string; epoch: string } {
+  #binding(): Binding {
     return { cookie: this.settings.cookie.name, id: this.#credential!.id, epoch: this.#record?.epoch ?? '' }
-  }
-
-  #keygrip(): ReturnType<typeof keygripOf> {
-    return keygripOf(this.#exchange.keys())
   }
 
   /** The store's clock, as far as this request knows: what it said last, and the time since. */
@@ -462,7 +441,7 @@ export class Visit implements Asking {
   /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
   async #maintain(): Promise<void> {
     // Who sent it was not the visitor, whose session must not live longer by it.
-    if (this.#forged) return
+    if (this.#guard?.forged) return
     this.asked = performance.now()
     // A new secret whose cookie can't be sent any more would lock the visitor out.
     const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false
