@@ -3,14 +3,15 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { commands, EMPTY_CHAIN, extend } from '../dist/algebra/index.js'
-import { readCookie, writeCookie } from '../dist/cookie/header.js'
-import { hashOf, keygripOf, newOperation, newSecret, readCredential, writeCredential } from '../dist/cookie/credential.js'
-import { vary } from '../dist/cookie/jar.js'
-import { settingsOf } from '../dist/settings/options.js'
-import { ReliableStore } from '../dist/delivery/reliable.js'
 import { Sessions } from '../dist/api/sessions.js'
-import { check, EMPTY_STEP, withCommands } from '../dist/visit/step.js'
+import { hashOf, newOperation, newSecret, readCredential, writeCredential } from '../dist/cookie/credential.js'
+import { readCookie, writeCookie } from '../dist/cookie/header.js'
+import { keygripOf } from '../dist/cookie/keys.js'
+import { vary } from '../dist/cookie/vary.js'
+import { ReliableStore } from '../dist/delivery/reliable.js'
+import { settingsOf } from '../dist/settings/options.js'
 import { memory } from '../dist/stores/memory/index.js'
+import { check, EMPTY_STEP, withCommands } from '../dist/visit/step.js'
 
 const keys = ['a key that nobody can guess, for the benchmark']
 const keygrip = keygripOf(keys)
@@ -50,10 +51,10 @@ const reliable = new ReliableStore(instant, 3000)
 const step = withCommands(EMPTY_STEP, [commands.inc('n', 1)])
 
 const requests = (store) => {
-  const sessions = new Sessions(settings, store, console.error)
+  const sessions = new Sessions(settings, store, console.error, () => keys)
   return async (headers, work) => {
     const response = new ServerResponse({ method: 'GET' })
-    const exchange = { headers, response, keys: () => keys, secure: true, client: '::1', context: {} }
+    const exchange = { headers, response, secure: true, client: '::1', context: {} }
     const { visit, handle } = sessions.handle(exchange)
     await work(handle)
     await visit.settle()

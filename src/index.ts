@@ -18,13 +18,11 @@ export type {
   Value,
 } from './algebra/index.ts'
 export type { Call } from './api/call.ts'
-export type { SessionChain } from './api/chain.ts'
 export type { PushOptions } from './api/commands.ts'
-export type { SessionHandle } from './api/handle.ts'
-export type { LoadedSession, Session } from './api/loaded.ts'
 export type { FoundSession, Sessions } from './api/sessions.ts'
+export type { LoadedSession, Session, SessionChain, SessionHandle } from './api/types.ts'
 export type * from './contract/store.ts'
-export type { Keys } from './cookie/credential.ts'
+export type { Keys } from './cookie/keys.ts'
 export type { OutputOf, StandardSchema } from './data/schema.ts'
 export type {
   Assignments,

@@ -1,5 +1,3 @@
-import type { CommandName } from './commands.ts'
-
 /**
  * Why a chain is refused, as plain data, so that a database's own function can answer with one too.
  * `path` is always printed with dots; nothing in a problem repeats a value.
@@ -12,7 +10,7 @@ export type Problem =
   /** Two commands of one chain touch the same place. */
   | { readonly kind: 'overlap'; readonly path: string; readonly other: string }
   /** The session holds something at `path` on which this command has no meaning. */
-  | { readonly kind: 'type'; readonly path: string; readonly command: CommandName; readonly found: Found }
+  | { readonly kind: 'type'; readonly path: string; readonly command: string; readonly found: Found }
   /** The place that `if` named holds another value. */
   | { readonly kind: 'condition'; readonly path: string }
   /** The chain, or the session that it would make grow, is above the limit. */

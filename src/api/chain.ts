@@ -3,43 +3,37 @@ import { conform } from '../data/schema.ts'
 import { errorOf } from '../errors/index.ts'
 import { check, EMPTY_STEP, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
-import { ADD, Commands } from './commands.ts'
-import type { Session } from './loaded.ts'
+import { Awaitable, SESSION } from './awaitable.ts'
+import { Watched } from './call.ts'
+import { ADD, TAKE } from './commands.ts'
+import type { Session, SessionChain } from './types.ts'
 
-/**
- * Commands written one after another: one atomic update.
- *
- * It runs once. Awaiting it gives the refreshed session. One that nobody awaits runs all the same, is settled before
- * the response ends, and its failure is the request's failure.
- */
-export class SessionChain<D> extends Commands<D> implements PromiseLike<Session<D>> {
+/** See {@link SessionChain}. */
+export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   readonly #visit: Visit
-  readonly #result: Promise<Value | undefined>
+  readonly #begun: Watched<Value | undefined>
   #step = EMPTY_STEP
   #fault: unknown
   #started = false
-  /** Somebody waits for the session, so that the store should send it. */
+  /** Somebody waits for the session, so the store should send it. */
   #wanted = false
-  /** Somebody sees the failure, so that it need not fail the request by itself. */
-  #watched = false
 
   constructor(visit: Visit) {
     super()
     this.#visit = visit
     // The place in the request's order is taken now; what the chain will hold is known only after this turn of the
     // event loop, because `session.set(…).unset(…)` adds to it, and `await` looks at it a turn later still.
-    this.#result = visit.enqueue(async () => {
+    const begun = visit.enqueue(async () => {
       await undefined
       this.#started = true
       if (this.#fault) throw this.#fault
       return visit.run(this.#step, this.#wanted)
     })
-    this.#result.catch((error) => visit.failed(error, this.#watched))
+    this.#begun = new Watched(visit, begun)
   }
 
-  /** @internal */
-  override [ADD](change: (step: Step) => Step): SessionChain<D> {
-    if (this.#started) return new SessionChain<D>(this.#visit)[ADD](change)
+  override [ADD](change: (step: Step) => Step): Chain<D> {
+    if (this.#started) return new Chain<D>(this.#visit)[ADD](change)
     try {
       const before = this.#step.chain.commands.length
       this.#step = change(this.#step)
@@ -49,32 +43,18 @@ export class SessionChain<D> extends Commands<D> implements PromiseLike<Session<
     } catch (error) {
       // The chain is in the queue already: with this it does nothing, instead of applying its first half.
       this.#fault = error instanceof Refusal ? errorOf(error.problem) : error
-      this.#watched = true
+      this.#begun.watch()
       throw this.#fault
     }
     return this
   }
 
-  /** The value that `take` removed. */
-  async taken(): Promise<Value | undefined> {
-    this.#watched = true
-    return this.#result
+  override [TAKE](change: (step: Step) => Step): Promise<Value | undefined> {
+    return this[ADD](change).#begun.watch()
   }
 
-  then<A = Session<D>, B = never>(
-    onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
-    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    this.#watched = true
+  override [SESSION](): Promise<Session<D>> {
     this.#wanted = true
-    return this.#result.then(() => this.#visit.current<D>()).then(onfulfilled, onrejected)
-  }
-
-  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B> {
-    return this.then(null, onrejected)
-  }
-
-  finally(onfinally?: (() => void) | null): Promise<Session<D>> {
-    return this.then().finally(onfinally)
+    return this.#begun.watch().then(() => this.#visit.current<Session<D>>())
   }
 }

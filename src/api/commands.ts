@@ -2,13 +2,15 @@ import { type Command, commands, condition, Refusal } from '../algebra/index.ts'
 import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from '../data/types.ts'
 import type { Duration } from '../settings/duration.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
-import type { SessionChain } from './chain.ts'
 
 /**
  * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
  * within `change`, so that a chain which can't be completed knows it and applies none of its commands.
  */
 export const ADD: unique symbol = Symbol('add')
+
+/** Adds to a chain, and answers what its `take` has removed. */
+export const TAKE: unique symbol = Symbol('take')
 
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
@@ -18,65 +20,58 @@ export const ADD: unique symbol = Symbol('add')
  * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
  * Everything else rejects the chain.
  */
-export abstract class Commands<D> {
+export abstract class Commands<D, C> {
   /** @internal */
-  abstract [ADD](change: (step: Step) => Step): SessionChain<D>
+  abstract [ADD](change: (step: Step) => Step): C
+  /** @internal */
+  abstract [TAKE](change: (step: Step) => Step): Promise<unknown>
 
   /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
-  set<const P extends string>(path: Place<D, P>, value: At<D, P>): SessionChain<D>
-  set<const P extends string>(values: Assignments<D, P>): SessionChain<D>
-  set(path: unknown, value?: unknown): SessionChain<D> {
+  set<const P extends string>(path: Place<D, P>, value: At<D, P>): C
+  set<const P extends string>(values: Assignments<D, P>): C
+  set(path: unknown, value?: unknown): C {
     return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : assignments(path)))
   }
 
   /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
-  unset<const P extends string>(...paths: Place<D, P>[]): SessionChain<D>
-  unset(...paths: unknown[]): SessionChain<D> {
+  unset<const P extends string>(...paths: Place<D, P>[]): C
+  unset(...paths: unknown[]): C {
     return this.#add(() => paths.map(commands.unset))
   }
 
   /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
-  inc<const P extends string>(path: Place<D, P, number, 'number'>, by?: number): SessionChain<D>
-  inc(path: unknown, by = 1): SessionChain<D> {
+  inc<const P extends string>(path: Place<D, P, number, 'number'>, by?: number): C
+  inc(path: unknown, by = 1): C {
     return this.#add(() => [commands.inc(path, by)])
   }
 
   /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
-  mul<const P extends string>(path: Place<D, P, number, 'number'>, by: number): SessionChain<D>
-  mul(path: unknown, by: number): SessionChain<D> {
+  mul<const P extends string>(path: Place<D, P, number, 'number'>, by: number): C
+  mul(path: unknown, by: number): C {
     return this.#add(() => [commands.mul(path, by)])
   }
 
   /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  min<const P extends string>(
-    path: Place<D, P, number | Date, 'number or date'>,
-    value: Comparable<D, P>,
-  ): SessionChain<D>
-  min(path: unknown, value: number | Date): SessionChain<D> {
+  min<const P extends string>(path: Place<D, P, number | Date, 'number or date'>, value: Comparable<D, P>): C
+  min(path: unknown, value: number | Date): C {
     return this.#add(() => [commands.min(path, value)])
   }
 
   /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
-  max<const P extends string>(
-    path: Place<D, P, number | Date, 'number or date'>,
-    value: Comparable<D, P>,
-  ): SessionChain<D>
-  max(path: unknown, value: number | Date): SessionChain<D> {
+  max<const P extends string>(path: Place<D, P, number | Date, 'number or date'>, value: Comparable<D, P>): C
+  max(path: unknown, value: number | Date): C {
     return this.#add(() => [commands.max(path, value)])
   }
 
   /** Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists. */
-  rename<const P extends string, const Q extends string>(path: Place<D, P>, to: Target<D, Q, P>): SessionChain<D>
-  rename(path: unknown, to: unknown): SessionChain<D> {
+  rename<const P extends string, const Q extends string>(path: Place<D, P>, to: Target<D, Q, P>): C
+  rename(path: unknown, to: unknown): C {
     return this.#add(() => [commands.rename(path, to)])
   }
 
   /** Appends to a list; a missing one begins empty. An error on anything but a list. */
-  push<const P extends string>(
-    path: Place<D, P, readonly unknown[], 'list'>,
-    ...values: ElementAt<D, P>[]
-  ): SessionChain<D>
-  push(path: unknown, ...values: unknown[]): SessionChain<D> {
+  push<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, ...values: ElementAt<D, P>[]): C
+  push(path: unknown, ...values: unknown[]): C {
     return this.#add(() => [commands.push(path, values)])
   }
 
@@ -85,47 +80,38 @@ export abstract class Commands<D> {
     path: Place<D, P, readonly unknown[], 'list'>,
     values: readonly ElementAt<D, P>[],
     options?: PushOptions,
-  ): SessionChain<D>
-  pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): SessionChain<D> {
+  ): C
+  pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): C {
     return this.#add(() => [commands.push(path, values, slice)])
   }
 
   /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
-  addToSet<const P extends string>(
-    path: Place<D, P, readonly unknown[], 'list'>,
-    ...values: ElementAt<D, P>[]
-  ): SessionChain<D>
-  addToSet(path: unknown, ...values: unknown[]): SessionChain<D> {
+  addToSet<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, ...values: ElementAt<D, P>[]): C
+  addToSet(path: unknown, ...values: unknown[]): C {
     return this.#add(() => [commands.addToSet(path, values)])
   }
 
   /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
-  pull<const P extends string>(
-    path: Place<D, P, readonly unknown[], 'list'>,
-    value: Pulled<ElementAt<D, P>>,
-  ): SessionChain<D>
-  pull(path: unknown, value: unknown): SessionChain<D> {
+  pull<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, value: Pulled<ElementAt<D, P>>): C
+  pull(path: unknown, value: unknown): C {
     return this.#add(() => [commands.pull(path, value)])
   }
 
   /** Removes the elements that are equal to one of the values. */
-  pullAll<const P extends string>(
-    path: Place<D, P, readonly unknown[], 'list'>,
-    values: readonly ElementAt<D, P>[],
-  ): SessionChain<D>
-  pullAll(path: unknown, values: readonly unknown[]): SessionChain<D> {
+  pullAll<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, values: readonly ElementAt<D, P>[]): C
+  pullAll(path: unknown, values: readonly unknown[]): C {
     return this.#add(() => [commands.pullAll(path, values)])
   }
 
   /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
-  pop<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, end?: 1 | -1): SessionChain<D>
-  pop(path: unknown, end: 1 | -1 = 1): SessionChain<D> {
+  pop<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, end?: 1 | -1): C
+  pop(path: unknown, end: 1 | -1 = 1): C {
     return this.#add(() => [commands.pop(path, end)])
   }
 
   /** Writes the present time, by the store's clock. */
-  currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): SessionChain<D>
-  currentDate(path: unknown): SessionChain<D> {
+  currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): C
+  currentDate(path: unknown): C {
     return this.#add(() => [commands.currentDate(path)])
   }
 
@@ -133,8 +119,8 @@ export abstract class Commands<D> {
    * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
    * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
    */
-  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
-  if(path: unknown, value: unknown): SessionChain<D> {
+  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): C
+  if(path: unknown, value: unknown): C {
     return this[ADD]((step) => withCondition(step, condition(path, value)))
   }
 
@@ -146,14 +132,14 @@ export abstract class Commands<D> {
    */
   take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
   take(path: unknown): Promise<unknown> {
-    return this.#add(() => [commands.take(path)]).taken()
+    return this[TAKE]((step) => withCommands(step, [commands.take(path)]))
   }
 
   /**
    * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
    * with null it takes that away. A session that is gone is passed over in silence.
    */
-  touch(maxAge?: Duration | null): SessionChain<D> {
+  touch(maxAge?: Duration | null): C {
     return this[ADD]((step) => ({ ...step, touch: touchOf(maxAge) }))
   }
 
@@ -163,11 +149,11 @@ export abstract class Commands<D> {
    *
    * @throws {@link RotationLostError} when another request rotated first; nothing of the chain is applied then.
    */
-  rotate(options: RotateOptions = {}): SessionChain<D> {
+  rotate(options: RotateOptions = {}): C {
     return this[ADD]((step) => ({ ...step, rotate: rotationOf(options) }))
   }
 
-  #add(make: () => Command[]): SessionChain<D> {
+  #add(make: () => Command[]): C {
     return this[ADD]((step) => withCommands(step, make()))
   }
 }

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import { isBson } from '../algebra/index.ts'
 import type { IndexableStore, IndexValue, InspectableStore, Store } from '../contract/store.ts'
-import { aliasOf, isId, type Keys } from '../cookie/credential.ts'
+import { aliasOf, isId } from '../cookie/credential.ts'
+import type { Keys } from '../cookie/keys.ts'
 import type { SessionView } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
@@ -8,9 +10,12 @@ import { traced } from '../diagnostics/tracing.ts'
 import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
-import { type Exchange, type Host, Visit } from '../visit/visit.ts'
-import { SessionHandle } from './handle.ts'
-import { picture } from './loaded.ts'
+import type { Exchange, Host } from '../visit/exchange.ts'
+import { Visit } from '../visit/visit.ts'
+import { Handle } from './handle.ts'
+import { picture } from './picture.ts'
+import type { SessionHandle } from './types.ts'
+import { viewOf } from './view.ts'
 
 /** A session as `find` shows it. */
 export interface FoundSession<D> {
@@ -21,23 +26,32 @@ export interface FoundSession<D> {
   readonly authAt: Date | undefined
 }
 
+/**
+ * What a request carries once it has used its session: its visit, and the handle that the application sees.
+ *
+ * @internal
+ */
+export interface Entry<D> {
+  readonly visit: Visit
+  readonly handle: SessionHandle<D>
+}
+
+type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
+
 /** The sessions of one application: what `atomicSession()` returns. */
 export class Sessions<D> {
   /** @internal */
   readonly settings: Settings
   #store: Store | undefined
-  #host: Host | undefined
+  #host: Host<Visit> | undefined
   #pruning: NodeJS.Timeout | undefined
-  /** @internal */
-  protected readonly background: Host['background']
+  /** @internal Told of failures that no request can be told of. */
+  readonly background: Host['background']
   readonly #keys: () => Keys
+  /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
+  readonly #slot = Symbol('koa-atomic-session')
 
-  constructor(
-    settings: Settings,
-    store: Store | undefined,
-    background: Host['background'],
-    keys: () => Keys = () => undefined,
-  ) {
+  constructor(settings: Settings, store: Store | undefined, background: Host['background'], keys: () => Keys) {
     this.settings = settings
     this.background = background
     this.#keys = keys
@@ -72,14 +86,22 @@ export class Sessions<D> {
     this.store = mongodb(collection)
   }
 
-  /**
-   * The handle of a request, the same one every time.
-   *
-   * @internal
-   */
-  handle(exchange: Exchange): { visit: Visit; handle: SessionHandle<D> } {
+  /** @internal What this request carries, if it has used its session. */
+  entryOf(request: IncomingMessage): Entry<D> | undefined {
+    return (request as Carrier<D>)[this.#slot]
+  }
+
+  /** @internal Begins this request's dealings with its session, which it carries from now on. */
+  begin(request: IncomingMessage, exchange: Exchange): Entry<D> {
+    const entry = this.handle(exchange)
+    ;(request as Carrier<D>)[this.#slot] = entry
+    return entry
+  }
+
+  /** @internal One request's visit, and its handle. */
+  handle(exchange: Exchange): Entry<D> {
     const visit = new Visit(this.#hostOf(), exchange)
-    return { visit, handle: new SessionHandle<D>(visit) }
+    return { visit, handle: new Handle<D>(visit) }
   }
 
   /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
@@ -158,12 +180,14 @@ export class Sessions<D> {
     }, pause).unref()
   }
 
-  #hostOf(): Host {
+  #hostOf(): Host<Visit> {
     this.#host ??= {
       settings: this.settings,
       store: this.store,
       reliable: new ReliableStore(this.store, this.settings.timeout),
+      keys: this.#keys,
       background: this.background,
+      view: viewOf,
     }
     return this.#host
   }

@@ -112,10 +112,7 @@ export function transition(
   const { version, expires, maxAge } = next
   const worth = rotation || secret === 'first' ? 'current' : secret
   const held =
-    !again &&
-    change.held?.version === stored.version &&
-    change.held.epoch === stored.epoch &&
-    !takes(change.chain)
+    !again && change.held?.version === stored.version && change.held.epoch === stored.epoch && !takes(change.chain)
   const answer: Updated = held
     ? { outcome: 'held', version, expires, maxAge, secret: worth, now }
     : { outcome: 'changed', record: recordOf(next), secret: worth, now, taken: result.taken }

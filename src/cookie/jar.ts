@@ -1,10 +1,20 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { SessionUsageError } from '../errors/index.ts'
 import type { CookieSettings } from '../settings/options.ts'
-import type { Exchange } from '../visit/visit.ts'
-import { type Credential, keygripOf, readCredential, writeCredential } from './credential.ts'
+import { type Credential, readCredential, writeCredential } from './credential.ts'
 import { readCookie, writeCookie } from './header.ts'
+import { type Keys, keygripOf } from './keys.ts'
+import { vary } from './vary.ts'
+
+/** What a cookie needs of a request and its response. */
+export interface Responding {
+  readonly headers: IncomingHttpHeaders
+  /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
+  readonly response: ServerResponse | undefined
+  /** The request came over TLS, as far as the application trusts its proxies. */
+  readonly secure: boolean
+}
 
 /**
  * One response's cookie: at most one Set-Cookie, the last state wins.
@@ -17,19 +27,21 @@ export class CookieJar {
   readonly credential: Credential | undefined
   /** Why a cookie that was there says nothing. */
   readonly refused: 'forged' | 'duplicate' | undefined
-  readonly #exchange: Exchange
+  readonly #exchange: Responding
   readonly #settings: CookieSettings
+  readonly #keys: () => Keys
   /** The request has a cookie of this name, whatever it says. */
   readonly present: boolean
   readonly #outdated: boolean
   #pending: { readonly value: string; readonly maxAge: number | undefined } | undefined
 
-  constructor(exchange: Exchange, settings: CookieSettings) {
+  constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
     this.#settings = settings
+    this.#keys = keys
     const values = readCookie(exchange.headers.cookie, settings.name)
     // Which of several cookies of one name is ours can't be told: one may have been planted by a sister domain.
-    const read = values.length === 1 ? readCredential(values[0]!, settings.name, keygripOf(exchange.keys())) : undefined
+    const read = values.length === 1 ? readCredential(values[0]!, settings.name, keygripOf(keys())) : undefined
     this.credential = read?.credential
     this.refused = read || values.length === 0 ? undefined : values.length > 1 ? 'duplicate' : 'forged'
     this.#outdated = read?.renew ?? false
@@ -40,13 +52,18 @@ export class CookieJar {
 
   /** The response will carry this credential. */
   keep(credential: Credential, maxAge: number | undefined): void {
-    const value = writeCredential(credential, this.#settings.name, keygripOf(this.#exchange.keys()))
+    const value = writeCredential(credential, this.#settings.name, keygripOf(this.#keys()))
     this.#pending = { value, maxAge }
   }
 
   /** Writes the cookie again, with all its attributes, when an older key has signed it. */
-  renew(credential: Credential, maxAge: number | undefined, grace: boolean): void {
-    if (this.#outdated && !grace && !this.#pending) this.keep(credential, maxAge)
+  renew(credential: Credential, maxAge: number | undefined): void {
+    if (this.#outdated && !this.#pending) this.keep(credential, maxAge)
+  }
+
+  /** The response will leave the browser's cookie as it is. */
+  drop(): void {
+    this.#pending = undefined
   }
 
   /** The response will remove the cookie, if there is one. */
@@ -56,8 +73,8 @@ export class CookieJar {
 
   /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
   assertWritable(): void {
-    const { response, keys } = this.#exchange
-    keygripOf(keys())
+    const { response } = this.#exchange
+    keygripOf(this.#keys())
     if (!response) {
       throw new SessionUsageError(
         'An upgrade can set no cookie, so that no session can begin or rotate in it: do that in a request before',
@@ -80,19 +97,4 @@ export class CookieJar {
     // A shared cache must not hand one visitor's cookie to another.
     response.setHeader('Cache-Control', 'no-store')
   }
-}
-
-/** Adds a field to the Vary header, once. */
-export function vary(response: ServerResponse, field: string): void {
-  const before = response.getHeader('Vary')
-  if (before === undefined) {
-    response.setHeader('Vary', field)
-    return
-  }
-  const fields = String(before)
-    .split(',')
-    .map((one) => one.trim())
-    .filter(Boolean)
-  const has = fields.some((one) => one === '*' || one.toLowerCase() === field.toLowerCase())
-  if (!has) response.setHeader('Vary', [...fields, field].join(', '))
 }

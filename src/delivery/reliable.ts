@@ -12,16 +12,11 @@ import type {
 } from '../contract/store.ts'
 import { type About, type Caller, type StoreCall, traced } from '../diagnostics/tracing.ts'
 import { StoreError } from '../errors/index.ts'
+import { Breaker } from './breaker.ts'
+import { type Reading, readingOf, storeTime } from './clock.ts'
 
 /** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
 const PAUSES = [0, 25, 100, 250, 500]
-
-/** How many calls may wait for the store at once. */
-const MAX_WAITING = 10_000
-/** After so many calls without an answer, and none with one, the store is taken to be gone. */
-const MAX_HANGING = 10
-/** Then it is tried at ever longer intervals, so that a driver whose connection is dead has the silence to notice it. */
-const PROBES = { first: 250, longest: 2000 }
 
 /** How far apart two readings of the store's clock may be, in milliseconds. */
 const SKEW = 100
@@ -44,17 +39,14 @@ export interface Asking extends Caller {
 export class ReliableStore {
   readonly #store: Store
   readonly #timeout: number
-  #waiting = 0
-  /** Calls that were given up since the last answer; a driver may keep them for ever. */
-  #hanging = 0
-  #nextProbe = 0
-  #pause = PROBES.first
-  /** The store's clock and this process's, when it last answered. The store had read its own before. */
-  #clock: { readonly store: number; readonly here: number } | undefined
+  readonly #breaker: Breaker
+  /** The store's clock when it last answered. */
+  #clock: Reading | undefined
 
   constructor(store: Store, timeout: number) {
     this.#store = store
     this.#timeout = timeout
+    this.#breaker = new Breaker(store.name)
   }
 
   load(access: Access, asking?: Asking): Promise<Loaded> {
@@ -114,7 +106,7 @@ export class ReliableStore {
 
   /** The store's time at a moment of this process, or before. */
   #storeTime(here: number): number {
-    return this.#clock ? Math.floor(this.#clock.store + here - this.#clock.here - SKEW) : 0
+    return this.#clock ? Math.floor(storeTime(this.#clock, here) - SKEW) : 0
   }
 
   #call<T>(about: About & { readonly caller?: Asking | undefined }, send: Send<T>): Promise<T> {
@@ -125,21 +117,19 @@ export class ReliableStore {
     if (asking && asking.asked <= asking.givenUp) {
       throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
     }
-    this.#admit()
-    this.#waiting++
+    this.#breaker.begin()
     const call = { over: false }
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => {
         call.over = true
-        this.#waiting--
-        this.#hanging++
+        this.#breaker.giveUp()
         if (asking) asking.givenUp = performance.now()
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
       }, this.#timeout)
       const end = () => {
         if (call.over) return
         clearTimeout(timer)
-        this.#waiting--
+        this.#breaker.end()
       }
       this.#attempt(send, call, traced).then(
         (result) => {
@@ -157,24 +147,10 @@ export class ReliableStore {
   }
 
   #answered(result: unknown): void {
-    this.#hanging = 0
-    this.#pause = PROBES.first
+    this.#breaker.answered()
     if (typeof result === 'object' && result !== null && 'now' in result && typeof result.now === 'number') {
-      this.#clock = { store: result.now, here: performance.now() }
+      this.#clock = readingOf(result.now)
     }
-  }
-
-  /** A store that does not answer gets no more calls, but for one now and then to try it: they would pile up. */
-  #admit(): void {
-    const { name } = this.#store
-    if (this.#waiting >= MAX_WAITING) {
-      throw new StoreError(name, `has ${MAX_WAITING} calls waiting and takes no more`, false)
-    }
-    if (this.#hanging < MAX_HANGING) return
-    const now = performance.now()
-    if (now < this.#nextProbe) throw new StoreError(name, 'does not answer', false)
-    this.#nextProbe = now + this.#pause
-    this.#pause = Math.min(2 * this.#pause, PROBES.longest)
   }
 
   async #attempt<T>(send: Send<T>, call: { readonly over: boolean }, traced: StoreCall | undefined): Promise<T> {

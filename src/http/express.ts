@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpSessions } from './index.ts'
-import { holdEnd } from './node.ts'
+import type { Sessions } from '../api/sessions.ts'
+import { entryOf, holdEnd } from './node.ts'
 
 /** The part of an Express request that is used. */
 export interface ExpressRequest extends IncomingMessage {
@@ -11,19 +11,15 @@ export type ExpressNext = (error?: unknown) => void
 export type ExpressMiddleware = (request: ExpressRequest, response: ServerResponse, next: ExpressNext) => void
 
 /** Express ends a response at `res.send()`, so that it is held back there, as on node:http. */
-export function express<D>(sessions: HttpSessions<D>): ExpressMiddleware {
+export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
   const { property } = sessions.settings
   return (request, response, next) => {
-    holdEnd(
-      response,
-      () => sessions.visitOf(request),
-      (error) => sessions.report(error),
-    )
+    holdEnd(sessions, request, response)
     Object.defineProperty(request, property, {
       configurable: true,
       value: () => {
         const from = { secure: request.secure, client: request.ip }
-        return sessions.entry(request, response, request, from).handle
+        return entryOf(sessions, request, response, request, from).handle
       },
     })
     next()

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Sessions } from '../api/sessions.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
-import type { HttpSessions } from './index.ts'
+import { entryOf } from './node.ts'
 
 /** The part of a Fastify request that is used. */
 export interface FastifyRequest {
@@ -30,7 +31,7 @@ export interface FastifyInstance {
 export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
 
 /** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
-export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
+export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
   const { property } = sessions.settings
   const hidden = new WeakMap<IncomingMessage, string>()
   const plugin = async (app: FastifyInstance): Promise<void> => {
@@ -43,7 +44,7 @@ export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
     app.addHook('onRequest', async (request, reply) => {
       const value = () => {
         const from = { secure: request.protocol === 'https', client: request.ip }
-        return sessions.entry(request.raw, reply.raw, request, from).handle
+        return entryOf(sessions, request.raw, reply.raw, request, from).handle
       }
       Object.assign(request, { [property]: value })
     })
@@ -52,11 +53,11 @@ export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
     })
     app.addHook('onSend', async (request, reply, payload) => {
       try {
-        await sessions.visitOf(request.raw)?.settle()
+        await sessions.entryOf(request.raw)?.visit.settle()
       } catch (error) {
         // The request fails with its own error; what its commands do besides is told to the application.
         if (reply.statusCode < 400) throw error
-        sessions.report(error)
+        sessions.background(error)
       }
       return without(hidden.get(request.raw), payload)
     })

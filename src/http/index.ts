@@ -4,18 +4,17 @@
  * @module koa-atomic-session/http
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { SessionHandle } from '../api/handle.ts'
 import { Sessions } from '../api/sessions.ts'
-import { type Keys, keygripOf } from '../cookie/credential.ts'
+import type { SessionHandle } from '../api/types.ts'
+import { type Keys, keygripOf } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
 import { type SessionOptions, settingsOf } from '../settings/options.ts'
-import type { Visit } from '../visit/visit.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
-import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
+import { clientOf, entryOf, holdEnd, isSecure } from './node.ts'
 
-export type { Session } from '../api/loaded.ts'
+export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
 export type { SessionHandle, SessionOptions }
@@ -36,28 +35,13 @@ export interface HttpOptions extends SessionOptions {
   readonly onError?: (error: unknown) => void
 }
 
-/**
- * What a request carries: its visit, and the handle that the application sees.
- *
- * @internal
- */
-export interface Entry<D> {
-  readonly visit: Visit
-  readonly handle: SessionHandle<D>
-}
-
-type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
-
 /** The sessions of an application on node:http, Express or Fastify. */
 export class HttpSessions<D> extends Sessions<D> {
-  readonly #slot = Symbol('koa-atomic-session')
-  readonly #keys: Keys
   readonly #proxy: boolean
 
   constructor(options: HttpOptions) {
     super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)), () => options.keys)
     keygripOf(options.keys)
-    this.#keys = options.keys
     this.#proxy = options.proxy ?? false
   }
 
@@ -69,8 +53,8 @@ export class HttpSessions<D> extends Sessions<D> {
    */
   of(request: IncomingMessage, response: ServerResponse): SessionHandle<D> {
     const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
-    this.#hold(request, response)
-    return this.entry(request, response, request, from).handle
+    holdEnd(this, request, response)
+    return entryOf(this, request, response, request, from).handle
   }
 
   /**
@@ -81,7 +65,7 @@ export class HttpSessions<D> extends Sessions<D> {
     listener: (request: IncomingMessage, response: ServerResponse) => unknown,
   ): (request: IncomingMessage, response: ServerResponse) => void {
     return (request, response) => {
-      this.#hold(request, response)
+      holdEnd(this, request, response)
       listener(request, response)
     }
   }
@@ -98,7 +82,7 @@ export class HttpSessions<D> extends Sessions<D> {
    */
   upgrade(request: IncomingMessage): SessionHandle<D> {
     const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
-    const { visit, handle } = this.entry(request, undefined, request, from)
+    const { visit, handle } = entryOf(this, request, undefined, request, from)
     visit.assertUpgrade()
     return handle
   }
@@ -111,35 +95,6 @@ export class HttpSessions<D> extends Sessions<D> {
   /** A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope. */
   fastify(): FastifyPlugin {
     return fastify(this)
-  }
-
-  /** @internal For the adapters. */
-  entry(
-    request: IncomingMessage,
-    response: ServerResponse | undefined,
-    context: unknown,
-    from: { secure: boolean; client: string | undefined },
-  ): Entry<D> {
-    const carrier = request as Carrier<D>
-    const entry = carrier[this.#slot]
-    if (entry) return entry
-    const made = this.handle(new HttpExchange(request, response, context, from, () => this.#keys))
-    carrier[this.#slot] = made
-    return made
-  }
-
-  /** @internal For the adapters: the visit of a request that has used its session. */
-  visitOf(request: IncomingMessage): Visit | undefined {
-    return (request as Carrier<D>)[this.#slot]?.visit
-  }
-
-  #hold(request: IncomingMessage, response: ServerResponse): void {
-    holdEnd(response, () => this.visitOf(request), this.background)
-  }
-
-  /** @internal For the adapters: a failure that no request can be told of. */
-  report(error: unknown): void {
-    this.background(error)
   }
 }
 

@@ -1,31 +1,40 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { Keys } from '../cookie/credential.ts'
+import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
-import type { Exchange, Visit } from '../visit/visit.ts'
+import type { Exchange } from '../visit/exchange.ts'
 
-export class HttpExchange implements Exchange {
+/** Where a request comes from, as far as the application trusts its proxies. */
+export interface Origin {
+  readonly secure: boolean
+  readonly client: string | undefined
+}
+
+class HttpExchange implements Exchange {
   readonly headers: IncomingHttpHeaders
   readonly response: ServerResponse | undefined
   readonly context: unknown
   readonly secure: boolean
   readonly client: string | undefined
-  readonly keys: () => Keys
 
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse | undefined,
-    context: unknown,
-    from: { secure: boolean; client: string | undefined },
-    keys: () => Keys,
-  ) {
+  constructor(request: IncomingMessage, response: ServerResponse | undefined, context: unknown, from: Origin) {
     this.headers = request.headers
     this.response = response
     this.context = context
     this.secure = from.secure
     this.client = from.client
-    this.keys = keys
   }
+}
+
+/** What a request carries; it begins with the first time that this is asked. */
+export function entryOf<D>(
+  sessions: Sessions<D>,
+  request: IncomingMessage,
+  response: ServerResponse | undefined,
+  context: unknown,
+  from: Origin,
+): Entry<D> {
+  return sessions.entryOf(request) ?? sessions.begin(request, new HttpExchange(request, response, context, from))
 }
 
 /** Whether the request came over TLS; a proxy's word counts only where there is one, because anybody can send its header. */
@@ -50,10 +59,10 @@ const HELD = Symbol('held')
  * Lets the response end only when every session command that was begun is settled, because the first command of a new
  * session sets a cookie, and a command that failed must not look like success.
  */
-export function holdEnd(
+export function holdEnd<D>(
+  sessions: Sessions<D>,
+  request: IncomingMessage,
   response: ServerResponse & { [HELD]?: true },
-  visitOf: () => Visit | undefined,
-  report: (error: unknown) => void,
 ): void {
   if (response[HELD]) return
   response[HELD] = true
@@ -63,12 +72,12 @@ export function holdEnd(
     if (ending) return this
     ending = true
     response.end = end
-    const visit = visitOf()
+    const visit = sessions.entryOf(request)?.visit
     if (!visit) return end.apply(response, args as Parameters<typeof end>)
     visit.settle().then(
       () => end.apply(response, args as Parameters<typeof end>),
       (error) => {
-        report(error)
+        sessions.background(error)
         fail(response, error)
       },
     )
@@ -76,7 +85,7 @@ export function holdEnd(
   } as typeof end
   response.once('close', () => {
     // The visitor has gone before the end: what was begun goes on, and its failure is nobody else's.
-    if (!ending) visitOf()?.settle().catch(report)
+    if (!ending) sessions.entryOf(request)?.visit.settle().catch(sessions.background)
   })
 }
 

@@ -1,23 +1,16 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type Koa from 'koa'
-import type { SessionHandle } from '../api/handle.ts'
-import { Sessions } from '../api/sessions.ts'
-import type { Keys } from '../cookie/credential.ts'
-import { vary } from '../cookie/jar.ts'
-import { isSafe } from '../csrf/token.ts'
+import type { SessionHandle } from '../api/types.ts'
+import type { Keys } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
-import { CsrfError, SessionUsageError } from '../errors/index.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import { type SessionOptions, settingsOf } from '../settings/options.ts'
-import type { Exchange, Visit } from '../visit/visit.ts'
+import type { KoaContext } from './exchange.ts'
+import { KoaSessions } from './sessions.ts'
 
-/** What is needed of a Koa context; every application's own context type has it. */
-export interface KoaContext {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly secure: boolean
-  readonly ip: string
-}
+export type { CsrfOptions } from './csrf.ts'
+export type { KoaContext } from './exchange.ts'
+export type { KoaSessions } from './sessions.ts'
 
 /** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
 export interface SessionContext<D = SessionData> {
@@ -28,134 +21,6 @@ declare module 'koa' {
   interface DefaultContext {
     /** This visitor's session; nothing is read until it is awaited. */
     session(): SessionHandle<SessionData>
-  }
-}
-
-/** How `sessions.csrf()` judges a request. */
-export interface CsrfOptions {
-  /**
-   * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change
-   * something. Never read it from the URL or a cookie: both travel without the page's doing.
-   * @default X-CSRF-Token, only where the browser does not say where the request comes from
-   */
-  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
-  readonly token?: (ctx: any) => unknown
-  /** Called instead of refusing, to see on a running application what would be refused. */
-  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
-  readonly reportOnly?: (error: CsrfError, ctx: any) => void
-}
-
-interface Entry<D> {
-  readonly visit: Visit
-  readonly handle: SessionHandle<D>
-}
-
-type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
-
-/** A class, because an object literal with getters costs more to make than everything else of a handle. */
-class KoaExchange implements Exchange {
-  readonly headers: IncomingHttpHeaders
-  readonly response: ServerResponse
-  readonly keys: () => Keys
-  readonly context: KoaContext
-
-  constructor(ctx: KoaContext, keys: () => Keys) {
-    this.context = ctx
-    this.headers = ctx.req.headers
-    this.response = ctx.res
-    this.keys = keys
-  }
-
-  get secure(): boolean {
-    return this.context.secure
-  }
-
-  get client(): string {
-    return this.context.ip
-  }
-}
-
-/** The sessions of a Koa application. */
-export class KoaSessions<D> extends Sessions<D> {
-  /** Where a request keeps its session. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
-  readonly #slot = Symbol('koa-atomic-session')
-  readonly #keys: () => Keys
-  /** How requests arrived; kept only for `csrf()`. */
-  #methods: WeakMap<object, string | undefined> | undefined
-
-  constructor(...[settings, store, background, keys]: Required<ConstructorParameters<typeof Sessions>>) {
-    super(settings, store, background, keys)
-    this.#keys = keys
-  }
-
-  /** The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types. */
-  of(ctx: KoaContext): SessionHandle<D> {
-    return this.#entry(ctx).handle
-  }
-
-  #entry(ctx: KoaContext): Entry<D> {
-    const { req } = ctx
-    let entry = this.#entryOf(req)
-    if (!entry) {
-      entry = this.handle(new KoaExchange(ctx, this.#keys))
-      ;(req as Carrier<D>)[this.#slot] = entry
-    }
-    return entry
-  }
-
-  #entryOf(req: IncomingMessage): Entry<D> | undefined {
-    return (req as Carrier<D>)[this.#slot]
-  }
-
-  /**
-   * Middleware that refuses every forged request of an application with 403: `app.use(sessions.csrf())`, after
-   * `atomicSession()` and, where tokens come in bodies, after the body parser.
-   *
-   * GET, HEAD and OPTIONS pass. Any other request must come from here by the browser's own word (Sec-Fetch-Site, or an
-   * Origin that is among the option `origin`). One whose browser says nothing must carry a token of `createCSRF()`, by
-   * default in the header X-CSRF-Token. With `token` every such request must carry one. The method is the one that
-   * arrived, whatever other middleware makes of it.
-   *
-   * @throws {@link CsrfError} (403).
-   */
-  csrf({ token, reportOnly }: CsrfOptions = {}): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
-    this.#methods ??= new WeakMap()
-    const tokenOf = token ?? ((ctx: KoaContext) => ctx.req.headers['x-csrf-token'])
-    const check = async (ctx: KoaContext) => {
-      if (isSafe(this.#methods?.get(ctx.req) ?? ctx.req.method)) return
-      const said = this.#entry(ctx).visit.assertOrigin()
-      if (said && !token) return
-      const session = await this.of(ctx)
-      session.assertCSRF(tokenOf(ctx))
-    }
-    return async (ctx, next) => {
-      vary(ctx.res, 'Sec-Fetch-Site')
-      vary(ctx.res, 'Origin')
-      try {
-        await check(ctx)
-      } catch (error) {
-        if (!reportOnly || !(error instanceof CsrfError)) throw error
-        reportOnly(error, ctx)
-      }
-      await next()
-    }
-  }
-
-  /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
-  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
-    // Where middleware runs outside of this one it comes twice, and an override may be in between.
-    if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
-    // Two callbacks, because this runs for every request, and an async function costs several times as much.
-    return next().then(
-      () => this.#entryOf(ctx.req)?.visit.settle(),
-      async (error) => {
-        // The request fails with its own error; what its commands do besides is told to the application.
-        await this.#entryOf(ctx.req)
-          ?.visit.settle()
-          .catch((failure) => this.background(failure, ctx))
-        throw error
-      },
-    )
   }
 }
 

@@ -30,10 +30,18 @@ export interface SessionOptions {
    */
   readonly touchAfter?: Duration
   /**
-   * Renews the secret of a session by itself this often; the old one works for another 30 seconds.
+   * Renews the secret of a session by itself this often; the old one works for another 30 seconds, and longer if the
+   * response with the new one was lost.
    * @default never
    */
   readonly rotateEvery?: Duration
+  /**
+   * What happens when the secret before an automatic rotation comes after the new one was used: two parties hold the
+   * cookie, and nobody can tell which of them is the visitor. `'end'` removes the session, so both must log in again.
+   * `'report'` only publishes the event `reused`.
+   * @default 'end' with `rotateEvery`, otherwise 'report'
+   */
+  readonly onReuse?: 'end' | 'report'
   /**
    * True: cookies are set over TLS only, and using a session without TLS is an error. False: never Secure.
    * @default Secure whenever the request came over TLS
@@ -109,6 +117,7 @@ export interface Settings {
   readonly maxLifetime: number
   readonly touchAfter: number
   readonly rotateEvery: number
+  readonly onReuse: 'end' | 'report'
   readonly origins: readonly string[]
   readonly index: readonly string[]
   /** 0: never. */
@@ -166,6 +175,7 @@ export function settingsOf(options: SessionOptions): Settings {
     maxLifetime: given('maxLifetime') ? positive(options.maxLifetime, 'maxLifetime') : Number.POSITIVE_INFINITY,
     touchAfter: given('touchAfter') ? milliseconds(options.touchAfter, 'touchAfter') : Math.min(idle / 10, MINUTE),
     rotateEvery: given('rotateEvery') ? positive(options.rotateEvery, 'rotateEvery') : Number.POSITIVE_INFINITY,
+    onReuse: reuseOf(options),
     origins: [options.origin ?? []].flat().map(originOf),
     index,
     pruneEvery: given('pruneEvery') ? Math.min(positive(options.pruneEvery, 'pruneEvery'), RAREST) : 0,
@@ -210,6 +220,11 @@ function cookieOf(options: SessionOptions): CookieSettings {
     partitioned,
     persistent: 'maxAge' in options,
   })
+}
+
+function reuseOf({ onReuse, rotateEvery }: SessionOptions): 'end' | 'report' {
+  if (onReuse === undefined) return rotateEvery === undefined ? 'report' : 'end'
+  return onReuse === 'end' || onReuse === 'report' ? onReuse : fail("onReuse is 'end' or 'report'")
 }
 
 function originOf(origin: string): string {

@@ -5,8 +5,44 @@ import { errorOf, InvalidPathError } from '../errors/index.ts'
 import type { Adopted, Settings } from '../settings/options.ts'
 import { check, EMPTY_STEP, withCommands } from './step.ts'
 
+const NOTHING: Data = Object.freeze({})
+
+/** An earlier session's data, for a visitor without our cookie: asked for once, and only when the session is used. */
+export class Adoption {
+  readonly #settings: Settings
+  readonly #context: unknown
+  #pending: boolean
+  #data: Data = NOTHING
+
+  constructor(settings: Settings, context: unknown, possible: boolean) {
+    this.#settings = settings
+    this.#context = context
+    this.#pending = possible && settings.adopt !== undefined
+  }
+
+  /** An earlier session may still be handed over. */
+  get pending(): boolean {
+    return this.#pending
+  }
+
+  /** What was handed over; asks for it if that has not happened. */
+  async data(store: Store): Promise<Data> {
+    if (this.#pending) {
+      this.#pending = false
+      this.#data = adopted(await this.#settings.adopt!(this.#context), store, this.#settings)
+    }
+    return this.#data
+  }
+
+  /** The visitor logs out: what is handed over only later would come back with the next request. */
+  async forget(store: Store): Promise<void> {
+    await this.data(store)
+    this.#data = NOTHING
+  }
+}
+
 /** The data that an earlier session hands over, as a chain that sets each of its fields would make them. */
-export function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): Data {
+function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): Data {
   try {
     const step = withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField))
     if (schema) conform(step.chain.commands, schema)

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { ReliableStore } from '../delivery/reliable.ts'
-import type { Keys } from '../cookie/credential.ts'
-import type { Settings } from '../settings/options.ts'
 import type { Store } from '../contract/store.ts'
+import type { Keys } from '../cookie/keys.ts'
+import type { ReliableStore } from '../delivery/reliable.ts'
+import type { Settings } from '../settings/options.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {
@@ -13,16 +13,19 @@ export interface Exchange {
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
-  readonly keys: () => Keys
   /** What the option `adopt` is given. */
   readonly context: unknown
 }
 
 /** What a visit needs of the instance it belongs to. */
-export interface Host {
+export interface Host<V = unknown> {
   readonly settings: Settings
   readonly store: Store
   readonly reliable: ReliableStore
+  /** Asked whenever they are needed, because applications may set them late and rotate them. */
+  readonly keys: () => Keys
   /** Failures that no request can be told of any more, with the context of the one that they come from. */
   readonly background: (error: unknown, context?: unknown) => void
+  /** Makes what the application sees of a visit; a visit makes it once, and keeps it. */
+  readonly view: (visit: V) => unknown
 }

@@ -1,6 +1,6 @@
 import { SessionUsageError } from '../errors/index.ts'
 
-/** More than any handler writes; a loop that never awaits is stopped by it. */
+/** More than any handler writes; a loop that never awaits is refused beyond it. */
 const LONGEST = 1000
 
 /** A request's calls, one after another in the order in which they were written, and the failures that nobody saw. */
@@ -9,10 +9,12 @@ export class Queue {
   readonly #failures: unknown[] = []
   #tail: Promise<unknown> = Promise.resolve()
   #waiting = 0
-  #settled = false
+  #settled: boolean
 
-  constructor(background: (error: unknown) => void) {
+  /** `told`: nobody waits for the end of this request, as with a socket, so each failure is told at once. */
+  constructor(background: (error: unknown) => void, told = false) {
     this.#background = background
+    this.#settled = told
   }
 
   get empty(): boolean {
@@ -21,9 +23,11 @@ export class Queue {
 
   add<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= LONGEST) {
-      throw new SessionUsageError(
+      // Not thrown: where a socket's messages call this, nobody is there to catch it, and the process would end.
+      const error = new SessionUsageError(
         `One request has ${LONGEST} session commands waiting: await them, or write them as one chain`,
       )
+      return Promise.reject(error)
     }
     this.#waiting++
     const result = this.#tail.then(work)
@@ -38,7 +42,7 @@ export class Queue {
   /** A call has failed. Unless somebody watches it, its failure is the request's. */
   failed(error: unknown, watched: boolean): void {
     if (watched) return
-    if (this.#settled) this.#background(error)
+    if (this.#settled || this.#failures.length >= LONGEST) this.#background(error)
     else this.#failures.push(error)
   }
 

@@ -1,4 +1,12 @@
-import { type Absent, type Change, type Loaded, LOG_OUT_GRACE, type SessionRecord, type Standing, type Updated } from '../contract/store.ts'
+import {
+  type Absent,
+  type Change,
+  LOG_OUT_GRACE,
+  type Loaded,
+  type SessionRecord,
+  type Standing,
+  type Updated,
+} from '../contract/store.ts'
 import { afterDone, afterHeld } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import type { SessionEvent } from '../diagnostics/events.ts'
@@ -109,8 +117,8 @@ export interface Rules {
   readonly idle: number
   readonly touchAfter: number
   readonly rotateEvery: number
-  /** The cookie has a Max-Age, which slides with the session. */
-  readonly persistent: boolean
+  /** `persistent`: the cookie has a Max-Age, which slides with the session. */
+  readonly cookie: { readonly persistent: boolean }
 }
 
 export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
@@ -121,7 +129,9 @@ const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = { absent: 'unknown', expired: 'expired', stale: 'stale', rotated: 'stale', reused: 'reused' } as const
 
 /** The state of a request that comes with this cookie. */
-export function initialState(credential: SessionCredential | { kind: 'visitor'; id: string } | undefined): Unread | New {
+export function initialState(
+  credential: SessionCredential | { kind: 'visitor'; id: string } | undefined,
+): Unread | New {
   return credential?.kind === 'session' ? { kind: 'unread', credential } : newState(credential?.id)
 }
 
@@ -188,7 +198,17 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
 function known(state: Unread | Live | Late, record: SessionRecord, secret: Standing, due: Due): Live {
   const { created, epoch, maxAge } = record
   const proven = secret === 'grace' ? (state.kind === 'unread' ? undefined : state.epoch) : epoch
-  return { kind: 'live', credential: state.credential, secret, created, epoch: proven, maxAge, record, fresh: true, due }
+  return {
+    kind: 'live',
+    credential: state.credential,
+    secret,
+    created,
+    epoch: proven,
+    maxAge,
+    record,
+    fresh: true,
+    due,
+  }
 }
 
 /** The store does not let this request in, or not any more. */
@@ -249,8 +269,8 @@ export function withoutDue(state: Live): Live {
 }
 
 /** How long the cookie of this session lasts; undefined: as long as the browser. */
-export function cookieAge(state: Live, { idle, persistent }: Rules): number | undefined {
-  return persistent || state.maxAge !== null ? (state.maxAge ?? idle) : undefined
+export function cookieAge(state: Live, { idle, cookie }: Rules): number | undefined {
+  return cookie.persistent || state.maxAge !== null ? (state.maxAge ?? idle) : undefined
 }
 
 function isPersistent(state: Live, rules: Rules): boolean {

@@ -1,104 +1,74 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { type Data, EMPTY_CHAIN, takes, type Value } from '../algebra/index.ts'
-import { type Session, viewOf } from '../api/loaded.ts'
-import type { Absent, Access, Change, SessionRecord, Store, Updated } from '../contract/store.ts'
-import { afterHeld, initial } from '../contract/transition.ts'
-import { aliasOf, type Credential, type Keys, keygripOf, newId, newOperation, newSecret } from '../cookie/credential.ts'
+import { type Data, takes, type Value } from '../algebra/index.ts'
+import type { Absent, Access, SessionRecord, Store, Updated } from '../contract/store.ts'
+import { initial } from '../contract/transition.ts'
+import { aliasOf, newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { CookieJar } from '../cookie/jar.ts'
-import { assertSite, assertToken, createToken } from '../csrf/token.ts'
-import type { Asking, ReliableStore } from '../delivery/reliable.ts'
+import { keygripOf } from '../cookie/keys.ts'
+import { CsrfGuard } from '../csrf/guard.ts'
+import { type Binding, createToken } from '../csrf/token.ts'
+import type { Asking } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import {
-  CsrfError,
   errorOf,
   FreshAuthRequiredError,
-  RotationLostError,
   SessionGoneError,
+  SessionRotatedError,
   SessionUsageError,
   StoreError,
 } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import type { Settings } from '../settings/options.ts'
-import { adopted } from './adoption.ts'
+import { Adoption } from './adoption.ts'
+import { accessOf, type ChangeContext, changeOf, maintenance, mayRotate } from './change.ts'
+import type { Exchange, Host } from './exchange.ts'
 import { Queue } from './queue.ts'
+import {
+  cookieAge,
+  initialState,
+  type Late,
+  type Live,
+  type New,
+  type State,
+  type Turn,
+  type Unread,
+  whenAbsent,
+  whenApplied,
+  whenBegun,
+  whenDestroyed,
+  whenFormOpened,
+  whenLoaded,
+  whenRegenerated,
+  withMaxAge,
+  withoutDue,
+} from './state.ts'
 import { EMPTY_STEP, type Step } from './step.ts'
 
-/** What a visit needs of the server it runs in. */
-export interface Exchange {
-  readonly headers: IncomingHttpHeaders
-  /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
-  readonly response: ServerResponse | undefined
-  /** The request came over TLS, as far as the application trusts its proxies. */
-  readonly secure: boolean
-  /** The client's address, as far as the application trusts its proxies. */
-  readonly client: string | undefined
-  readonly keys: () => Keys
-  /** What the option `adopt` is given. */
-  readonly context: unknown
-}
-
-/** What a visit needs of the instance it belongs to. */
-export interface Host {
-  readonly settings: Settings
-  readonly store: Store
-  readonly reliable: ReliableStore
-  /** Failures that no request can be told of any more, with the context of the one that they come from. */
-  readonly background: (error: unknown, context?: unknown) => void
-}
-
-/**
- * `unread`: there is a valid cookie, but the store was not asked yet. `gone`: destroyed, by us or by another request.
- * `late`: as gone, but it lives on under another secret, so that it can still be destroyed.
- */
-type State = 'unread' | 'live' | 'new' | 'gone' | 'late'
-/** Answers to a change that was applied. */
-type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
-
-/** The grace of rotations that happen by themselves: longer than a page takes to send its requests. */
-const ROTATION_GRACE = 30_000
-/** How long after a rotation a request with the old secret counts as late instead of as stale. */
-const LATE = 60_000
-const EVENT_OF = { absent: 'unknown', mismatch: 'unknown', expired: 'expired', reused: 'reused' } as const
 const NO_DATA: Data = Object.freeze({})
 
 /**
- * One request's dealings with one session: its credential, its record once the store has answered, and the order of
- * its calls. Everything that happens to a session within a request passes through here, and each of it may change the
- * state that all the rest depends on: that is why it is one file.
+ * One request's dealings with one session. It asks the store, turns the state with each answer, writes the cookie, and
+ * tells who listens; what an answer means stands in state.ts, and what is asked in change.ts.
  */
 export class Visit implements Asking {
   readonly settings: Settings
-  readonly #host: Host
+  readonly #host: Host<Visit>
   readonly #exchange: Exchange
   readonly #jar: CookieJar
   readonly #queue: Queue
-  #view: Session<unknown> | undefined
+  readonly #adoption: Adoption
   #state: State
-  #credential: Credential | undefined
-  #record: SessionRecord | undefined
-  /** The record is what the store had when it last answered, so that it may be named as held. */
-  #current = false
-  /** This request came with the secret before the last rotation: it must not write a cookie, or it would undo the new one. */
-  #grace = false
-  /** The `created` of a session for which this request came too late. */
-  #lateFor: number | undefined
-  /** The idle time that `touch` gave to a session that does not exist yet, and the lifetime it goes on with. */
-  #start: { maxAge: number | null; created?: number } = { maxAge: null }
+  #view: unknown
   #loading: Promise<void> | undefined
-  #due: { touch: boolean; rotate: boolean } = { touch: false, rotate: false }
-  /** A check has refused this request as forged. */
-  #forged = false
-  /** Whether an earlier session may still be handed over, and what came of it. */
-  #adoptable: boolean
-  #adopted: Data = NO_DATA
-
+  #guard: CsrfGuard | undefined
   /** The id under which a session is being created. */
   #beginning: string | undefined
+  /** The store's clock, as far as this request knows: what it said last, and when that was by ours. */
+  #clock = { store: 0, here: 0 }
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
   givenUp = Number.NEGATIVE_INFINITY
 
-  constructor(host: Host, exchange: Exchange) {
+  constructor(host: Host<Visit>, exchange: Exchange) {
     this.#host = host
     this.settings = host.settings
     // Reading is refused too: it may slide the session, or renew its secret, and then the cookie is written.
@@ -108,12 +78,12 @@ export class Visit implements Asking {
       )
     }
     this.#exchange = exchange
-    this.#queue = new Queue((error) => host.background(error, exchange.context))
-    this.#jar = new CookieJar(exchange, host.settings.cookie)
-    this.#credential = this.#jar.credential
+    // Nobody waits for a socket's end, so what fails there is told at once.
+    this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
+    this.#jar = new CookieJar(exchange, host.settings.cookie, host.keys)
+    this.#adoption = new Adoption(host.settings, exchange.context, !this.#jar.present)
+    this.#state = initialState(this.#jar.credential)
     if (this.#jar.refused) this.#tell(this.#jar.refused)
-    this.#state = this.#credential?.kind === 'session' ? 'unread' : 'new'
-    this.#adoptable = host.settings.adopt !== undefined && !this.#jar.present
   }
 
   get store(): Store {
@@ -121,38 +91,40 @@ export class Visit implements Asking {
   }
 
   get record(): SessionRecord | undefined {
-    return this.#record
+    return this.#state.kind === 'live' ? this.#state.record : undefined
   }
 
   get data(): Data {
-    return this.#record?.data ?? NO_DATA
+    return this.record?.data ?? NO_DATA
   }
 
   get isNew(): boolean {
-    return this.#state === 'new'
+    return this.#state.kind === 'new'
   }
 
   get id(): string | undefined {
-    return this.#credential?.id
+    const state = this.#state
+    return 'credential' in state ? state.credential.id : state.kind === 'new' ? state.id : undefined
   }
 
+  /** The session as logs may name it. */
   get alias(): string | undefined {
     const id = this.#beginning ?? this.id
-    return id === undefined ? undefined : aliasOf(id, this.#exchange.keys())
+    return id === undefined ? undefined : aliasOf(id, this.#host.keys())
   }
 
   get maxAge(): number {
-    return (this.#record ?? this.#start).maxAge ?? this.settings.idle
+    return ('maxAge' in this.#state ? this.#state.maxAge : null) ?? this.settings.idle
   }
 
   /** The session as it is now; reads it if that has not happened. */
-  current<D>(): Session<D> | Promise<Session<D>> {
-    return this.#queue.empty && this.#shown() ? this.#viewed<D>() : this.#load().then(() => this.#viewed<D>())
+  current<S>(): S | Promise<S> {
+    return this.#queue.empty && this.#shown ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())
   }
 
-  #viewed<D>(): Session<D> {
-    this.#view ??= viewOf<unknown>(this)
-    return this.#view as Session<D>
+  #viewed<S>(): S {
+    this.#view ??= this.#host.view(this)
+    return this.#view as S
   }
 
   /** Reads the session again, also when it has been read. */
@@ -177,42 +149,36 @@ export class Visit implements Asking {
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     await this.#queue.drain()
-    if (this.#state === 'live' && (this.#due.touch || this.#due.rotate)) await this.#maintain()
+    await this.#maintain()
     this.#queue.settle()
   }
 
   /** Applies one step, in its turn, and answers what its `take` removed. */
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
-    if (this.#over) return this.#gone(step)
-    if (this.#state === 'new') return this.#begin(step)
+    const state = this.#state
+    if (state.kind === 'new') return this.#begin(step, state)
+    const logsIn = isLogIn(step)
+    if (state.kind === 'gone' || (state.kind === 'late' && !logsIn)) return this.#over(step)
     if (step.rotate) this.#jar.assertWritable()
-    const { idle, touchAfter, maxBytes } = this.settings
-    const secret = step.rotate && newSecret(this.#credential!.id)
-    const change: Change = {
-      op: newOperation(),
-      chain: step.chain,
-      held: this.#current ? this.#record : undefined,
-      answer,
-      slide: { idle, maxAge: step.touch?.maxAge, atLeast: step.touch ? 0 : touchAfter },
-      maxBytes,
-      rotation: secret && { from: this.#hash(), to: secret.hash, grace: step.rotate!.grace, epoch: newId() },
-      authenticated: step.rotate?.authenticated,
-    }
-    const updated = await this.#host.reliable.update(this.#access(), change, this)
+    const secret = step.rotate && newSecret(state.credential.id)
+    const change = changeOf(step, state, this.#context(answer), secret, newId())
+    const updated = await this.#host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
-        this.#applied(updated, change, secret)
+        this.#heard(updated.now)
+        this.#turn(whenApplied(state, change, updated, secret, this.settings))
         return this.#taken(step, updated)
       case 'refused':
         throw errorOf(updated.problem)
       case 'outrun':
-        throw new RotationLostError()
       case 'forgotten':
-        throw new TypeError('only a change that is sent again can have been forgotten')
-      default:
-        return this.#absent(updated) === 'new' ? this.#begin(step) : this.#gone(step)
+        throw new TypeError(`the store has answered ${updated.outcome} to a change that cannot be that`)
+      default: {
+        const next = await this.#absent(state, updated)
+        return next.kind === 'new' ? this.#begin(step, next) : this.#over(step)
+      }
     }
   }
 
@@ -222,98 +188,78 @@ export class Visit implements Asking {
 
   regenerate(): Promise<void> {
     return this.enqueue(async () => {
+      const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
       // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
-      if (this.settings.maxLifetime !== Number.POSITIVE_INFINITY && this.#state === 'unread') await this.#read()
-      const created = this.#record?.created
+      if (limited && this.#state.kind === 'unread') await this.#read()
+      const created = limited && this.#state.kind === 'live' ? this.#state.created : undefined
       await this.#destroy()
-      this.#state = 'new'
-      this.#credential = undefined
-      this.#grace = false
-      this.#start =
-        this.settings.maxLifetime !== Number.POSITIVE_INFINITY && created ? { maxAge: null, created } : { maxAge: null }
+      this.#turn(whenRegenerated(created))
     })
   }
 
   createCSRF(): string {
-    if (this.#over) throw new SessionGoneError()
-    if (!this.#credential) {
-      this.#jar.assertWritable()
-      this.#credential = { kind: 'visitor', id: newId() }
-      this.#jar.keep(this.#credential, undefined)
-    } else if (this.#credential.kind === 'visitor') this.#jar.renew(this.#credential, undefined, false)
-    return createToken(this.#binding(), this.#keygrip())
+    let state = this.#state
+    if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
+    if (state.kind === 'new') {
+      const { id } = state
+      if (id === undefined) this.#jar.assertWritable()
+      const turn = whenFormOpened(state, id ?? newId())
+      state = turn.state
+      this.#turn(id === undefined ? turn : { ...turn, cookie: 'renew' })
+    }
+    return createToken(this.#binding()!, keygripOf(this.#host.keys()))
   }
 
   /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
   assertOrigin(): boolean {
-    return this.#guarded(() => assertSite(this.#exchange.headers, this.settings.origins))
+    return this.#guarded.assertOrigin()
   }
 
-  /**
-   * The same for a WebSocket, where no token can decide: a page whose Origin there is nothing to compare with is refused
-   * unless SameSite keeps the cookie from other sites.
-   */
   assertUpgrade(): void {
-    this.#guarded(() => {
-      const said = assertSite(this.#exchange.headers, this.settings.origins)
-      const anybody = this.settings.cookie.sameSite === 'None' && this.#exchange.headers.origin !== undefined
-      if (!said && anybody) throw new CsrfError('origin')
-    })
+    this.#guarded.assertUpgrade()
   }
 
   assertCSRF(token: unknown): void {
-    this.assertOrigin()
-    this.#guarded(() => {
-      if (!this.#credential || this.#over) throw new CsrfError('token')
-      assertToken(token, this.#binding(), this.#keygrip())
-    })
-  }
-
-  #guarded<T>(check: () => T): T {
-    try {
-      return check()
-    } catch (error) {
-      if (error instanceof CsrfError) {
-        this.#forged = true
-        this.#tell('csrf', error.reason)
-      }
-      throw error
-    }
+    this.#guarded.assertToken(token, this.#binding(), this.#host.keys)
   }
 
   requireFresh(within: Duration): void {
     const limit = milliseconds(within, 'requireFresh')
-    const authAt = this.#record?.authAt
+    const authAt = this.record?.authAt
     if (authAt == null || this.#now() - authAt > limit) throw new FreshAuthRequiredError()
   }
 
-  #binding(): { cookie: string; id: string; epoch: string } {
-    return { cookie: this.settings.cookie.name, id: this.#credential!.id, epoch: this.#record?.epoch ?? '' }
+  get #guarded(): CsrfGuard {
+    this.#guard ??= new CsrfGuard(this.#exchange.headers, this.settings, (reason) => this.#tell('csrf', reason))
+    return this.#guard
   }
 
-  #keygrip(): ReturnType<typeof keygripOf> {
-    return keygripOf(this.#exchange.keys())
+  /** What a form's token is bound to; undefined where there is nothing that it could be good for. */
+  #binding(): Binding | undefined {
+    const { id } = this
+    if (id === undefined || this.#state.kind === 'late') return undefined
+    return { cookie: this.settings.cookie.name, id, epoch: this.record?.epoch ?? '' }
   }
 
-  /** The store's clock, as far as this request knows: what it said last, and the time since. */
-  #clock = { store: 0, here: 0 }
   #now(): number {
     return this.#clock.store + performance.now() - this.#clock.here
   }
 
-  get #over(): boolean {
-    return this.#state === 'gone' || this.#state === 'late'
+  #heard(now: number): void {
+    this.#clock = { store: now, here: performance.now() }
   }
 
   /** What this request can show is what the store last answered. */
-  #shown(): boolean {
-    return this.#state === 'live' ? this.#current : this.#state !== 'unread' && !this.#adoptable
+  get #shown(): boolean {
+    const state = this.#state
+    if (state.kind === 'live') return state.fresh
+    return state.kind === 'new' ? !this.#adoption.pending : state.kind !== 'unread'
   }
 
   /** Loads once, after everything that was begun before. */
   #load(): Promise<void> {
     this.#loading ??= this.enqueue(async () => {
-      if (!this.#shown()) await this.#read()
+      if (!this.#shown) await this.#read()
     }).finally(() => {
       this.#loading = undefined
     })
@@ -321,51 +267,20 @@ export class Visit implements Asking {
   }
 
   async #read(): Promise<void> {
-    if (this.#over) throw new SessionGoneError()
-    if (this.#state === 'new') {
-      if (this.#adoptable) await this.#begin(EMPTY_STEP)
+    const state = this.#state
+    if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
+    if (state.kind === 'new') {
+      if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.#host.reliable.load(this.#access(), this)
+    const loaded = await this.#host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
-      this.#hold(loaded.record, loaded.now, loaded.grace)
-      this.#jar.renew(this.#credential!, this.#cookieAge(), this.#grace)
-      this.#due.touch = loaded.now + this.maxAge - loaded.record.expires >= this.settings.touchAfter
-    } else if (this.#state === 'live') {
-      this.#absent(loaded)
-      throw new SessionGoneError()
-    } else this.#absent(loaded)
-  }
-
-  #hold(record: SessionRecord, now: number, grace: boolean): void {
-    this.#state = 'live'
-    this.#record = record
-    this.#current = true
-    this.#grace ||= grace
-    this.#clock = { store: now, here: performance.now() }
-    this.#due.rotate = !this.#grace && now - record.rotated >= this.settings.rotateEvery
-  }
-
-  #applied(updated: Applied, change: Change, secret: (Credential & { kind: 'session' }) | undefined): void {
-    if (updated.outcome === 'changed') this.#hold(updated.record, updated.now, updated.grace)
-    else if (updated.outcome === 'held') this.#hold(afterHeld(change.held!, change, updated), updated.now, false)
-    else {
-      // The store sent no data back: what this request holds is older than what is stored.
-      this.#current = false
-      this.#grace ||= updated.grace
+      this.#heard(loaded.now)
+      this.#turn(whenLoaded(state, loaded, this.settings, false))
+      return
     }
-    this.#due.touch = false
-    const { maxAge, expires } = updated.outcome === 'done' ? updated : this.#record!
-    const age = this.#cookieAge(maxAge)
-    // The expiry has just moved, so that a cookie with a Max-Age must move too.
-    const slid = updated.now + (maxAge ?? this.settings.idle) - expires < 1000
-    if (secret) {
-      this.#credential = secret
-      this.#grace = false
-      this.#jar.keep(secret, age)
-      this.#tell('rotated')
-    } else if (slid && age !== undefined && !this.#grace) this.#jar.keep(this.#credential!, age)
-    else this.#jar.renew(this.#credential!, age, this.#grace)
+    const next = await this.#absent(state, loaded)
+    if (state.kind === 'live') throw this.#ended(next)
   }
 
   /** What `take` removed. A store that answers a repeated operation can't tell any more. */
@@ -375,43 +290,49 @@ export class Visit implements Asking {
     throw new StoreError(this.store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
   }
 
-  /** The session is not there: a request that had it sees it go, any other begins anew under another id. */
-  #absent(answer: Absent): State {
-    this.#tell(this.#state === 'live' ? 'gone' : EVENT_OF[answer.outcome])
-    if (this.#state === 'live') {
-      this.#state = 'gone'
-      this.#jar.clear()
-    } else if (answer.outcome === 'reused' && answer.ago < LATE) {
-      // Most likely a request that was on its way when another one rotated. A cookie in its response, new or cleared,
-      // would undo the rotated one.
-      this.#state = 'late'
-      this.#lateFor = answer.created
-    } else {
-      this.#state = 'new'
-      this.#credential = undefined
+  /** The session is not there for this request, or not any more. */
+  async #absent(state: Unread | Live | Late, answer: Absent): Promise<State> {
+    this.#turn(whenAbsent(state, answer))
+    if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
+      // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
+      const { maxLifetime } = this.settings
+      const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
+      if (await this.#host.reliable.destroy(theft, this)) this.#tell('destroyed', 'reused', state.credential.id)
     }
-    this.#record = undefined
-    this.#current = false
     return this.#state
   }
 
-  /** A touch passes over a session that is gone; a command must not seem to have been applied. */
-  #gone(step: Step): undefined {
-    if (step.chain.commands.length === 0 && !step.rotate) return undefined
-    throw new SessionGoneError()
+  /** A step for a session that is over: a touch passes over it, a log-in begins anew, anything else fails. */
+  async #over(step: Step): Promise<Value | undefined> {
+    const state = this.#state
+    if (state.kind === 'gone' || state.kind === 'late') {
+      // Who has just proven who they are is never refused. Their session begins with this chain alone.
+      if (isLogIn(step) && !(state.kind === 'gone' && state.own)) {
+        return this.#begin(step, { kind: 'new', id: undefined, maxAge: null, created: undefined })
+      }
+      // A touch passes over a session that is gone; a command must not seem to have been applied.
+      if (step.chain.commands.length === 0 && !step.rotate) return undefined
+      throw this.#ended(state)
+    }
+    return undefined
+  }
+
+  #ended(state: State): SessionGoneError | SessionRotatedError {
+    return state.kind === 'late' ? new SessionRotatedError() : new SessionGoneError()
   }
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
-  async #begin(step: Step): Promise<Value | undefined> {
-    await this.#adopt()
-    const result = initial(this.#adopted, step.chain)
+  async #begin(step: Step, before: New): Promise<Value | undefined> {
+    const adopted = await this.#adoption.data(this.store)
+    const result = initial(adopted, step.chain)
     if (!result.ok) throw errorOf(result.problem)
-    if (step.touch?.maxAge !== undefined) this.#start.maxAge = step.touch.maxAge
-    // A form opened before log-in must be void after it, so that what rotates does not go on with the visitor's id.
-    if (step.rotate) this.#credential = undefined
+    let state = step.touch?.maxAge === undefined ? before : withMaxAge(before, step.touch.maxAge)
+    // A form opened before log-in must be void after it, so what rotates does not go on with the visitor's id.
+    if (step.rotate) state = { ...state, id: undefined }
+    if (this.#state.kind === 'new') this.#state = state
     if (Object.keys(result.data).length === 0) return result.taken
     this.#jar.assertWritable()
-    const wanted = this.#credential?.id
+    const { id: wanted, maxAge, created } = state
     for (const id of wanted ? [wanted, newId()] : [newId()]) {
       const credential = newSecret(id)
       const session = {
@@ -421,17 +342,16 @@ export class Visit implements Asking {
         ...(result.dates && { dates: result.dates }),
         idle: this.settings.idle,
         authenticated: step.rotate?.authenticated === true,
-        ...this.#start,
+        maxAge,
+        ...(created !== undefined && { created }),
       }
       this.#beginning = id
       const record = await this.#host.reliable.create(session, this).finally(() => {
         this.#beginning = undefined
       })
       if (!record) continue
-      this.#credential = credential
-      this.#hold(record, record.rotated, false)
-      this.#jar.keep(credential, this.#cookieAge())
-      this.#tell('created')
+      this.#heard(record.rotated)
+      this.#turn(whenBegun(record, credential))
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
@@ -439,79 +359,78 @@ export class Visit implements Asking {
 
   async #destroy(): Promise<void> {
     // What is handed over only now would otherwise come back with the next request.
-    await this.#adopt()
-    this.#adopted = NO_DATA
-    if (this.#state !== 'new' && this.#state !== 'gone') {
-      if (await this.#host.reliable.destroy(this.#access(), this)) this.#tell('destroyed')
-    }
-    this.#state = 'gone'
-    this.#record = undefined
-    this.#lateFor = undefined
-    this.#current = false
-    this.#jar.clear()
+    await this.#adoption.forget(this.store)
+    const state = this.#state
+    const stored = state.kind !== 'new' && state.kind !== 'gone'
+    const { id } = this
+    const removed = stored && (await this.#host.reliable.destroy(this.#access(state), this))
+    this.#turn(whenDestroyed(removed), id)
   }
 
-  /** An earlier session's data, for a visitor without our cookie: asked for once, and only when the session is used. */
-  async #adopt(): Promise<void> {
-    if (!this.#adoptable) return
-    this.#adoptable = false
-    this.#adopted = adopted(await this.settings.adopt!(this.#exchange.context), this.store, this.settings)
-  }
-
-  /** Slides, or renews the secret, after the handler: whatever it did itself has made that unnecessary. */
+  /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
   async #maintain(): Promise<void> {
-    // Who sent it was not the visitor, whose session must not live longer by it.
-    if (this.#forged) return
+    const state = this.#state
+    if (state.kind !== 'live') return
+    const { touch, rotate, claim } = state.due
+    // Who sent a forged request was not the visitor, whose session must not live longer by it.
+    if (!(touch || rotate || claim) || this.#guard?.forged) return
+    const rotates = mayRotate(state, this.#exchange.response?.headersSent === false)
+    this.#state = withoutDue(state)
+    if (!(touch || rotates || claim)) return
     this.asked = performance.now()
-    // A new secret whose cookie can't be sent any more would lock the visitor out.
-    const rotate = this.#due.rotate && this.#exchange.response?.headersSent === false
-    if (!rotate && !this.#due.touch) return
-    this.#due = { touch: false, rotate: false }
-    const secret = rotate ? newSecret(this.#credential!.id) : undefined
-    const change: Change = {
-      op: newOperation(),
-      chain: EMPTY_CHAIN,
-      held: this.#record,
-      answer: true,
-      slide: { idle: this.settings.idle, atLeast: this.settings.touchAfter },
-      maxBytes: this.settings.maxBytes,
-      // No new epoch: forms that are open stay valid.
-      rotation: secret && { from: this.#hash(), to: secret.hash, grace: ROTATION_GRACE },
-    }
+    const secret = rotates ? newSecret(state.credential.id) : undefined
+    const change = maintenance(state, this.#context(true), secret)
     try {
-      const updated = await this.#host.reliable.update(this.#access(), change, this)
-      if (updated.outcome === 'changed' || updated.outcome === 'held') this.#applied(updated, change, secret)
+      const updated = await this.#host.reliable.update(this.#access(state), change, this)
+      if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
+        this.#turn(whenApplied(withoutDue(state), change, updated, secret, this.settings))
+      }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
       this.#host.background(error, this.#exchange.context)
     }
   }
 
-  #tell(type: SessionEvent['type'], reason?: string): void {
-    publish(() => {
-      const cookie = this.settings.cookie.name
-      return {
-        type,
-        session: this.alias,
-        client: this.#exchange.client,
-        cookie,
-        ...(reason !== undefined && { reason }),
-      }
-    })
+  /** Goes on to the next state: the cookie follows it, and who listens is told. */
+  #turn({ state, cookie, event }: Turn, about?: string): void {
+    this.#state = state
+    switch (cookie) {
+      case 'keep':
+      case 'renew':
+        if (state.kind === 'live') this.#jar[cookie](state.credential, cookieAge(state, this.settings))
+        else if (state.kind === 'new' && state.id) this.#jar[cookie]({ kind: 'visitor', id: state.id }, undefined)
+        break
+      case 'clear':
+        this.#jar.clear()
+        break
+      case 'drop':
+        this.#jar.drop()
+        break
+    }
+    if (event) this.#tell(event, undefined, about)
   }
 
-  #access(): Access {
-    const created = this.#record?.created ?? this.#lateFor
-    const proof = created === undefined ? { hash: this.#hash() } : { created }
-    return { id: this.#credential!.id, proof, maxLifetime: this.settings.maxLifetime }
+  #tell(type: SessionEvent['type'], reason?: string, about?: string): void {
+    publish(() => ({
+      type,
+      session: about === undefined ? this.alias : aliasOf(about, this.#host.keys()),
+      client: this.#exchange.client,
+      cookie: this.settings.cookie.name,
+      ...(reason !== undefined && { reason }),
+    }))
   }
 
-  #hash(): string {
-    return (this.#credential as Credential & { kind: 'session' }).hash
+  #access(state: Unread | Live | Late): Access {
+    return accessOf(state, this.settings.maxLifetime)
   }
 
-  /** How long the cookie of a session with this idle time of its own lasts; undefined: as long as the browser. */
-  #cookieAge(own = this.#record?.maxAge ?? null): number | undefined {
-    return this.settings.cookie.persistent || own !== null ? (own ?? this.settings.idle) : undefined
+  #context(answer: boolean): ChangeContext {
+    const { idle, touchAfter, maxBytes } = this.settings
+    return { idle, touchAfter, maxBytes, op: newOperation(), answer, quiet: false }
   }
+}
+
+/** A log-in says who it is: one that sets nothing only confirms who is there. */
+function isLogIn({ rotate, chain }: Step): boolean {
+  return rotate?.authenticated === true && chain.commands.length > 0
 }

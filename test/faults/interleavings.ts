@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
-import type { Session } from '../../src/api/loaded.ts'
 import { Sessions } from '../../src/api/sessions.ts'
+import type { Session } from '../../src/api/types.ts'
 import type { Store } from '../../src/contract/store.ts'
-import { keygripOf, readCredential } from '../../src/cookie/credential.ts'
+import { readCredential } from '../../src/cookie/credential.ts'
+import { keygripOf } from '../../src/cookie/keys.ts'
 import { isSessionError } from '../../src/errors/index.ts'
 import { settingsOf } from '../../src/settings/options.ts'
 import { KEY } from '../visitor.ts'
@@ -135,7 +136,13 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
   const keygrip = keygripOf([KEY])
   const order = new Order(chosen)
   const settings = settingsOf({ timeout: 60_000 })
-  const open = (through: Store) => new Sessions<Record<string, never>>(settings, through, () => {})
+  const open = (through: Store) =>
+    new Sessions<Record<string, never>>(
+      settings,
+      through,
+      () => {},
+      () => [KEY],
+    )
   const hashes = new Set<string>()
   function request(sessions: Sessions<Record<string, never>>, cookie: string | undefined) {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
@@ -145,7 +152,6 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
       secure: false,
       client: undefined,
       context: {},
-      keys: () => [KEY],
     })
     const end = async () => {
       const failure = await visit.settle().then(
@@ -190,7 +196,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
     if (of !== id) continue
     const loaded = await store.load({ id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY })
     if (loaded.outcome !== 'live') continue
-    if (!loaded.grace) opening.push(hash)
+    if (loaded.secret === 'first' || loaded.secret === 'current') opening.push(hash)
     list = loaded.record.data.list as number[]
   }
   const story = JSON.stringify({ each, ...run, opening: opening.length, list })

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands, type Data, Refusal } from '../../src/algebra/index.ts'
 import { Sessions } from '../../src/api/sessions.ts'
 import type { Store } from '../../src/contract/store.ts'
-import { keygripOf, newId, newSecret, writeCredential } from '../../src/cookie/credential.ts'
+import { newId, newSecret, writeCredential } from '../../src/cookie/credential.ts'
+import { keygripOf } from '../../src/cookie/keys.ts'
 import { createToken } from '../../src/csrf/token.ts'
 import { CsrfError, isSessionError } from '../../src/errors/index.ts'
 import { settingsOf } from '../../src/settings/options.ts'
@@ -24,12 +25,17 @@ const keygrip = keygripOf([KEY])
 function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
-  return sessions.handle({ headers, response, secure: false, client: undefined, context: {}, keys: () => [KEY] }).handle
+  return sessions.handle({ headers, response, secure: false, client: undefined, context: {} }).handle
 }
 
 describe('hostile cookies and tokens', () => {
   const store = counting(memory())
-  const sessions = new Sessions<Record<string, never>>(settingsOf({}), store, () => {})
+  const sessions = new Sessions<Record<string, never>>(
+    settingsOf({}),
+    store,
+    () => {},
+    () => [KEY],
+  )
   const good = writeCredential(newSecret(newId()), 'sid', keygrip)
   const guest = { kind: 'visitor', id: newId() } as const
 
@@ -239,7 +245,12 @@ describe('hostile documents', () => {
   }
 
   it('that are refused are told as errors of this package, with what is wrong with them', async () => {
-    const sessions = new Sessions<Record<string, never>>(settingsOf({}), counting(memory()), () => {})
+    const sessions = new Sessions<Record<string, never>>(
+      settingsOf({}),
+      counting(memory()),
+      () => {},
+      () => [KEY],
+    )
     const handle = requestWith(sessions, '') as never as { set(path: string, value: unknown): PromiseLike<unknown> }
     for (const [path, value] of [
       ['a', Number.NaN],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { commands } from '../../algebra/index.ts'
-import type { Access, Change, Proof, Store } from '../../contract/store.ts'
 import { begin, type StoredSession } from '../../contract/record.ts'
+import type { Access, Change, Proof, Store } from '../../contract/store.ts'
 import { afterHeld, judge, mayDestroy, transition } from '../../contract/transition.ts'
 import { chainOf, changeOf, hashOf, type MakeStore, MINUTE, type Runner, randomId, visitor } from '../harness.ts'
 

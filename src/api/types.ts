@@ -1,0 +1,107 @@
+import type { SessionView } from '../data/types.ts'
+import type { Duration } from '../settings/duration.ts'
+import type { Call } from './call.ts'
+import type { Commands } from './commands.ts'
+
+/**
+ * What `ctx.session()` returns: nothing has been read, and nothing will be until it is awaited. Every command can be
+ * called on it right away. A request has one, however often it is asked for.
+ */
+export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
+  /**
+   * Loads the session, once a request. A visitor without one gets a new session, for which nothing is read.
+   *
+   * @throws {@link StoreError} when the store fails: nobody gets an empty session in place of their own.
+   */
+  then<A = Session<D>, B = never>(
+    onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B>
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B>
+  finally(onfinally?: (() => void) | null): Promise<Session<D>>
+
+  /** Reads the session anew. */
+  update(): Call<Session<D>>
+
+  /** Removes the session and its cookie without reading it. */
+  destroy(): Call<void>
+
+  /** Removes the session without reading it, and goes on with a brand new one without data. */
+  regenerate(): Call<Session<D>>
+}
+
+/**
+ * Commands written one after another: one atomic update.
+ *
+ * It runs once. Awaiting it gives the refreshed session. One that nobody awaits runs all the same, is settled before
+ * the response ends, and its failure is the request's failure.
+ */
+export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
+  then<A = Session<D>, B = never>(
+    onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B>
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B>
+  finally(onfinally?: (() => void) | null): Promise<Session<D>>
+}
+
+/** A loaded session: its data as read-only properties, and what can be done with it. */
+export type Session<D> = LoadedSession<D> & SessionView<D>
+
+/**
+ * What a session has beside its data. The data are a picture: they show what the store held when this request last
+ * heard of it, and its own commands as soon as they are applied.
+ */
+export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
+  /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
+  readonly id: string | undefined
+
+  /** When the session began, by the store's clock; undefined for a new one. */
+  readonly created: Date | undefined
+
+  /** When it will be over unless it is used; undefined for a new one. */
+  readonly expires: Date | undefined
+
+  /** Its idle time in milliseconds. */
+  readonly maxAge: number
+
+  /** When the visitor last proved who they are: `rotate({ authenticated: true })`. */
+  readonly authAt: Date | undefined
+
+  /** Nothing is stored yet: the first command will create it. */
+  readonly isNew: boolean
+
+  /** The data alone, read-only, whatever their keys are called. */
+  readonly data: SessionView<D>
+
+  toJSON(): SessionView<D>
+
+  /**
+   * Reads the session anew, so that it shows what other requests did. After a command, as in
+   * `session.inc('views').then(session.update)`, the command has brought that already and nothing is read. Bound.
+   *
+   * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
+   */
+  update(fresh?: unknown): Call<Session<D>>
+
+  /** Removes the session and its cookie; no new one begins. Removing one that is gone is no error. */
+  destroy(): Call<void>
+
+  /** Removes the session, and goes on with a brand new one without data, which its first command saves. */
+  regenerate(): Call<Session<D>>
+
+  /**
+   * A token for a form of this visitor. For one without a session it sets a cookie that holds no secret and costs no
+   * I/O; the form stays valid when a session begins, and until log-in rotates it.
+   */
+  createCSRF(): string
+
+  /**
+   * Throws a `CsrfError` (403) unless the token was made for this visitor and session by `createCSRF()` and the browser
+   * does not say that the request comes from another site. Takes any value, such as a field of a parsed body.
+   */
+  assertCSRF(token: unknown): void
+
+  /** Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time. */
+  requireFresh(within: Duration): void
+}

@@ -1,0 +1,38 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { CsrfError } from '../errors/index.ts'
+
+/**
+ * Throws a {@link CsrfError} when the browser says that the request came from elsewhere: by Sec-Fetch-Site, which
+ * scripts can't set (https://www.w3.org/TR/fetch-metadata/), else by Origin. Values that are not known are refused, whatever the Origin.
+ * Answers whether the browser has said that the request comes from here; where it says nothing, a token must decide.
+ */
+export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
+  const { origin, 'sec-fetch-site': site } = headers
+  const trusted = origin !== undefined && origins.includes(origin)
+  if (site !== undefined) {
+    const here = SITES.get(String(site))
+    // A word that is not in the standard is no browser's, so that the Origin beside it is not believed either.
+    if (here === undefined || !(here || trusted)) throw new CsrfError('site')
+    return true
+  }
+  if (trusted) return true
+  // Without configured origins there is nothing to compare with: the Host header is the client's own word.
+  if (origin !== undefined && (origins.length > 0 || origin === 'null')) throw new CsrfError('origin')
+  return false
+}
+
+/** All that a browser can say, and whether it means that the request comes from here. */
+const SITES: ReadonlyMap<string, boolean> = new Map([
+  ['same-origin', true],
+  ['none', true],
+  ['same-site', false],
+  ['cross-site', false],
+])
+
+/** RFC 9110, 9.2.1, but for TRACE, which echoes. */
+const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** A request with this method changes nothing, so that it may come from anywhere. */
+export function isSafe(method: string | undefined): boolean {
+  return SAFE.has(method)
+}

@@ -1,0 +1,47 @@
+import type { Entry } from '../api/sessions.ts'
+import { vary } from '../cookie/vary.ts'
+import { isSafe } from '../csrf/origin.ts'
+import { CsrfError } from '../errors/index.ts'
+import type { KoaContext } from './exchange.ts'
+
+/** How `sessions.csrf()` judges a request. */
+export interface CsrfOptions {
+  /**
+   * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change
+   * something. Never read it from the URL or a cookie: both travel without the page's doing.
+   * @default X-CSRF-Token, only where the browser does not say where the request comes from
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly token?: (ctx: any) => unknown
+  /** Called instead of refusing, to see on a running application what would be refused. */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly reportOnly?: (error: CsrfError, ctx: any) => void
+}
+
+/** The middleware of `sessions.csrf()`. `methodOf` knows the method with which a request arrived. */
+export function csrf(
+  entryOf: (ctx: KoaContext) => Entry<unknown>,
+  methodOf: (ctx: KoaContext) => string | undefined,
+  { token, reportOnly }: CsrfOptions,
+): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+  const tokenOf = token ?? ((ctx: KoaContext) => ctx.req.headers['x-csrf-token'])
+  const check = async (ctx: KoaContext) => {
+    if (isSafe(methodOf(ctx))) return
+    const { visit, handle } = entryOf(ctx)
+    const said = visit.assertOrigin()
+    if (said && !token) return
+    const session = await handle
+    session.assertCSRF(tokenOf(ctx))
+  }
+  return async (ctx, next) => {
+    vary(ctx.res, 'Sec-Fetch-Site')
+    vary(ctx.res, 'Origin')
+    try {
+      await check(ctx)
+    } catch (error) {
+      if (!reportOnly || !(error instanceof CsrfError)) throw error
+      reportOnly(error, ctx)
+    }
+    await next()
+  }
+}

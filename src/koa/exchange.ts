@@ -1,0 +1,31 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Exchange } from '../visit/exchange.ts'
+
+/** What is needed of a Koa context; every application's own context type has it. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly secure: boolean
+  readonly ip: string
+}
+
+/** A class, because an object literal with getters costs more to make than everything else of a handle. */
+export class KoaExchange implements Exchange {
+  readonly headers: IncomingHttpHeaders
+  readonly response: ServerResponse
+  readonly context: KoaContext
+
+  constructor(ctx: KoaContext) {
+    this.context = ctx
+    this.headers = ctx.req.headers
+    this.response = ctx.res
+  }
+
+  get secure(): boolean {
+    return this.context.secure
+  }
+
+  get client(): string {
+    return this.context.ip
+  }
+}

@@ -1,0 +1,57 @@
+import { type Entry, Sessions } from '../api/sessions.ts'
+import type { SessionHandle } from '../api/types.ts'
+import { type CsrfOptions, csrf } from './csrf.ts'
+import { type KoaContext, KoaExchange } from './exchange.ts'
+
+/** The sessions of a Koa application. */
+export class KoaSessions<D> extends Sessions<D> {
+  /** How requests arrived; kept only for `csrf()`. */
+  #methods: WeakMap<object, string | undefined> | undefined
+
+  /** The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types. */
+  of(ctx: KoaContext): SessionHandle<D> {
+    return this.#entry(ctx).handle
+  }
+
+  #entry(ctx: KoaContext): Entry<D> {
+    return this.entryOf(ctx.req) ?? this.begin(ctx.req, new KoaExchange(ctx))
+  }
+
+  /**
+   * Middleware that refuses every forged request of an application with 403: `app.use(sessions.csrf())`, after
+   * `atomicSession()` and, where tokens come in bodies, after the body parser.
+   *
+   * GET, HEAD and OPTIONS pass. Any other request must come from here by the browser's own word (Sec-Fetch-Site, or an
+   * Origin that is among the option `origin`). One whose browser says nothing must carry a token of `createCSRF()`, by
+   * default in the header X-CSRF-Token. With `token` every such request must carry one. The method is the one that
+   * arrived, whatever other middleware makes of it.
+   *
+   * @throws {@link CsrfError} (403).
+   */
+  csrf(options: CsrfOptions = {}): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
+    this.#methods ??= new WeakMap()
+    const methods = this.#methods
+    return csrf(
+      (ctx) => this.#entry(ctx),
+      ({ req }) => methods.get(req) ?? req.method,
+      options,
+    )
+  }
+
+  /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
+  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
+    // Where middleware runs outside of this one it comes twice, and an override may be in between.
+    if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
+    // Two callbacks, because this runs for every request, and an async function costs several times as much.
+    return next().then(
+      () => this.entryOf(ctx.req)?.visit.settle(),
+      async (error) => {
+        // The request fails with its own error; what its commands do besides is told to the application.
+        await this.entryOf(ctx.req)
+          ?.visit.settle()
+          .catch((failure) => this.background(failure, ctx))
+        throw error
+      },
+    )
+  }
+}
