@@ -33,7 +33,7 @@ export class CookieJar {
   /** The request has a cookie of this name, whatever it says. */
   readonly present: boolean
   readonly #outdated: boolean
-  #pending: { readonly value: string; readonly maxAge: number | undefined } | undefined
+  #pending: { readonly value: string; readonly maxAge: number | undefined; readonly slides?: boolean } | undefined
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
@@ -54,6 +54,18 @@ export class CookieJar {
   keep(credential: Credential, maxAge: number | undefined): void {
     const value = writeCredential(credential, this.#settings.name, keygripOf(this.#keys()))
     this.#pending = { value, maxAge }
+  }
+
+  /** The response will carry the cookie with a new Max-Age, unless {@link stay} is called. */
+  slide(credential: Credential, maxAge: number | undefined): void {
+    if (this.#pending && !this.#pending.slides) return
+    this.keep(credential, maxAge)
+    this.#pending = { ...this.#pending!, slides: !this.#outdated }
+  }
+
+  /** The request does not count as use of the session: its cookie does not slide. */
+  stay(): void {
+    if (this.#pending?.slides) this.#pending = undefined
   }
 
   /** Writes the cookie again, with all its attributes, when an older key has signed it. */

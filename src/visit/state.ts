@@ -17,12 +17,12 @@ import type { SessionEvent } from '../diagnostics/events.ts'
  *
  * | state    | the store answers, or the application asks        | next     | cookie                        | event                |
  * | -------- | ------------------------------------------------- | -------- | ----------------------------- | -------------------- |
- * | `unread` | loaded, applied: the secret is live               | `live`   | keep if it slides, else renew |                      |
+ * | `unread` | loaded, applied: the secret is live               | `live`   | slide if due, else renew      |                      |
  * | `unread` | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
  * | `unread` | absent, expired                                   | `new`    | nothing                       | `unknown`, `expired` |
  * | `unread` | rotated, stale, reused within the last minute     | `late`   | nothing                       | `stale`, `reused`    |
  * | `unread` | rotated, stale, reused before                     | `new`    | nothing                       | `stale`, `reused`    |
- * | `live`   | loaded, applied: the secret is live               | `live`   | keep if it slides, else renew |                      |
+ * | `live`   | loaded, applied: the secret is live               | `live`   | slide if due, else renew      |                      |
  * | `live`   | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
  * | `live`   | applied, with a new secret                        | `live`   | keep                          | `rotated`            |
  * | `live`   | absent, expired, reused                           | `gone`   | drop                          | `gone`               |
@@ -99,11 +99,11 @@ export interface Gone {
 }
 
 /**
- * What to do with the response's cookie. `keep`: write it. `renew`: write it if an older key has signed it. `nothing`:
- * leave it as it is. `drop`: write nothing, not even what this response was going to write. `clear`: remove it from the
- * browser.
+ * What to do with the response's cookie. `keep`: write it. `slide`: write it for its new Max-Age, unless the request turns
+ * out not to count as use of the session. `renew`: write it if an older key has signed it. `nothing`: leave it as it is.
+ * `drop`: write nothing, not even what this response was going to write. `clear`: remove it from the browser.
  */
-export type CookieAction = 'keep' | 'renew' | 'nothing' | 'drop' | 'clear'
+export type CookieAction = 'keep' | 'slide' | 'renew' | 'nothing' | 'drop' | 'clear'
 
 /** One transition. */
 export interface Turn<S extends State = State> {
@@ -148,7 +148,7 @@ export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rule
   const next = known(state, record, secret, due)
   // The cookie slides in the same moment as the store's expiry is known to be due: a response whose headers leave before
   // the handler ends carries it, or an active visitor would be logged out by the browser.
-  return { state: next, cookie: live ? (touch && isPersistent(next, rules) ? 'keep' : 'renew') : 'nothing' }
+  return { state: next, cookie: live ? (touch && isPersistent(next, rules) ? 'slide' : 'renew') : 'nothing' }
 }
 
 /** The store has applied a change. `credential`: the secret that it has set. */
@@ -166,7 +166,8 @@ export function whenApplied(
   const { expires, maxAge } = answer.outcome === 'changed' ? answer.record : answer
   const slid = now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
-  return { state: next, cookie: slid || change.slide.maxAge !== undefined ? 'keep' : 'renew' }
+  if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
+  return { state: next, cookie: slid ? 'slide' : 'renew' }
 }
 
 function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules): Live {

@@ -230,8 +230,16 @@ export class Visit implements Asking {
   }
 
   get #guarded(): CsrfGuard {
-    this.#guard ??= new CsrfGuard(this.#exchange.headers, this.settings, (reason) => this.#tell('csrf', reason))
+    this.#guard ??= new CsrfGuard(this.#exchange.headers, this.settings, (reason) => {
+      // Who sent a forged request was not the visitor, whose session must not live longer by it.
+      this.#jar.stay()
+      this.#tell('csrf', reason)
+    })
     return this.#guard
+  }
+
+  get #forged(): boolean {
+    return this.#guard?.forged === true
   }
 
   /** What a form's token is bound to; undefined where there is nothing that it could be good for. */
@@ -276,7 +284,7 @@ export class Visit implements Asking {
     const loaded = await this.#host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
       this.#heard(loaded.now)
-      this.#turn(whenLoaded(state, loaded, this.settings, false))
+      this.#turn(whenLoaded(state, loaded, this.settings, this.#forged))
       return
     }
     const next = await this.#absent(state, loaded)
@@ -372,8 +380,7 @@ export class Visit implements Asking {
     const state = this.#state
     if (state.kind !== 'live') return
     const { touch, rotate, claim } = state.due
-    // Who sent a forged request was not the visitor, whose session must not live longer by it.
-    if (!(touch || rotate || claim) || this.#guard?.forged) return
+    if (!(touch || rotate || claim) || this.#forged) return
     const rotates = mayRotate(state, this.#exchange.response?.headersSent === false)
     this.#state = withoutDue(state)
     if (!(touch || rotates || claim)) return
@@ -396,6 +403,7 @@ export class Visit implements Asking {
     this.#state = state
     switch (cookie) {
       case 'keep':
+      case 'slide':
       case 'renew':
         if (state.kind === 'live') this.#jar[cookie](state.credential, cookieAge(state, this.settings))
         else if (state.kind === 'new' && state.id) this.#jar[cookie]({ kind: 'visitor', id: state.id }, undefined)
