@@ -2,6 +2,7 @@ import type { SessionChain } from './chain.ts'
 import { type Command, commands, condition, Refusal } from './command/index.ts'
 import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from './data.ts'
 import type { Duration } from './duration.ts'
+import { UNKNOWN } from './guard.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from './step.ts'
 
 /**
@@ -19,6 +20,10 @@ export const ADD: unique symbol = Symbol('add')
  * Everything else rejects the chain.
  */
 export abstract class Commands<D> {
+  static {
+    Object.setPrototypeOf(Commands.prototype, UNKNOWN)
+  }
+
   /** @internal */
   abstract [ADD](change: (step: Step) => Step): SessionChain<D>
 

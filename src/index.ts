@@ -46,6 +46,7 @@ export {
   type KoaContext,
   type KoaSessions,
   type SessionContext,
+  type SessionFunction,
 } from './koa.ts'
 export type { Adopted, SessionOptions } from './options.ts'
 export type { OutputOf, StandardSchema } from './schema.ts'

@@ -136,16 +136,22 @@ export function viewOf<D>(visit: Visit): Session<D> {
   return new Proxy(new LoadedSession<D>(visit), VIEW) as Session<D>
 }
 
+/** What a loaded session has besides its data. Any other name is a field that is missing, which is no mistake here. */
+const MEMBERS: ReadonlySet<string | symbol> = new Set(
+  [LoadedSession.prototype, Commands.prototype, Object.prototype].flatMap((prototype) => Reflect.ownKeys(prototype)),
+)
+
 /** One for all sessions: handlers of its own would cost each request more than the Proxy. */
 const VIEW: ProxyHandler<LoadedSession<unknown>> = {
   get(target, key) {
     const value = dataAt(target, key)
     if (value !== undefined) return target[SHOW](value)
+    if (!MEMBERS.has(key)) return undefined
     const member = Reflect.get(target, key, target)
     // Methods run on the session itself, which has the private fields that a Proxy lacks.
     return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
   },
-  has: (target, key) => dataAt(target, key) !== undefined || Reflect.has(target, key),
+  has: (target, key) => dataAt(target, key) !== undefined || MEMBERS.has(key),
   ownKeys: (target) => Object.keys(target[DATA]).filter((key) => !isReserved(key)),
   getOwnPropertyDescriptor(target, key) {
     const value = dataAt(target, key)

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SessionUsageError } from '../errors.ts'
+import { guardOf } from '../guard.ts'
 import type { HttpSessions } from './index.ts'
 import { holdEnd } from './node.ts'
 
@@ -13,18 +15,24 @@ export type ExpressMiddleware = (request: ExpressRequest, response: ServerRespon
 /** Express ends a response at `res.send()`, so that it is held back there, as on node:http. */
 export function express<D>(sessions: HttpSessions<D>): ExpressMiddleware {
   const { property } = sessions.settings
-  return (request, response, next) => {
+  const define = guardOf('req', property)
+  const carried = Symbol('carried')
+  return (request: ExpressRequest & { [carried]?: true }, response, next) => {
+    // The same middleware on an application and on a router within it.
+    if (request[carried]) return next()
+    if (property in request) {
+      const remedy = `Remove that one, or pass { property: 'visit' } to use req.visit()`
+      return next(new SessionUsageError(`req.${property} belongs to another middleware already. ${remedy}`))
+    }
+    request[carried] = true
     holdEnd(
       response,
       () => sessions.visitOf(request),
       (error) => sessions.report(error),
     )
-    Object.defineProperty(request, property, {
-      configurable: true,
-      value: () => {
-        const from = { secure: request.secure, client: request.ip }
-        return sessions.entry(request, response, request, from).handle
-      },
+    define(request, () => {
+      const from = { secure: request.secure, client: request.ip }
+      return sessions.entry(request, response, request, from).handle
     })
     next()
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isSessionError, SessionUsageError } from '../errors.ts'
+import { guardOf } from '../guard.ts'
 import type { HttpSessions } from './index.ts'
 
 /** The part of a Fastify request that is used. */
@@ -32,6 +33,7 @@ export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
 /** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
 export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
   const { property } = sessions.settings
+  const define = guardOf('request', property)
   const hidden = new WeakMap<IncomingMessage, string>()
   const plugin = async (app: FastifyInstance): Promise<void> => {
     if (app.hasRequestDecorator(property)) {
@@ -41,11 +43,10 @@ export function fastify<D>(sessions: HttpSessions<D>): FastifyPlugin {
     }
     app.decorateRequest(property, null)
     app.addHook('onRequest', async (request, reply) => {
-      const value = () => {
+      define(request, () => {
         const from = { secure: request.protocol === 'https', client: request.ip }
         return sessions.entry(request.raw, reply.raw, request, from).handle
-      }
-      Object.assign(request, { [property]: value })
+      })
     })
     app.addHook('onError', async (request, _reply, error) => {
       if (isSessionError(error) && !error.expose) hidden.set(request.raw, error.message)

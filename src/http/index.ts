@@ -53,6 +53,7 @@ export class HttpSessions<D> extends Sessions<D> {
   readonly #slot = Symbol('koa-atomic-session')
   readonly #keys: Keys
   readonly #proxy: boolean
+  #express: ExpressMiddleware | undefined
 
   constructor(options: HttpOptions) {
     super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)), () => options.keys)
@@ -105,7 +106,8 @@ export class HttpSessions<D> extends Sessions<D> {
 
   /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */
   express(): ExpressMiddleware {
-    return express(this)
+    this.#express ??= express(this)
+    return this.#express
   }
 
   /** A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope. */
