@@ -17,6 +17,7 @@ const ASKED_BY_TOOLS: ReadonlySet<PropertyKey> = new Set([
   '$$typeof',
   'nodeType',
   'tagName',
+  'inspect',
   'href',
   '0',
 ])
@@ -57,7 +58,7 @@ export function guardOf(place: string, property: string): (target: object, open:
       shown ??= new Proxy(open, handler)
       return shown
     }
-    Object.defineProperty(target, property, { get, set })
+    Object.defineProperty(target, property, { configurable: false, get, set })
   }
 }
 
