@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { SessionUsageError } from '../errors.ts'
-import { guardOf } from '../guard.ts'
+import { guardOf } from '../api/guard.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import type { HttpSessions } from './index.ts'
 import { holdEnd } from './node.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isSessionError, SessionUsageError } from '../errors.ts'
-import { guardOf } from '../guard.ts'
+import { guardOf } from '../api/guard.ts'
+import { isSessionError, SessionUsageError } from '../errors/index.ts'
 import type { HttpSessions } from './index.ts'
 
 /** The part of a Fastify request that is used. */
