@@ -148,8 +148,12 @@ const VIEW: ProxyHandler<LoadedSession<unknown>> = {
     if (value !== undefined) return target[SHOW](value)
     if (!MEMBERS.has(key)) return undefined
     const member = Reflect.get(target, key, target)
-    // Methods run on the session itself, which has the private fields that a Proxy lacks.
-    return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
+    // What every object has, such as hasOwnProperty, runs on what is shown. The session's own methods run on the session
+    // itself, which has the private fields that a Proxy lacks.
+    if (typeof member !== 'function' || key === 'constructor' || member === Reflect.get(Object.prototype, key)) {
+      return member
+    }
+    return member.bind(target)
   },
   has: (target, key) => dataAt(target, key) !== undefined || MEMBERS.has(key),
   ownKeys: (target) => Object.keys(target[DATA]).filter((key) => !isReserved(key)),

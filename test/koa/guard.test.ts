@@ -198,6 +198,9 @@ describe.each([
         handle.constructor.name,
       )
       seen.push(inspect(handle, { customInspect: false, showHidden: true }).length > 0)
+      for (const name of ['asymmetricMatch', '$$typeof', 'nodeType', 'tagName']) {
+        seen.push(session[name], handle[name], name in session, name in handle)
+      }
       // How a test runner compares and prints what differs.
       for (const value of [session, handle, handle.set('b', 2), await handle]) {
         expect(value).toBe(value)
@@ -217,19 +220,31 @@ describe.each([
       ...[true, true, false],
       ...['SessionHandle {}', 'SessionChain {}', '[object Object]', true, 'SessionHandle'],
       true,
+      ...Array.from({ length: 4 }, () => [undefined, undefined, false, false]).flat(),
     ])
   })
 
-  it('a field that a loaded session lacks is undefined, as it may come later', async () => {
+  it('a loaded session is asked as any object, and a field that it lacks is undefined', async () => {
     const seen: unknown[] = []
     use = async (ctx) => {
       const session = await ctx.session()
       seen.push(session.banned, 'banned' in session, session.nested?.deeper, 'set' in session, 'toString' in session)
+      const stored = await session.set('field', 1)
+      const own = ['hasOwnProperty', 'propertyIsEnumerable'].map((method) => [
+        stored[method]('field'),
+        stored[method]('set'),
+      ])
+      seen.push(own, `${stored}`, stored.valueOf() === stored)
       seen.push(inspect(session), inspect({ session }, { showProxy: true }).length > 0)
     }
     await app.visitor().fetch('/use')
     expect(app.errors).toEqual([])
-    expect(seen).toEqual([undefined, false, undefined, true, true, 'Session (new) {}', true])
+    expect(seen).toEqual([
+      ...[undefined, false, undefined, true, true],
+      Array(2).fill([true, false]),
+      ...['[object Object]', true],
+      ...['Session { field: 1 }', true],
+    ])
   })
 
   it('is seen under the name of the option property, which the errors say', async () => {
