@@ -49,6 +49,7 @@ export {
   type KoaContext,
   type KoaSessions,
   type SessionContext,
+  type SessionFunction,
 } from './koa/index.ts'
 export type { Duration } from './settings/duration.ts'
 export type { Adopted, SessionOptions } from './settings/options.ts'

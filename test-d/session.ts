@@ -126,7 +126,27 @@ typed.use(async (ctx) => {
   exactly<ReturnType<typeof ctx.session>, SessionHandle<Shop>>(true)
   // @ts-expect-error: it is a method, not the session
   ctx.session.user_id
+  // @ts-expect-error: nothing can be written on it, either
+  ctx.session.user_id = 1
+  // @ts-expect-error: nor in its place
+  ctx.session = null
+  // @ts-expect-error: nothing is loaded yet
+  if (ctx.session().role) ctx.throw()
 })
+app.use((ctx) => {
+  ctx.session().set('anything', 1)
+  // @ts-expect-error: it is a method, not the session
+  ctx.session.user = 1
+  // @ts-expect-error: nor in its place
+  ctx.session = null
+  // @ts-expect-error: nothing is loaded yet, whatever a session may hold
+  if (ctx.session().banned) ctx.throw()
+  // @ts-expect-error: nor when it is a chain
+  ctx.session().set('a', 1).banned
+})
+// A function alone is enough for a context that an application makes by itself.
+const made: SessionContext<Shop> = { session: () => handle }
+made.session().inc('user_id')
 
 // Options.
 atomicSession(app, { maxAge: 1000, sameSite: 'strict', origin: ['https://example.org'], index: ['user_id'] })

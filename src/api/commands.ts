@@ -2,6 +2,7 @@ import { type Command, commands, condition, Refusal } from '../algebra/index.ts'
 import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from '../data/types.ts'
 import type { Duration } from '../settings/duration.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
+import { UNKNOWN } from './guard.ts'
 
 /**
  * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
@@ -21,6 +22,10 @@ export const TAKE: unique symbol = Symbol('take')
  * Everything else rejects the chain.
  */
 export abstract class Commands<D, C> {
+  static {
+    Object.setPrototypeOf(Commands.prototype, UNKNOWN)
+  }
+
   /** @internal */
   abstract [ADD](change: (step: Step) => Step): C
   /** @internal */

@@ -2,6 +2,7 @@ import type { Value } from '../algebra/index.ts'
 import { isReserved } from '../data/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Visit } from '../visit/visit.ts'
+import { Commands } from './commands.ts'
 import { DATA, Loaded, SHOW } from './loaded.ts'
 import type { Session } from './types.ts'
 
@@ -10,16 +11,26 @@ export function viewOf<D>(visit: Visit): Session<D> {
   return new Proxy(new Loaded<D>(visit), VIEW) as Session<D>
 }
 
+/** What a loaded session has besides its data. Any other name is a field that is missing, which is no mistake here. */
+const MEMBERS: ReadonlySet<string | symbol> = new Set(
+  [Loaded.prototype, Commands.prototype, Object.prototype].flatMap((prototype) => Reflect.ownKeys(prototype)),
+)
+
 /** One for all sessions: handlers of its own would cost each request more than the Proxy. */
 const VIEW: ProxyHandler<Loaded<unknown>> = {
   get(target, key) {
     const value = dataAt(target, key)
     if (value !== undefined) return target[SHOW](value)
+    if (!MEMBERS.has(key)) return undefined
     const member = Reflect.get(target, key, target)
-    // Methods run on the session itself, which has the private fields that a Proxy lacks.
-    return typeof member === 'function' && key !== 'constructor' ? member.bind(target) : member
+    // What every object has, such as hasOwnProperty, runs on what is shown. The session's own methods run on the session
+    // itself, which has the private fields that a Proxy lacks.
+    if (typeof member !== 'function' || key === 'constructor' || member === Reflect.get(Object.prototype, key)) {
+      return member
+    }
+    return member.bind(target)
   },
-  has: (target, key) => dataAt(target, key) !== undefined || Reflect.has(target, key),
+  has: (target, key) => dataAt(target, key) !== undefined || MEMBERS.has(key),
   ownKeys: (target) => Object.keys(target[DATA]).filter((key) => !isReserved(key)),
   getOwnPropertyDescriptor(target, key) {
     const value = dataAt(target, key)

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import { entryOf, holdEnd } from './node.ts'
 
 /** The part of an Express request that is used. */
@@ -13,14 +15,20 @@ export type ExpressMiddleware = (request: ExpressRequest, response: ServerRespon
 /** Express ends a response at `res.send()`, so that it is held back there, as on node:http. */
 export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
   const { property } = sessions.settings
-  return (request, response, next) => {
+  const define = guardOf('req', property)
+  const carried = Symbol('carried')
+  return (request: ExpressRequest & { [carried]?: true }, response, next) => {
+    // The same middleware on an application and on a router within it.
+    if (request[carried]) return next()
+    if (property in request) {
+      const remedy = `Remove that one, or pass { property: 'visit' } to use req.visit()`
+      return next(new SessionUsageError(`req.${property} belongs to another middleware already. ${remedy}`))
+    }
+    request[carried] = true
     holdEnd(sessions, request, response)
-    Object.defineProperty(request, property, {
-      configurable: true,
-      value: () => {
-        const from = { secure: request.secure, client: request.ip }
-        return entryOf(sessions, request, response, request, from).handle
-      },
+    define(request, () => {
+      const from = { secure: request.secure, client: request.ip }
+      return entryOf(sessions, request, response, request, from).handle
     })
     next()
   }

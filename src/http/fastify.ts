@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
 import { entryOf } from './node.ts'
@@ -33,6 +34,7 @@ export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
 /** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
 export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
   const { property } = sessions.settings
+  const define = guardOf('request', property)
   const hidden = new WeakMap<IncomingMessage, string>()
   const plugin = async (app: FastifyInstance): Promise<void> => {
     if (app.hasRequestDecorator(property)) {
@@ -42,11 +44,10 @@ export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
     }
     app.decorateRequest(property, null)
     app.addHook('onRequest', async (request, reply) => {
-      const value = () => {
+      define(request, () => {
         const from = { secure: request.protocol === 'https', client: request.ip }
         return entryOf(sessions, request.raw, reply.raw, request, from).handle
-      }
-      Object.assign(request, { [property]: value })
+      })
     })
     app.addHook('onError', async (request, _reply, error) => {
       if (isSessionError(error) && !error.expose) hidden.set(request.raw, error.message)

@@ -38,6 +38,7 @@ export interface HttpOptions extends SessionOptions {
 /** The sessions of an application on node:http, Express or Fastify. */
 export class HttpSessions<D> extends Sessions<D> {
   readonly #proxy: boolean
+  #express: ExpressMiddleware | undefined
 
   constructor(options: HttpOptions) {
     super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)), () => options.keys)
@@ -89,7 +90,8 @@ export class HttpSessions<D> extends Sessions<D> {
 
   /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */
   express(): ExpressMiddleware {
-    return express(this)
+    this.#express ??= express(this)
+    return this.#express
   }
 
   /** A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope. */

@@ -1,4 +1,5 @@
 import type Koa from 'koa'
+import { guardOf } from '../api/guard.ts'
 import type { SessionHandle } from '../api/types.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
@@ -14,14 +15,20 @@ export type { KoaSessions } from './sessions.ts'
 
 /** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
 export interface SessionContext<D = SessionData> {
-  session(): SessionHandle<D>
+  /** This visitor's session; nothing is read until it is awaited. */
+  readonly session: SessionFunction<D>
+}
+
+/** What `ctx.session` is: it can be called, and nothing else. */
+export interface SessionFunction<D = SessionData> {
+  (): SessionHandle<D>
+  /** Fits no session object, so that nothing compiles while the types of koa-session are still installed. */
+  readonly populated?: undefined
 }
 
 declare module 'koa' {
-  interface DefaultContext {
-    /** This visitor's session; nothing is read until it is awaited. */
-    session(): SessionHandle<SessionData>
-  }
+  // Inherited, so that an application that uses another `property` can declare what its own `session` is.
+  interface DefaultContext extends SessionContext {}
 }
 
 /** Tells the application, as Koa does, of what no request can be told any more; a request that was answered stays so. */
@@ -94,11 +101,10 @@ export function atomicSession<D>(
     () => app.keys as Keys,
   )
   cookies.set(app, names.add(cookie.name))
-  Object.defineProperty(app.context, property, {
-    configurable: true,
-    value(this: KoaContext) {
-      return sessions.of(this)
-    },
+  // One function for all requests: whose session it gives is known by the context that it is called on.
+  guardOf('ctx', property)(app.context, function (this: KoaContext | undefined) {
+    if (this?.req) return sessions.of(this)
+    throw new SessionUsageError(`ctx.${property} was taken off its context. Write: ctx.${property}()`)
   })
   const around = (ctx: KoaContext, next: () => Promise<unknown>) => sessions.around(ctx, next)
   // Middleware that was installed earlier runs outside of this one; what it begins must be settled, too.

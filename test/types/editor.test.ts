@@ -81,6 +81,26 @@ describe('in an editor', { timeout: 240_000 }, () => {
     })
   })
 
+  it('nothing compiles with ctx.session while the types of koa-session are there, and another name can be declared', () => {
+    // What @types/koa-session adds to Koa's types.
+    const theirs = `// |
+import Koa from 'koa'
+import { atomicSession, type SessionHandle } from 'koa-atomic-session'
+interface OldSession { readonly length: number; readonly populated: boolean; save(): void; [field: string]: any }
+declare module 'koa' {
+  interface BaseContext { session: OldSession | null }
+}
+const app = new Koa()
+`
+    const use = (...lines: string[]) => `app.use((ctx) => {\n${lines.join('\n')}\n})`
+    const wrong = compile(`${theirs}atomicSession(app)\n${use('ctx.session.user = 1', 'ctx.session()')}`).messages()
+    expect(wrong).toEqual(Array(2).fill(expect.stringMatching(/never/)))
+    const declared =
+      "declare module 'koa' { interface DefaultContext { session: any; readonly visit: () => SessionHandle<{ n: number }> } }\n"
+    const right = use('ctx.session!.user = 1', "ctx.visit().inc('n')")
+    expect(compile(`${theirs}${declared}atomicSession(app, { property: 'visit' })\n${right}`).messages()).toEqual([])
+  })
+
   it('a path is completed by the fields that a command can work on', () => {
     expect(compile(`${SHOP}session.inc('|')`).completions()).toEqual(['user_id'])
     expect(compile(`${SHOP}session.push('|')`).completions()).toEqual(['seen'])

@@ -1,0 +1,297 @@
+import { createRequire } from 'node:module'
+import { format, inspect, isDeepStrictEqual } from 'node:util'
+import Koa from 'koa'
+import { atomicSession, SessionUsageError } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import koaSession from 'koa-session'
+import Koa2 from 'koa2'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { TestApp } from '../visitor.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: code as it is written for a session object
+type Loose = any
+type Use = (ctx: Loose) => unknown
+
+/** A function whose body is not in strict mode, as in a CommonJS module without 'use strict'. */
+const sloppy = (body: string) => new Function('ctx', body) as Use
+
+describe.each([
+  ['Koa 3', Koa],
+  ['Koa 2', Koa2 as unknown as typeof Koa],
+])('ctx.session on %s', (_, KoaClass) => {
+  let app: TestApp
+  let use: Use
+  beforeEach(async () => {
+    app = new TestApp(KoaClass)
+    atomicSession(app.koa, { store: memory() })
+    app.koa.use(async (ctx: Loose) => {
+      if (ctx.path === '/login') await ctx.session().set({ user: 'alice', name: 'Alice' })
+      if (ctx.path === '/use') await use(ctx)
+      ctx.body = (await ctx.session()).data
+    })
+    await app.listen()
+  })
+  afterEach(() => app.close())
+
+  const WRONG: [string, Use, string][] = [
+    [
+      'writing',
+      (ctx) => {
+        ctx.session.user = 'mallory'
+      },
+      "ctx.session is a function. Write: await ctx.session().set('user', value)",
+    ],
+    [
+      'writing a number',
+      (ctx) => {
+        ctx.session.views++
+      },
+      'Write: (await ctx.session()).views',
+    ],
+    [
+      'writing maxAge',
+      (ctx) => {
+        ctx.session.maxAge = 1
+      },
+      'Write: await ctx.session().touch(maxAge)',
+    ],
+    [
+      'writing at a symbol',
+      (ctx) => {
+        ctx.session[Symbol('mine')] = 1
+      },
+      'Write: await ctx.session().set(path, value)',
+    ],
+    ['Object.assign', (ctx) => Object.assign(ctx.session, { user: 1 }), "set('user', value)"],
+    ['defining', (ctx) => Object.defineProperty(ctx.session, 'user', { value: 1 }), "set('user', value)"],
+    ['reading', (ctx) => ctx.session.user, 'ctx.session is a function. Write: (await ctx.session()).user'],
+    ['reading what functions have', (ctx) => ctx.session.name, 'Write: (await ctx.session()).name'],
+    ['reading the length', (ctx) => ctx.session.length, 'Write: (await ctx.session()).length'],
+    ['reading deeper', (ctx) => ctx.session.grant?.response, 'Write: (await ctx.session()).grant'],
+    [
+      'destructuring',
+      (ctx) => {
+        const { user } = ctx.session
+        return user
+      },
+      'Write: (await ctx.session()).user',
+    ],
+    ['reading by a name that may be data', (ctx) => ctx.session['p4ss word'], 'Write: (await ctx.session())[…]'],
+    ['awaiting without a call', async (ctx) => (await ctx.session).user, 'Write: (await ctx.session()).user'],
+    ['a command without a call', (ctx) => ctx.session.set('a', 1), 'Write: await ctx.session().set(…)'],
+    ['destroy without a call', (ctx) => ctx.session.destroy(), 'Write: await ctx.session().destroy(…)'],
+    ['saving', (ctx) => ctx.session.save(), 'a command is stored when it resolves'],
+    ['in', (ctx) => 'user' in ctx.session, 'Write: (await ctx.session()).user'],
+    ['hasOwnProperty', (ctx) => Object.hasOwn(ctx.session, 'user'), 'Write: (await ctx.session()).user'],
+    ['deleting', (ctx) => delete ctx.session.user, "Write: await ctx.session().unset('user')"],
+    ['listing', (ctx) => Object.keys(ctx.session), 'Write: (await ctx.session()).data'],
+    ['spreading', (ctx) => ({ ...ctx.session }), 'Write: (await ctx.session()).data'],
+    ['text', (ctx) => `${ctx.session}`, 'Write: (await ctx.session()).toString'],
+    ['freezing', (ctx) => Object.freeze(ctx.session), 'Write: ctx.session()'],
+    ['another prototype', (ctx) => Object.setPrototypeOf(ctx.session, {}), 'Write: ctx.session()'],
+    [
+      'assigning',
+      (ctx) => {
+        ctx.session = { user: 'mallory' }
+      },
+      'ctx.session cannot be assigned. Write: await ctx.session().set({ … })',
+    ],
+    [
+      'null',
+      (ctx) => {
+        ctx.session = null
+      },
+      'ctx.session cannot be assigned. Write: await ctx.session().destroy()',
+    ],
+    ['assigning in sloppy code', sloppy('ctx.session = { user: 1 }'), 'set({ … })'],
+    ['null in sloppy code', sloppy('ctx.session = null'), 'destroy()'],
+    ['writing in sloppy code', sloppy('ctx.session.user = 1'), "set('user', value)"],
+    ['deleting in sloppy code', sloppy('delete ctx.session.user'), "unset('user')"],
+    [
+      'assigning on the prototype',
+      (ctx) => {
+        ctx.app.context.session = () => {}
+      },
+      'ctx.session cannot be assigned',
+    ],
+    [
+      'calling it without its context',
+      (ctx) => {
+        const { session } = ctx
+        session()
+      },
+      'Write: ctx.session()',
+    ],
+    [
+      'a field of a handle',
+      (ctx) => {
+        if (ctx.session().banned) ctx.throw(403)
+      },
+      'Write: (await session).banned',
+    ],
+    ['a field of a chain', (ctx) => ctx.session().set('a', 1).banned, 'Write: (await session).banned'],
+    ['a member of a loaded session', (ctx) => ctx.session().isNew, 'Write: (await session).isNew'],
+    ['in a handle', (ctx) => 'banned' in ctx.session(), 'Write: (await session).banned'],
+    ['a handle as JSON', (ctx) => JSON.stringify({ session: ctx.session() }), 'Write: (await session).data'],
+    [
+      'assigning to a handle',
+      (ctx) => {
+        ctx.session().user = 1
+      },
+      "A session takes no assignment. Write: await session.set('user', value)",
+    ],
+    ['assigning to a handle in sloppy code', sloppy('ctx.session().user = 1'), "await session.set('user', value)"],
+    [
+      'assigning to a chain',
+      (ctx) => {
+        ctx.session().set('a', 1).user = 1
+      },
+      "await session.set('user', value)",
+    ],
+  ]
+
+  it.each(WRONG)(
+    '%s throws an error with the line to write, and nobody has anything of another',
+    async (_, wrong, message) => {
+      const [alice, bob] = [app.visitor(), app.visitor()]
+      await alice.fetch('/login')
+      let thrown: unknown
+      use = async (ctx) => {
+        try {
+          await wrong(ctx)
+        } catch (error) {
+          thrown = error
+          throw error
+        }
+      }
+      expect((await alice.fetch('/use')).status).toBe(500)
+      expect(thrown).toBeInstanceOf(SessionUsageError)
+      expect((thrown as Error).message).toContain(message)
+      expect((thrown as Error).message).not.toMatch(/p4ss|mallory/)
+      expect(await bob.json('/')).toEqual({})
+      expect(await alice.json('/')).toMatchObject({ user: 'alice', name: 'Alice' })
+    },
+  )
+
+  it('can be called, compared, awaited and printed, by whatever prints values', async () => {
+    const seen: unknown[] = []
+    use = async (ctx) => {
+      const { session } = ctx
+      seen.push(typeof session, session instanceof Function, session === ctx.session, !!session)
+      seen.push(
+        inspect(session),
+        format('%o', session).includes('Function'),
+        inspect(session, { showProxy: true }).length > 0,
+      )
+      seen.push(JSON.stringify({ session, a: 1 }), isDeepStrictEqual(session, session), (await session) === session)
+      seen.push(
+        inspect(ctx).length > 0,
+        inspect(ctx.app.context, { customInspect: false }).length > 0,
+        JSON.stringify(ctx).includes('session'),
+      )
+      const handle = ctx.session()
+      seen.push(
+        inspect(handle),
+        inspect(handle.set('a', 1)),
+        `${handle}`,
+        handle instanceof Object,
+        handle.constructor.name,
+      )
+      seen.push(inspect(handle, { customInspect: false, showHidden: true }).length > 0)
+      for (const name of ['asymmetricMatch', '$$typeof', 'nodeType', 'tagName']) {
+        seen.push(session[name], handle[name], name in session, name in handle)
+      }
+      // How a test runner compares and prints what differs.
+      for (const value of [session, handle, handle.set('b', 2), await handle]) {
+        expect(value).toBe(value)
+        expect(value).toEqual(value)
+        // Printing a function asks for its name, which is a field of many sessions.
+        if (value !== session) expect(() => expect(value).toEqual({ other: 1 })).toThrow(/expected/)
+      }
+    }
+    const visitor = app.visitor()
+    const answer = await visitor.text('/use')
+    expect(app.errors).toEqual([])
+    expect(JSON.parse(answer)).toEqual({ a: 1, b: 2 })
+    expect(seen).toEqual([
+      ...['function', true, true, true],
+      ...[expect.stringContaining('Function'), true, true],
+      ...['{"a":1}', true, true],
+      ...[true, true, false],
+      ...['SessionHandle {}', 'SessionChain {}', '[object Object]', true, 'SessionHandle'],
+      true,
+      ...Array.from({ length: 4 }, () => [undefined, undefined, false, false]).flat(),
+    ])
+  })
+
+  it('a loaded session is asked as any object, and a field that it lacks is undefined', async () => {
+    const seen: unknown[] = []
+    use = async (ctx) => {
+      const session = await ctx.session()
+      seen.push(session.banned, 'banned' in session, session.nested?.deeper, 'set' in session, 'toString' in session)
+      const stored = await session.set('field', 1)
+      const own = ['hasOwnProperty', 'propertyIsEnumerable'].map((method) => [
+        stored[method]('field'),
+        stored[method]('set'),
+      ])
+      seen.push(own, `${stored}`, stored.valueOf() === stored)
+      seen.push(inspect(session), inspect({ session }, { showProxy: true }).length > 0)
+    }
+    await app.visitor().fetch('/use')
+    expect(app.errors).toEqual([])
+    expect(seen).toEqual([
+      ...[undefined, false, undefined, true, true],
+      Array(2).fill([true, false]),
+      ...['[object Object]', true],
+      ...['Session { field: 1 }', true],
+    ])
+  })
+
+  it('is seen under the name of the option property, which the errors say', async () => {
+    const other = new TestApp(KoaClass)
+    atomicSession(other.koa, { store: memory(), property: 'visit' })
+    other.koa.use((ctx: Loose) => {
+      ctx.visit.user = 1
+    })
+    await other.listen()
+    await other.visitor().fetch('/')
+    expect(other.errors[0]?.message).toBe("ctx.visit is a function. Write: await ctx.visit().set('user', value)")
+    await other.close()
+  })
+})
+
+describe('beside koa-session', () => {
+  const require = createRequire(import.meta.url)
+  it.each([
+    ['imported', koaSession],
+    ['required', require('koa-session').default ?? require('koa-session')],
+  ])('%s, which is installed after it, is refused at start, and it before us', (_, install) => {
+    const after = new Koa()
+    atomicSession(after, { store: memory() })
+    expect(() => install(after)).toThrow('Cannot redefine property: session')
+    expect(() => Object.defineProperty(after.context, 'session', { value: 1 })).toThrow(TypeError)
+    const before = new Koa()
+    before.use(install(before))
+    expect(() => atomicSession(before, { store: memory() })).toThrow(
+      'ctx.session belongs to another middleware already',
+    )
+  })
+
+  it('under another name each has a session of its own', async () => {
+    const app = new TestApp()
+    atomicSession(app.koa, { store: memory(), property: 'visit' })
+    app.koa.use(koaSession(app.koa))
+    app.koa.use(async (ctx: Loose) => {
+      ctx.session.n = (ctx.session.n ?? 0) + 1
+      ctx.body = [ctx.session.n, (await ctx.visit().inc('n', 10)).n]
+    })
+    await app.listen()
+    const [alice, bob] = [app.visitor(), app.visitor()]
+    await alice.fetch('/')
+    expect([await alice.json('/'), await bob.json('/')]).toEqual([
+      [2, 20],
+      [1, 10],
+    ])
+    await app.close()
+  })
+})
