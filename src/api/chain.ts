@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { Refusal, type Value } from '../algebra/index.ts'
 import { conform } from '../data/schema.ts'
 import { errorOf } from '../errors/index.ts'
@@ -56,5 +57,9 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   override [SESSION](): Promise<Session<D>> {
     this.#wanted = true
     return this.#begun.watch().then(() => this.#visit.current<Session<D>>())
+  }
+
+  [inspect.custom](): string {
+    return 'SessionChain {}'
   }
 }

@@ -226,7 +226,9 @@ export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn {
   if (!late) return { state: newState(), cookie: 'nothing', event }
   // Most likely a request that was on its way when another one rotated. A cookie in its response, new or cleared, would
   // undo the rotated one.
-  const next = { created: undefined, epoch: undefined, ...state, kind: 'late' } as const
+  // Its secret was the one before, so it may log out, though more rotations follow.
+  const created = answer.outcome === 'stale' ? undefined : answer.created
+  const next = { created, epoch: undefined, ...state, kind: 'late' } as const
   return { state: next, cookie: 'nothing', event }
 }
 

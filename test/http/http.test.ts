@@ -231,15 +231,17 @@ describe("a WebSocket's upgrade", () => {
     await serving.close()
   })
 
-  it('goes on after a rotation in another request', async () => {
+  it('ends with a log-in in another request: it reads nothing of it, and changes nothing', async () => {
     const store = memory()
     const { visitor, serving } = await visitorOf(store)
-    const seen = await upgraded(visitor.header, store, async (handle) => {
+    const refused = { code: 'ERR_SESSION_ROTATED', status: 409 }
+    await upgraded(visitor.header, store, async (handle) => {
       const session = await handle
       await visitor.text('/login')
-      return (await session.inc('views')).user
+      await expect(session.inc('views').then()).rejects.toMatchObject(refused)
+      await expect(session.update().then()).rejects.toMatchObject(refused)
+      expect(session.user).toBeUndefined()
     })
-    expect(seen).toBe(1)
     await serving.close()
   })
 

@@ -218,7 +218,7 @@ describe.each([
       ...[expect.stringContaining('Function'), true, true],
       ...['{"a":1}', true, true],
       ...[true, true, false],
-      ...['SessionHandle {}', 'SessionChain {}', '[object Object]', true, 'SessionHandle'],
+      ...['SessionHandle {}', 'SessionChain {}', '[object Object]', true, 'Handle'],
       true,
       ...Array.from({ length: 4 }, () => [undefined, undefined, false, false]).flat(),
     ])

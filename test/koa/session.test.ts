@@ -285,7 +285,8 @@ describe.each([
     const cookie = visitor.header
     const slow = await visitor.fetch('/slow')
     expect(slow.status).toBe(409)
-    expect(slow.headers.getSetCookie().join()).toContain('Max-Age=0')
+    // Another response may have set a better cookie meanwhile.
+    expect(slow.headers.getSetCookie()).toEqual([])
     handler = async (ctx) => (await ctx.session()).user
     expect(await visitor.json('/', { headers: { cookie } })).toEqual({ value: null })
   })

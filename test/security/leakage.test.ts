@@ -284,7 +284,7 @@ describe('what is told', () => {
     expect(await told('/inc')).toEqual([])
     const before = visitor.header
     expect(await told('/rotate')).toEqual(['rotated'])
-    expect(await told('/read', { cookie: before })).toEqual(['reused'])
+    expect(await told('/read', { cookie: before })).toEqual(['stale'])
     expect(await told('/regenerate')).toEqual(['destroyed', 'created'])
     expect(await told('/read', { cookie: `${visitor.header}x` })).toEqual(['forged'])
     expect(await told('/read', { cookie: `${visitor.header}; ${visitor.header}` })).toEqual(['duplicate'])
