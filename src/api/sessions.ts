@@ -103,7 +103,14 @@ export class Sessions<D> {
     return { visit, handle: new Handle<D>(visit) }
   }
 
-  /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
+  /**
+   * Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once.
+   *
+   * @example
+   * ```ts
+   * await sessions.ensureIndex()
+   * ```
+   */
   async ensureIndex(): Promise<void> {
     const { store } = this
     await traced(store.name, { operation: 'setup' }, () => store.setup())
@@ -111,6 +118,13 @@ export class Sessions<D> {
 
   /**
    * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const [device] = await sessions.find('user_id', 42)
+   * device?.id // session.id
+   * ```
    */
   async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
     const wanted = this.#lookedUp(field, value)
@@ -124,7 +138,16 @@ export class Sessions<D> {
     }))
   }
 
-  /** Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. */
+  /**
+   * Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * await sessions.destroyAll('user_id', 42, { except: session.id }) // 0
+   * await sessions.destroyAll('user_id', 42) // 1
+   * ```
+   */
   async destroyAll(
     field: string,
     value: IndexValue,
@@ -139,6 +162,13 @@ export class Sessions<D> {
   /**
    * Removes the session with this id, whoever holds its cookie; answers whether there was one. Where a visitor names
    * the id, look first whether it is among the sessions that `find` gives for them.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const { id = '' } = session
+   * await sessions.revoke(id) // true
+   * ```
    */
   async revoke(id: string): Promise<boolean> {
     const { store, reliable } = this.#hostOf()
@@ -156,13 +186,27 @@ export class Sessions<D> {
     return removed
   }
 
-  /** Removes what has expired, where the database does not do it by itself; answers how many. */
+  /**
+   * Removes what has expired, where the database does not do it by itself; answers how many.
+   *
+   * @example
+   * ```ts
+   * await sessions.prune() // 0
+   * ```
+   */
   async prune(): Promise<number> {
     const { store } = this
     return traced(store.name, { operation: 'prune' }, () => store.prune())
   }
 
-  /** Releases what the store has opened by itself. */
+  /**
+   * Releases what the store has opened by itself.
+   *
+   * @example
+   * ```ts
+   * await sessions.close()
+   * ```
+   */
   async close(): Promise<void> {
     clearTimeout(this.#pruning)
     this.#pruning = undefined

@@ -11,6 +11,11 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   /**
    * Loads the session, once a request. A visitor without one gets a new session, for which nothing is read.
    *
+   * @example
+   * ```ts
+   * const session = await ctx.session()
+   * session.isNew // true
+   * ```
    * @throws {@link StoreError} when the store fails: nobody gets an empty session in place of their own.
    */
   then<A = Session<D>, B = never>(
@@ -20,13 +25,40 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B>
   finally(onfinally?: (() => void) | null): Promise<Session<D>>
 
-  /** Reads the session anew. */
+  /**
+   * Reads the session anew.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().inc('views')
+   * const session = await ctx.session().update()
+   * session.views // 1
+   * ```
+   */
   update(): Call<Session<D>>
 
-  /** Removes the session and its cookie without reading it. */
+  /**
+   * Removes the session and its cookie without reading it.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * await ctx.session().destroy()
+   * ctx.session().inc('views') // SessionGoneError
+   * ```
+   */
   destroy(): Call<void>
 
-  /** Removes the session without reading it, and goes on with a brand new one without data. */
+  /**
+   * Removes the session without reading it, and goes on with a brand new one without data.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * const session = await ctx.session().regenerate()
+   * session.data // {}
+   * ```
+   */
   regenerate(): Call<Session<D>>
 }
 
@@ -37,6 +69,15 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
  * the response ends, and its failure is the request's failure.
  */
 export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
+  /**
+   * The session after this chain, once the store has applied all of it.
+   *
+   * @example
+   * ```ts
+   * const session = await ctx.session().set('theme', 'dark').inc('views')
+   * session.data // { theme: 'dark', views: 1 }
+   * ```
+   */
   then<A = Session<D>, B = never>(
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -74,34 +115,85 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   /** The data alone, read-only, whatever their keys are called. */
   readonly data: SessionView<D>
 
+  /**
+   * What `JSON.stringify(session)` shows: the data alone.
+   *
+   * @example
+   * ```ts
+   * await session.set('theme', 'dark')
+   * JSON.stringify(session) // '{"theme":"dark"}'
+   * ```
+   */
   toJSON(): SessionView<D>
 
   /**
    * Reads the session anew, so that it shows what other requests did. After a command, as in
    * `session.inc('views').then(session.update)`, the command has brought that already and nothing is read. Bound.
    *
+   * @example
+   * ```ts
+   * await ctx.session().inc('views').then(session.update)
+   * session.views // 1
+   * ```
    * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
    */
   update(fresh?: unknown): Call<Session<D>>
 
-  /** Removes the session and its cookie; no new one begins. Removing one that is gone is no error. */
+  /**
+   * Removes the session and its cookie; no new one begins. Removing one that is gone is no error.
+   *
+   * @example
+   * ```ts
+   * await session.destroy()
+   * session.inc('views') // SessionGoneError
+   * ```
+   */
   destroy(): Call<void>
 
-  /** Removes the session, and goes on with a brand new one without data, which its first command saves. */
+  /**
+   * Removes the session, and goes on with a brand new one without data, which its first command saves.
+   *
+   * @example
+   * ```ts
+   * await session.set('theme', 'dark')
+   * await session.regenerate()
+   * session.isNew // true
+   * ```
+   */
   regenerate(): Call<Session<D>>
 
   /**
    * A token for a form of this visitor. For one without a session it sets a cookie that holds no secret and costs no
    * I/O; the form stays valid when a session begins, and until log-in rotates it.
+   *
+   * @example
+   * ```ts
+   * const token = session.createCSRF()
+   * session.assertCSRF(token)
+   * ```
    */
   createCSRF(): string
 
   /**
    * Throws a `CsrfError` (403) unless the token was made for this visitor and session by `createCSRF()` and the browser
    * does not say that the request comes from another site. Takes any value, such as a field of a parsed body.
+   *
+   * @example
+   * ```ts
+   * session.assertCSRF('made up') // CsrfError
+   * ```
    */
   assertCSRF(token: unknown): void
 
-  /** Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time. */
+  /**
+   * Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time.
+   *
+   * @example
+   * ```ts
+   * session.requireFresh('10 minutes') // FreshAuthRequiredError
+   * await session.rotate({ authenticated: true }).set('user_id', 42)
+   * session.requireFresh('10 minutes')
+   * ```
+   */
   requireFresh(within: Duration): void
 }
