@@ -4,19 +4,19 @@ import type { Duration } from '../settings/duration.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
 
 /**
- * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
- * within `change`, so that a chain which can't be completed knows it and applies none of its commands.
+ * Adds to a chain. This is the one thing that handles, sessions and chains each do in their own way. The arguments are
+ * checked inside `change`, so a chain that can't be completed knows about it and applies none of its commands.
  */
 export const ADD: unique symbol = Symbol('add')
 
-/** Adds to a chain, and answers what its `take` has removed. */
+/** Adds a `take` to a chain, and resolves to the value that it has removed. */
 export const TAKE: unique symbol = Symbol('take')
 
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
  *
- * Each call returns the chain, so that more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of
- * it or nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
+ * Each call returns the chain, so more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of it or
+ * nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
  * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
  * Everything else rejects the chain.
  */
@@ -27,7 +27,8 @@ export abstract class Commands<D, C> {
   abstract [TAKE](change: (step: Step) => Step): Promise<unknown>
 
   /**
-   * Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object.
+   * Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents. It is an error if a parent is not an
+   * object.
    *
    * @example
    * ```ts
@@ -58,7 +59,7 @@ export abstract class Commands<D, C> {
   }
 
   /**
-   * Adds to a number; a missing one begins at 0. An error on anything but a number.
+   * Adds to a number; a missing one begins at 0. It is an error on anything else.
    *
    * @example
    * ```ts
@@ -72,7 +73,7 @@ export abstract class Commands<D, C> {
   }
 
   /**
-   * Multiplies a number; a missing one becomes 0. An error on anything but a number.
+   * Multiplies a number; a missing one becomes 0. It is an error on anything else.
    *
    * @example
    * ```ts
@@ -132,7 +133,7 @@ export abstract class Commands<D, C> {
   }
 
   /**
-   * Appends to a list; a missing one begins empty. An error on anything but a list.
+   * Appends to a list; a missing one begins empty. It is an error on anything else.
    *
    * @example
    * ```ts
@@ -223,7 +224,7 @@ export abstract class Commands<D, C> {
   }
 
   /**
-   * Writes the present time, by the store's clock.
+   * Writes the current time of the store's clock.
    *
    * @example
    * ```ts

@@ -44,7 +44,7 @@ export class Sessions<D> {
   #store: Store | undefined
   #host: Host | undefined
   #pruning: NodeJS.Timeout | undefined
-  /** @internal Told of failures that no request can be told of. */
+  /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
   /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
@@ -104,7 +104,7 @@ export class Sessions<D> {
   }
 
   /**
-   * Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once.
+   * Prepares the store: tables, functions, the index on `expires`. It can be repeated, and several processes may do it at once.
    *
    * @example
    * ```ts
@@ -179,7 +179,7 @@ export class Sessions<D> {
     if (!isId(id)) return false
     const record = await reliable.get(id)
     if (!record) return false
-    // By its `created`, so that a session that takes the same id meanwhile is another one.
+    // With its `created`, because another session may take the same id in the meantime.
     const proof = { created: record.created }
     const removed = await reliable.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY })
     if (removed) this.#tell({ session: aliasOf(id, this.#keys()) })
@@ -187,7 +187,7 @@ export class Sessions<D> {
   }
 
   /**
-   * Removes what has expired, where the database does not do it by itself; answers how many.
+   * Removes what has expired, where the database does not do that itself. Resolves to how many it removed.
    *
    * @example
    * ```ts
@@ -200,7 +200,7 @@ export class Sessions<D> {
   }
 
   /**
-   * Releases what the store has opened by itself.
+   * Releases what the store has opened itself.
    *
    * @example
    * ```ts
@@ -213,7 +213,7 @@ export class Sessions<D> {
     await this.#store?.close()
   }
 
-  /** Half to one and a half times the interval, so that processes that start together don't all prune at once. */
+  /** Waits half to one and a half times the interval, so processes that start together don't all prune at once. */
   #prune(): void {
     const pause = this.settings.pruneEvery * (0.5 + Math.random())
     this.#pruning = setTimeout(() => {

@@ -16,7 +16,7 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
    * const session = await ctx.session()
    * session.isNew // true
    * ```
-   * @throws {@link StoreError} when the store fails: nobody gets an empty session in place of their own.
+   * @throws {@link StoreError} when the store fails. No visitor gets an empty session in place of their own.
    */
   then<A = Session<D>, B = never>(
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
@@ -26,7 +26,7 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   finally(onfinally?: (() => void) | null): Promise<Session<D>>
 
   /**
-   * Reads the session anew.
+   * Reads the session again.
    *
    * @example
    * ```ts
@@ -65,8 +65,8 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
 /**
  * Commands written one after another: one atomic update.
  *
- * It runs once. Awaiting it gives the refreshed session. One that nobody awaits runs all the same, is settled before
- * the response ends, and its failure is the request's failure.
+ * It runs once. Awaiting it gives the refreshed session. A chain that is not awaited runs all the same: it is settled
+ * before the response ends, and its failure is the request's failure.
  */
 export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
   /**
@@ -90,17 +90,17 @@ export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLi
 export type Session<D> = LoadedSession<D> & SessionView<D>
 
 /**
- * What a session has beside its data. The data are a picture: they show what the store held when this request last
- * heard of it, and its own commands as soon as they are applied.
+ * What a session has besides its data. The data are a picture: they show what the store held when this request last
+ * asked it, and the request's own commands as soon as they are applied.
  */
 export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
   readonly id: string | undefined
 
-  /** When the session began, by the store's clock; undefined for a new one. */
+  /** When the session began, on the store's clock; undefined for a new one. */
   readonly created: Date | undefined
 
-  /** When it will be over unless it is used; undefined for a new one. */
+  /** When it will expire unless it is used; undefined for a new one. */
   readonly expires: Date | undefined
 
   /** Its idle time in milliseconds. */
@@ -127,15 +127,16 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   toJSON(): SessionView<D>
 
   /**
-   * Reads the session anew, so that it shows what other requests did. After a command, as in
-   * `session.inc('views').then(session.update)`, the command has brought that already and nothing is read. Bound.
+   * Reads the session again, so it shows what other requests did. After a command, as in
+   * `session.inc('views').then(session.update)`, the command has already brought that and nothing is read. The method
+   * is bound, so it can be passed on like this.
    *
    * @example
    * ```ts
    * await ctx.session().inc('views').then(session.update)
    * session.views // 1
    * ```
-   * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
+   * @throws {@link SessionGoneError} when it has been destroyed or has expired in the meantime.
    */
   update(fresh?: unknown): Call<Session<D>>
 

@@ -8,7 +8,7 @@ const BRAND = Symbol.for('koa-atomic-session.error')
  * What every error of this package has in common.
  *
  * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
- * the change: `false` (surely not applied) or `'unknown'` (the store may have applied it). No message holds a
+ * the change: `false` (definitely not applied) or `'unknown'` (the store may have applied it). No message holds a
  * secret, a cookie or session data.
  */
 export abstract class SessionError extends Error {
@@ -18,7 +18,7 @@ export abstract class SessionError extends Error {
   abstract status: number
   /** Whether the visitor may read the message. */
   expose = false
-  /** `false`: the change was surely not applied. `'unknown'`: the store may have applied it. */
+  /** `false`: the change was definitely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
 }
 
@@ -55,7 +55,7 @@ export class InvalidValueError extends SessionError {
   }
 }
 
-/** Two commands of one chain touch the same place, so that their order would matter. Thrown before any I/O. */
+/** Two commands of one chain touch the same place, so their order would matter. Thrown before any I/O. */
 export class PathConflictError extends SessionError {
   override name = 'PathConflictError' as const
   readonly code = 'ERR_SESSION_CONFLICT'
@@ -126,7 +126,7 @@ export class SessionGoneError extends SessionError {
   }
 }
 
-/** Another request renewed this session's secret first, so that this `rotate()` and its chain were not applied. */
+/** Another request renewed this session's secret first, so this `rotate()` and its chain were not applied. */
 export class RotationLostError extends SessionError {
   override name = 'RotationLostError' as const
   readonly code = 'ERR_SESSION_ROTATED'

@@ -58,7 +58,7 @@ export class KoaSessions<D> extends Sessions<D> {
     return next().then(
       () => this.entryOf(ctx.req)?.visit.settle(),
       async (error) => {
-        // The request fails with its own error; what its commands do besides is told to the application.
+        // The request fails with its own error. A failure of its commands is reported to the application.
         await this.entryOf(ctx.req)
           ?.visit.settle()
           .catch((failure) => this.background(failure, ctx))
