@@ -12,6 +12,8 @@ export const ADD: unique symbol = Symbol('add')
 /** Adds a `take` to a chain, and resolves to the value that it has removed. */
 export const TAKE: unique symbol = Symbol('take')
 
+// More than 300 lines, because every command has its types, its docstring and its example here, and nowhere else.
+
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
  *
