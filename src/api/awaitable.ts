@@ -1,10 +1,10 @@
 import { Commands } from './commands.ts'
 import type { Session, SessionChain } from './types.ts'
 
-/** Asks for the session: what `then`, `catch` and `finally` have in common. */
+/** Asks for the session: `then`, `catch` and `finally` have this in common. */
 export const SESSION: unique symbol = Symbol('session')
 
-/** Something that takes commands, and that can be awaited for the session: a handle, and a chain. */
+/** Something that takes commands and can be awaited for the session: a handle or a chain. */
 export abstract class Awaitable<D> extends Commands<D, SessionChain<D>> implements PromiseLike<Session<D>> {
   abstract [SESSION](): Promise<Session<D>>
 

@@ -1,8 +1,8 @@
 import type { Visit } from '../visit/visit.ts'
 
 /**
- * Something that stands in the visit's queue, and whether anybody watches what becomes of it. Where nobody does, its
- * failure is the request's failure instead of an unhandled rejection, which would end the process.
+ * A promise from the visit's queue, and whether anyone watches it. If no one does, its failure becomes the request's
+ * failure. Otherwise it would be an unhandled rejection, which ends the process.
  */
 export class Watched<T> {
   readonly #begun: Promise<T>
@@ -13,7 +13,7 @@ export class Watched<T> {
     begun.catch((error) => visit.failed(error, this.#watched))
   }
 
-  /** From now on somebody sees how it ends. */
+  /** From now on someone sees how it ends. */
   watch(): Promise<T> {
     this.#watched = true
     return this.#begun
@@ -21,8 +21,8 @@ export class Watched<T> {
 }
 
 /**
- * What a method of a session answers: a promise that knows whether anybody watches it. Where nobody does, a failure is
- * the request's, as that of a chain is, instead of ending the process as an unhandled rejection.
+ * What a method of a session returns: a promise that knows whether anyone watches it. If no one does, its failure is
+ * the request's failure, as with a chain, instead of an unhandled rejection that ends the process.
  */
 export class Call<T> implements Promise<T> {
   readonly [Symbol.toStringTag] = 'Promise'
@@ -30,7 +30,7 @@ export class Call<T> implements Promise<T> {
   readonly #result: () => T | Promise<T>
 
   /**
-   * `begun` stands in the queue of the visit; `result` is asked for when it has succeeded, if anybody waits.
+   * `begun` is in the visit's queue. `result` is called after it has succeeded, and only if someone waits.
    *
    * @internal
    */

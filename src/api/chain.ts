@@ -16,14 +16,14 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   #step = EMPTY_STEP
   #fault: unknown
   #started = false
-  /** Somebody waits for the session, so the store should send it. */
+  /** Someone waits for the session, so the store should send it. */
   #wanted = false
 
   constructor(visit: Visit) {
     super()
     this.#visit = visit
-    // The place in the request's order is taken now; what the chain will hold is known only after this turn of the
-    // event loop, because `session.set(…).unset(…)` adds to it, and `await` looks at it a turn later still.
+    // The chain takes its place in the request's order now. Its commands are complete only after this turn of the event
+    // loop, because `session.set(…).unset(…)` still adds to it, and `await` looks at it another turn later.
     const begun = visit.enqueue(async () => {
       await undefined
       this.#started = true
@@ -42,7 +42,7 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
       if (schema) conform(this.#step.chain.commands.slice(before), schema)
       check(this.#step, this.#visit.store, this.#visit.settings.maxBytes)
     } catch (error) {
-      // The chain is in the queue already: with this it does nothing, instead of applying its first half.
+      // The chain is already in the queue. With a fault it does nothing, instead of applying its first half.
       this.#fault = error instanceof Refusal ? errorOf(error.problem) : error
       this.#begun.watch()
       throw this.#fault

@@ -5,19 +5,21 @@ import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withC
 import { UNKNOWN } from './guard.ts'
 
 /**
- * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
- * within `change`, so that a chain which can't be completed knows it and applies none of its commands.
+ * Adds to a chain. This is the one thing that handles, sessions and chains each do in their own way. The arguments are
+ * checked inside `change`, so a chain that can't be completed knows about it and applies none of its commands.
  */
 export const ADD: unique symbol = Symbol('add')
 
-/** Adds to a chain, and answers what its `take` has removed. */
+/** Adds a `take` to a chain, and resolves to the value that it has removed. */
 export const TAKE: unique symbol = Symbol('take')
+
+// More than 300 lines, because every command has its types, its docstring and its example here, and nowhere else.
 
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
  *
- * Each call returns the chain, so that more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of
- * it or nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
+ * Each call returns the chain, so more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of it or
+ * nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
  * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
  * Everything else rejects the chain.
  */
@@ -31,56 +33,135 @@ export abstract class Commands<D, C> {
   /** @internal */
   abstract [TAKE](change: (step: Step) => Step): Promise<unknown>
 
-  /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
+  /**
+   * Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents. It is an error if a parent is not an
+   * object.
+   *
+   * @example
+   * ```ts
+   * await session.set('theme', 'dark')
+   * await session.set({ 'cart.total': 20, step: 1 })
+   * session.data // { theme: 'dark', cart: { total: 20 }, step: 1 }
+   * ```
+   */
   set<const P extends string>(path: Place<D, P>, value: At<D, P>): C
   set<const P extends string>(values: Assignments<D, P>): C
   set(path: unknown, value?: unknown): C {
     return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : assignments(path)))
   }
 
-  /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
+  /**
+   * Removes values; what is missing stays missing. An element of a list becomes `null`.
+   *
+   * @example
+   * ```ts
+   * await session.set({ draft: 'Dear', theme: 'dark' })
+   * await session.unset('draft')
+   * session.data // { theme: 'dark' }
+   * ```
+   */
   unset<const P extends string>(...paths: Place<D, P>[]): C
   unset(...paths: unknown[]): C {
     return this.#add(() => paths.map(commands.unset))
   }
 
-  /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
+  /**
+   * Adds to a number; a missing one begins at 0. It is an error on anything else.
+   *
+   * @example
+   * ```ts
+   * await session.inc('views')
+   * session.views // 1
+   * ```
+   */
   inc<const P extends string>(path: Place<D, P, number, 'number'>, by?: number): C
   inc(path: unknown, by = 1): C {
     return this.#add(() => [commands.inc(path, by)])
   }
 
-  /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
+  /**
+   * Multiplies a number; a missing one becomes 0. It is an error on anything else.
+   *
+   * @example
+   * ```ts
+   * await session.set('price', 20)
+   * await session.mul('price', 1.5)
+   * session.price // 30
+   * ```
+   */
   mul<const P extends string>(path: Place<D, P, number, 'number'>, by: number): C
   mul(path: unknown, by: number): C {
     return this.#add(() => [commands.mul(path, by)])
   }
 
-  /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  /**
+   * Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates.
+   *
+   * @example
+   * ```ts
+   * await session.set('best', 12)
+   * await session.min('best', 9)
+   * session.best // 9
+   * ```
+   */
   min<const P extends string>(path: Place<D, P, number | Date, 'number or date'>, value: Comparable<D, P>): C
   min(path: unknown, value: number | Date): C {
     return this.#add(() => [commands.min(path, value)])
   }
 
-  /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  /**
+   * Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates.
+   *
+   * @example
+   * ```ts
+   * await session.set('best', 12)
+   * await session.max('best', 9)
+   * session.best // 12
+   * ```
+   */
   max<const P extends string>(path: Place<D, P, number | Date, 'number or date'>, value: Comparable<D, P>): C
   max(path: unknown, value: number | Date): C {
     return this.#add(() => [commands.max(path, value)])
   }
 
-  /** Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists. */
+  /**
+   * Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists.
+   *
+   * @example
+   * ```ts
+   * await session.set('guest.cart', ['tea'])
+   * await session.rename('guest.cart', 'cart')
+   * session.cart // ['tea']
+   * ```
+   */
   rename<const P extends string, const Q extends string>(path: Place<D, P>, to: Target<D, Q, P>): C
   rename(path: unknown, to: unknown): C {
     return this.#add(() => [commands.rename(path, to)])
   }
 
-  /** Appends to a list; a missing one begins empty. An error on anything but a list. */
+  /**
+   * Appends to a list; a missing one begins empty. It is an error on anything else.
+   *
+   * @example
+   * ```ts
+   * await session.push('seen', 'tea', 'cup')
+   * session.seen // ['tea', 'cup']
+   * ```
+   */
   push<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, ...values: ElementAt<D, P>[]): C
   push(path: unknown, ...values: unknown[]): C {
     return this.#add(() => [commands.push(path, values)])
   }
 
-  /** Appends to a list and keeps only `slice` elements of it: the first, or with a negative number the last. */
+  /**
+   * Appends to a list and keeps only `slice` elements of it: the first, or with a negative number the last.
+   *
+   * @example
+   * ```ts
+   * await session.pushAll('seen', ['tea', 'cup', 'pot'], { slice: -2 })
+   * session.seen // ['cup', 'pot']
+   * ```
+   */
   pushAll<const P extends string>(
     path: Place<D, P, readonly unknown[], 'list'>,
     values: readonly ElementAt<D, P>[],
@@ -90,31 +171,74 @@ export abstract class Commands<D, C> {
     return this.#add(() => [commands.push(path, values, slice)])
   }
 
-  /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
+  /**
+   * Appends the values that the list does not hold yet, compared deeply, keys in any order.
+   *
+   * @example
+   * ```ts
+   * await session.addToSet('seen', 'tea', 'cup', 'tea')
+   * session.seen // ['tea', 'cup']
+   * ```
+   */
   addToSet<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, ...values: ElementAt<D, P>[]): C
   addToSet(path: unknown, ...values: unknown[]): C {
     return this.#add(() => [commands.addToSet(path, values)])
   }
 
-  /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
+  /**
+   * Removes the elements equal to the value; an object removes the elements that have all of its fields.
+   *
+   * @example
+   * ```ts
+   * await session.set('cart', [{ id: 7, qty: 1 }, { id: 8, qty: 2 }])
+   * await session.pull('cart', { id: 7 })
+   * session.cart // [{ id: 8, qty: 2 }]
+   * ```
+   */
   pull<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, value: Pulled<ElementAt<D, P>>): C
   pull(path: unknown, value: unknown): C {
     return this.#add(() => [commands.pull(path, value)])
   }
 
-  /** Removes the elements that are equal to one of the values. */
+  /**
+   * Removes the elements that are equal to one of the values.
+   *
+   * @example
+   * ```ts
+   * await session.set('seen', ['tea', 'cup', 'pot'])
+   * await session.pullAll('seen', ['tea', 'pot'])
+   * session.seen // ['cup']
+   * ```
+   */
   pullAll<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, values: readonly ElementAt<D, P>[]): C
   pullAll(path: unknown, values: readonly unknown[]): C {
     return this.#add(() => [commands.pullAll(path, values)])
   }
 
-  /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
+  /**
+   * Removes the last element, or with -1 the first. Nothing happens on a missing or empty list.
+   *
+   * @example
+   * ```ts
+   * await session.set('steps', [1, 2, 3])
+   * await session.pop('steps', -1)
+   * session.steps // [2, 3]
+   * ```
+   */
   pop<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, end?: 1 | -1): C
   pop(path: unknown, end: 1 | -1 = 1): C {
     return this.#add(() => [commands.pop(path, end)])
   }
 
-  /** Writes the present time, by the store's clock. */
+  /**
+   * Writes the current time of the store's clock.
+   *
+   * @example
+   * ```ts
+   * await session.currentDate('seen_at')
+   * session.seen_at instanceof Date // true
+   * ```
+   */
   currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): C
   currentDate(path: unknown): C {
     return this.#add(() => [commands.currentDate(path)])
@@ -123,6 +247,13 @@ export abstract class Commands<D, C> {
   /**
    * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
    * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   *
+   * @example
+   * ```ts
+   * await session.set('step', 1)
+   * await session.if('step', 1).set('step', 2)
+   * session.if('step', 1).set('step', 3) // ConditionFailedError
+   * ```
    */
   if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): C
   if(path: unknown, value: unknown): C {
@@ -133,6 +264,12 @@ export abstract class Commands<D, C> {
    * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
    * exactly one gets the value: for flash messages and one-time codes.
    *
+   * @example
+   * ```ts
+   * await session.set('flash', 'Saved')
+   * await session.take('flash') // 'Saved'
+   * await session.take('flash') // undefined
+   * ```
    * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
    */
   take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
@@ -143,6 +280,12 @@ export abstract class Commands<D, C> {
   /**
    * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
    * with null it takes that away. A session that is gone is passed over in silence.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42).touch('30 days')
+   * session.maxAge // 30 * 24 * 60 * 60 * 1000
+   * ```
    */
   touch(maxAge?: Duration | null): C {
     return this[ADD]((step) => ({ ...step, touch: touchOf(maxAge) }))
@@ -152,7 +295,12 @@ export abstract class Commands<D, C> {
    * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. For log-in and
    * every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
    *
-   * @throws {@link RotationLostError} when another request rotated first; nothing of the chain is applied then.
+   * @example
+   * ```ts
+   * await session.rotate({ authenticated: true }).set('user_id', 42)
+   * session.user_id // 42
+   * ```
+   * @throws {@link SessionRotatedError} when another request rotated first; nothing of the chain is applied then.
    */
   rotate(options: RotateOptions = {}): C {
     return this[ADD]((step) => ({ ...step, rotate: rotationOf(options) }))

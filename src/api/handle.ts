@@ -24,7 +24,7 @@ export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
     return new Chain<D>(this.#visit)[TAKE](change)
   }
 
-  /** Asked for now, so it stands in its place among the commands; what that throws rejects. */
+  /** Asks at once, because the read must keep its place among the commands. Async, so what is thrown rejects. */
   override async [SESSION](): Promise<Session<D>> {
     return this.#visit.current<Session<D>>()
   }

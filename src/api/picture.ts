@@ -4,8 +4,8 @@ import { type Data, isBson, isDate, isList, type Value } from '../algebra/index.
 export type Pictures = WeakMap<object, Value>
 
 /**
- * Data as the application sees them: frozen. A Date can't be frozen, so that each is a copy, and so is what holds one:
- * whoever changes it changes neither the store's data nor what this request believes them to be.
+ * The data as the application sees them: frozen. A Date can't be frozen, so each Date is a copy, and so is everything
+ * that holds one. Changing it changes neither the store's data nor what this request knows of them.
  */
 export function picture(value: Value, pictures: Pictures = new WeakMap()): Value {
   if (isDate(value)) return new Date(value)

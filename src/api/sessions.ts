@@ -45,7 +45,7 @@ export class Sessions<D> {
   #store: Store | undefined
   #host: Host<Visit> | undefined
   #pruning: NodeJS.Timeout | undefined
-  /** @internal Told of failures that no request can be told of. */
+  /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
   /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
@@ -104,7 +104,14 @@ export class Sessions<D> {
     return { visit, handle: new Handle<D>(visit) }
   }
 
-  /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
+  /**
+   * Prepares the store: tables, functions, the index on `expires`. It can be repeated, and several processes may do it at once.
+   *
+   * @example
+   * ```ts
+   * await sessions.ensureIndex()
+   * ```
+   */
   async ensureIndex(): Promise<void> {
     const { store } = this
     await traced(store.name, { operation: 'setup' }, () => store.setup())
@@ -112,6 +119,13 @@ export class Sessions<D> {
 
   /**
    * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const [device] = await sessions.find('user_id', 42)
+   * device?.id // session.id
+   * ```
    */
   async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
     const wanted = this.#lookedUp(field, value)
@@ -125,7 +139,16 @@ export class Sessions<D> {
     }))
   }
 
-  /** Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. */
+  /**
+   * Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * await sessions.destroyAll('user_id', 42, { except: session.id }) // 0
+   * await sessions.destroyAll('user_id', 42) // 1
+   * ```
+   */
   async destroyAll(
     field: string,
     value: IndexValue,
@@ -140,6 +163,13 @@ export class Sessions<D> {
   /**
    * Removes the session with this id, whoever holds its cookie; answers whether there was one. Where a visitor names
    * the id, look first whether it is among the sessions that `find` gives for them.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const { id = '' } = session
+   * await sessions.revoke(id) // true
+   * ```
    */
   async revoke(id: string): Promise<boolean> {
     const { store, reliable } = this.#hostOf()
@@ -150,27 +180,41 @@ export class Sessions<D> {
     if (!isId(id)) return false
     const record = await reliable.get(id)
     if (!record) return false
-    // By its `created`, so that a session that takes the same id meanwhile is another one.
+    // With its `created`, because another session may take the same id in the meantime.
     const proof = { created: record.created }
     const removed = await reliable.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY })
     if (removed) this.#tell({ session: aliasOf(id, this.#keys()) })
     return removed
   }
 
-  /** Removes what has expired, where the database does not do it by itself; answers how many. */
+  /**
+   * Removes what has expired, where the database does not do that itself. Resolves to how many it removed.
+   *
+   * @example
+   * ```ts
+   * await sessions.prune() // 0
+   * ```
+   */
   async prune(): Promise<number> {
     const { store } = this
     return traced(store.name, { operation: 'prune' }, () => store.prune())
   }
 
-  /** Releases what the store has opened by itself. */
+  /**
+   * Releases what the store has opened itself.
+   *
+   * @example
+   * ```ts
+   * await sessions.close()
+   * ```
+   */
   async close(): Promise<void> {
     clearTimeout(this.#pruning)
     this.#pruning = undefined
     await this.#store?.close()
   }
 
-  /** Half to one and a half times the interval, so that processes that start together don't all prune at once. */
+  /** Waits half to one and a half times the interval, so processes that start together don't all prune at once. */
   #prune(): void {
     const pause = this.settings.pruneEvery * (0.5 + Math.random())
     this.#pruning = setTimeout(() => {

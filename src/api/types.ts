@@ -11,7 +11,12 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   /**
    * Loads the session, once a request. A visitor without one gets a new session, for which nothing is read.
    *
-   * @throws {@link StoreError} when the store fails: nobody gets an empty session in place of their own.
+   * @example
+   * ```ts
+   * const session = await ctx.session()
+   * session.isNew // true
+   * ```
+   * @throws {@link StoreError} when the store fails. No visitor gets an empty session in place of their own.
    */
   then<A = Session<D>, B = never>(
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
@@ -20,23 +25,59 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Session<D> | B>
   finally(onfinally?: (() => void) | null): Promise<Session<D>>
 
-  /** Reads the session anew. */
+  /**
+   * Reads the session again.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().inc('views')
+   * const session = await ctx.session().update()
+   * session.views // 1
+   * ```
+   */
   update(): Call<Session<D>>
 
-  /** Removes the session and its cookie without reading it. */
+  /**
+   * Removes the session and its cookie without reading it.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * await ctx.session().destroy()
+   * ctx.session().inc('views') // SessionGoneError
+   * ```
+   */
   destroy(): Call<void>
 
-  /** Removes the session without reading it, and goes on with a brand new one without data. */
+  /**
+   * Removes the session without reading it, and goes on with a brand new one without data.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * const session = await ctx.session().regenerate()
+   * session.data // {}
+   * ```
+   */
   regenerate(): Call<Session<D>>
 }
 
 /**
  * Commands written one after another: one atomic update.
  *
- * It runs once. Awaiting it gives the refreshed session. One that nobody awaits runs all the same, is settled before
- * the response ends, and its failure is the request's failure.
+ * It runs once. Awaiting it gives the refreshed session. A chain that is not awaited runs all the same: it is settled
+ * before the response ends, and its failure is the request's failure.
  */
 export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
+  /**
+   * The session after this chain, once the store has applied all of it.
+   *
+   * @example
+   * ```ts
+   * const session = await ctx.session().set('theme', 'dark').inc('views')
+   * session.data // { theme: 'dark', views: 1 }
+   * ```
+   */
   then<A = Session<D>, B = never>(
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -49,17 +90,17 @@ export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLi
 export type Session<D> = LoadedSession<D> & SessionView<D>
 
 /**
- * What a session has beside its data. The data are a picture: they show what the store held when this request last
- * heard of it, and its own commands as soon as they are applied.
+ * What a session has besides its data. The data are a picture: they show what the store held when this request last
+ * asked it, and the request's own commands as soon as they are applied.
  */
 export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
   readonly id: string | undefined
 
-  /** When the session began, by the store's clock; undefined for a new one. */
+  /** When the session began, on the store's clock; undefined for a new one. */
   readonly created: Date | undefined
 
-  /** When it will be over unless it is used; undefined for a new one. */
+  /** When it will expire unless it is used; undefined for a new one. */
   readonly expires: Date | undefined
 
   /** Its idle time in milliseconds. */
@@ -74,34 +115,86 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   /** The data alone, read-only, whatever their keys are called. */
   readonly data: SessionView<D>
 
+  /**
+   * What `JSON.stringify(session)` shows: the data alone.
+   *
+   * @example
+   * ```ts
+   * await session.set('theme', 'dark')
+   * JSON.stringify(session) // '{"theme":"dark"}'
+   * ```
+   */
   toJSON(): SessionView<D>
 
   /**
-   * Reads the session anew, so that it shows what other requests did. After a command, as in
-   * `session.inc('views').then(session.update)`, the command has brought that already and nothing is read. Bound.
+   * Reads the session again, so it shows what other requests did. After a command, as in
+   * `session.inc('views').then(session.update)`, the command has already brought that and nothing is read. The method
+   * is bound, so it can be passed on like this.
    *
-   * @throws {@link SessionGoneError} when it has been destroyed or has expired meanwhile.
+   * @example
+   * ```ts
+   * await ctx.session().inc('views').then(session.update)
+   * session.views // 1
+   * ```
+   * @throws {@link SessionGoneError} when it has been destroyed or has expired in the meantime.
    */
   update(fresh?: unknown): Call<Session<D>>
 
-  /** Removes the session and its cookie; no new one begins. Removing one that is gone is no error. */
+  /**
+   * Removes the session and its cookie; no new one begins. Removing one that is gone is no error.
+   *
+   * @example
+   * ```ts
+   * await session.destroy()
+   * session.inc('views') // SessionGoneError
+   * ```
+   */
   destroy(): Call<void>
 
-  /** Removes the session, and goes on with a brand new one without data, which its first command saves. */
+  /**
+   * Removes the session, and goes on with a brand new one without data, which its first command saves.
+   *
+   * @example
+   * ```ts
+   * await session.set('theme', 'dark')
+   * await session.regenerate()
+   * session.isNew // true
+   * ```
+   */
   regenerate(): Call<Session<D>>
 
   /**
    * A token for a form of this visitor. For one without a session it sets a cookie that holds no secret and costs no
    * I/O; the form stays valid when a session begins, and until log-in rotates it.
+   *
+   * @example
+   * ```ts
+   * const token = session.createCSRF()
+   * session.assertCSRF(token)
+   * ```
    */
   createCSRF(): string
 
   /**
    * Throws a `CsrfError` (403) unless the token was made for this visitor and session by `createCSRF()` and the browser
    * does not say that the request comes from another site. Takes any value, such as a field of a parsed body.
+   *
+   * @example
+   * ```ts
+   * session.assertCSRF('made up') // CsrfError
+   * ```
    */
   assertCSRF(token: unknown): void
 
-  /** Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time. */
+  /**
+   * Throws a `FreshAuthRequiredError` (401) unless the visitor proved who they are within this time.
+   *
+   * @example
+   * ```ts
+   * session.requireFresh('10 minutes') // FreshAuthRequiredError
+   * await session.rotate({ authenticated: true }).set('user_id', 42)
+   * session.requireFresh('10 minutes')
+   * ```
+   */
   requireFresh(within: Duration): void
 }

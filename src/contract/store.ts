@@ -135,7 +135,10 @@ export interface SessionRecord {
   readonly epoch: string
 }
 
-/** Everything that one atomic update of a session is to do. */
+/**
+ * What a store is told to do to one session in one atomic update. A visit makes it from the `Step` that the application
+ * asked for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
+ */
 export interface Change {
   /**
    * Unique to this change, the same when it is sent again: a store answers a repeated one without applying it twice.

@@ -55,7 +55,7 @@ export function hashOf(secret: string): string {
   return hash('sha256', secret, 'base64url')
 }
 
-/** The cookie's value, with a MAC over it and the cookie's name, so that no other cookie's value can stand in. */
+/** The cookie's value with a MAC over it and the cookie's name, so the value of another cookie can't stand in for it. */
 export function writeCredential(credential: Credential, name: string, keygrip: Keygrip): string {
   const value = credential.kind === 'session' ? `s.${credential.id}.${credential.secret}` : `n.${credential.id}`
   return `${value}.${keygrip.sign(`${name}=${value}`)}`
@@ -63,7 +63,7 @@ export function writeCredential(credential: Credential, name: string, keygrip: K
 
 /**
  * Reads a cookie's value; undefined for anything that these keys have not signed under this name.
- * `renew` says that an older key signed it, so that the cookie should be written again.
+ * `renew` says that an older key signed it, so the cookie should be written again.
  */
 export function readCredential(
   text: string,

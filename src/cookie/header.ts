@@ -2,7 +2,7 @@ import type { CookieSettings } from '../settings/options.ts'
 
 /**
  * Every value that a Cookie header gives to exactly this name. Nothing is decoded, unquoted or compared without case,
- * so that no other cookie can pass for this one (CVE-2020-8184, CVE-2023-23934).
+ * so no other cookie can pass for this one (CVE-2020-8184, CVE-2023-23934).
  */
 export function readCookie(header: string | undefined, name: string): string[] {
   if (!header?.includes(name)) return []
@@ -14,7 +14,7 @@ export function readCookie(header: string | undefined, name: string): string[] {
   return values
 }
 
-/** By a loop: `/[ \t]+$/` tries anew at each space, and a header of spaces would take a moment that anybody can ask for. */
+/** A loop, because `/[ \t]+$/` starts again at each space: a header of spaces would cost quadratic time. */
 function withoutEnd(value: string): string {
   let end = value.length
   while (value[end - 1] === ' ' || value[end - 1] === '\t') end--

@@ -17,7 +17,7 @@ export interface Responding {
 }
 
 /**
- * One response's cookie: at most one Set-Cookie, the last state wins.
+ * One response's cookie. There is at most one Set-Cookie, and the last state wins.
  *
  * It is written when the headers are, not before, because Koa removes every header that was set before an error; a
  * `rotate()` followed by an error would otherwise leave the visitor with a secret that is dead.
@@ -25,7 +25,7 @@ export interface Responding {
 export class CookieJar {
   /** What the request's cookie says, if it is one cookie and these keys have signed it. */
   readonly credential: Credential | undefined
-  /** Why a cookie that was there says nothing. */
+  /** Why the request has a cookie but no credential. */
   readonly refused: 'forged' | 'duplicate' | undefined
   readonly #exchange: Responding
   readonly #settings: CookieSettings
@@ -40,7 +40,7 @@ export class CookieJar {
     this.#settings = settings
     this.#keys = keys
     const values = readCookie(exchange.headers.cookie, settings.name)
-    // Which of several cookies of one name is ours can't be told: one may have been planted by a sister domain.
+    // Of several cookies with one name we can't know which is ours: a sister domain may have planted one.
     const read = values.length === 1 ? readCredential(values[0]!, settings.name, keygripOf(keys())) : undefined
     this.credential = read?.credential
     this.refused = read || values.length === 0 ? undefined : values.length > 1 ? 'duplicate' : 'forged'
@@ -83,7 +83,7 @@ export class CookieJar {
     this.#pending = this.present ? { value: '', maxAge: 0 } : undefined
   }
 
-  /** A new session is worth nothing without its cookie, so that it must still be possible to send one. */
+  /** A new session is worth nothing without its cookie, so it must still be possible to send one. */
   assertWritable(): void {
     const { response } = this.#exchange
     keygripOf(this.#keys())

@@ -14,7 +14,7 @@ export function keygripOf(keys: Keys): Keygrip {
     if (!keygrip) {
       check(keys)
       keygrip = new Keygrip(keys, 'sha256')
-      // Keygrip compares by two more HMACs with a random key. The MACs are the same, the comparison takes constant time too.
+      // Keygrip compares with two more HMACs under a random key. This gives the same MACs, also in constant time.
       keygrip.index = (data, mac) =>
         keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))
       keygrips.set(keys, keygrip)

@@ -6,8 +6,8 @@ import { assertSite } from './origin.ts'
 import { assertToken, type Binding } from './token.ts'
 
 /**
- * Judges one request: by what the browser says of where it comes from, and by the token that it carries. Remembers that
- * it was refused, because whoever sent a forged request must not slide the visitor's session or renew its secret.
+ * Judges one request, from what the browser says about where it comes from and from the token that it carries. It
+ * remembers a refusal, because a forged request must neither slide the visitor's session nor renew its secret.
  */
 export class CsrfGuard {
   readonly #headers: IncomingHttpHeaders
@@ -30,14 +30,14 @@ export class CsrfGuard {
     return this.#forged
   }
 
-  /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
+  /** Throws for a request from another site; returns whether the browser has said that it comes from this one. */
   assertOrigin(): boolean {
     return this.#judge(() => assertSite(this.#headers, this.#settings.origins))
   }
 
   /**
-   * The same for a WebSocket, where no token can decide: a page whose Origin there is nothing to compare with is refused
-   * unless SameSite keeps the cookie from other sites.
+   * The same for a WebSocket, where no token can decide. A page whose Origin can't be compared with anything is refused,
+   * unless SameSite keeps the cookie away from other sites.
    */
   assertUpgrade(): void {
     this.#judge(() => {
@@ -47,7 +47,10 @@ export class CsrfGuard {
     })
   }
 
-  /** Throws unless the request comes from here and these keys made its token for this binding. No binding fits no token. */
+  /**
+   * Throws unless the request comes from this site and these keys made its token for this binding. Without a binding it
+   * always throws.
+   */
   assertToken(token: unknown, binding: Binding | undefined, keys: () => Keys): void {
     this.assertOrigin()
     this.#judge(() => {

@@ -2,16 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CsrfError } from '../errors/index.ts'
 
 /**
- * Throws a {@link CsrfError} when the browser says that the request came from elsewhere: by Sec-Fetch-Site, which
- * scripts can't set (https://www.w3.org/TR/fetch-metadata/), else by Origin. Values that are not known are refused, whatever the Origin.
- * Answers whether the browser has said that the request comes from here; where it says nothing, a token must decide.
+ * Throws a {@link CsrfError} when the browser says that the request came from another site. It says so in Sec-Fetch-Site,
+ * which scripts can't set (https://www.w3.org/TR/fetch-metadata/), or else in Origin. An unknown value is refused,
+ * whatever the Origin is. Returns whether the browser has said that the request comes from this site. If it has said
+ * nothing, a token must decide.
  */
 export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, 'sec-fetch-site': site } = headers
   const trusted = origin !== undefined && origins.includes(origin)
   if (site !== undefined) {
     const here = SITES.get(String(site))
-    // A word that is not in the standard is no browser's, so that the Origin beside it is not believed either.
+    // No browser sends a word that is not in the standard, so the Origin next to it is not believed either.
     if (here === undefined || !(here || trusted)) throw new CsrfError('site')
     return true
   }
@@ -29,10 +30,10 @@ const SITES: ReadonlyMap<string, boolean> = new Map([
   ['cross-site', false],
 ])
 
-/** RFC 9110, 9.2.1, but for TRACE, which echoes. */
+/** RFC 9110, 9.2.1, without TRACE, which echoes the request. */
 const SAFE: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** A request with this method changes nothing, so that it may come from anywhere. */
+/** A request with this method changes nothing, so it may come from anywhere. */
 export function isSafe(method: string | undefined): boolean {
   return SAFE.has(method)
 }

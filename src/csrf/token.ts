@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type Keygrip from 'keygrip'
 import { CsrfError } from '../errors/index.ts'
 
-/** What a CSRF token is bound to: it is worth nothing in another session, under another cookie, or after `rotate()`. */
+/** What a CSRF token is bound to. It is worth nothing in another session, under another cookie, or after `rotate()`. */
 export interface Binding {
   readonly cookie: string
   readonly id: string
@@ -11,7 +11,7 @@ export interface Binding {
 
 const TOKEN = /^([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{27,128})$/
 
-/** A token for a form. Each one differs, so that compression can't reveal it (BREACH), and all stay valid. */
+/** A token for a form. Each one is different, so compression can't reveal it (BREACH), and all of them stay valid. */
 export function createToken(binding: Binding, keygrip: Keygrip): string {
   const nonce = randomBytes(12).toString('base64url')
   return `${nonce}.${keygrip.sign(message(binding, nonce))}`

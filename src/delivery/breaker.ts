@@ -4,10 +4,13 @@ import { StoreError } from '../errors/index.ts'
 const MAX_WAITING = 10_000
 /** After so many calls without an answer, and none with one, the store is taken to be gone. */
 const MAX_HANGING = 10
-/** Then it is tried at ever longer intervals, so that a driver whose connection is dead has the silence to notice it. */
+/** Then it is tried at longer and longer intervals, because a driver needs silence to notice that its connection is dead. */
 const PROBES = { first: 250, longest: 2000 }
 
-/** A store that does not answer gets no more calls, but for one now and then to try it: they would pile up. */
+/**
+ * Keeps calls away from a store that does not answer, because they would pile up. One goes through now and then to try
+ * it.
+ */
 export class Breaker {
   readonly #name: string
   #waiting = 0

@@ -15,7 +15,10 @@ import { StoreError } from '../errors/index.ts'
 import { Breaker } from './breaker.ts'
 import { type Reading, readingOf, storeTime } from './clock.ts'
 
-/** Retries come at once, then ever later: most lost replies are a closed connection, which the driver has replaced. */
+/**
+ * The first retry comes at once, the others later and later. Most lost replies come from a closed connection, which the
+ * driver has already replaced.
+ */
 const PAUSES = [0, 25, 100, 250, 500]
 
 /** How far apart two readings of the store's clock may be, in milliseconds. */
@@ -87,7 +90,7 @@ export class ReliableStore {
     return this.#call({ operation: 'find' }, () => (this.#store as IndexedStore).find(field, value, maxLifetime))
   }
 
-  /** For a store that can. Where a reply was lost, the answer does not count those that were removed by the first try. */
+  /** For a store that can. If a reply was lost, the answer does not count what the first try removed. */
   destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
     return this.#call({ operation: 'destroyAll' }, () => (this.#store as IndexedStore).destroyAll(field, value, except))
   }
@@ -163,7 +166,7 @@ export class ReliableStore {
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         if (error.applied === 'unknown') unknown = error
-        // That a later try was surely not applied says nothing of an earlier one.
+        // A later try that was definitely not applied says nothing about an earlier one.
         const failure = unknown ?? error
         const pause = PAUSES[attempt]
         if (failure.applied === false || error.final || pause === undefined || call.over) throw failure

@@ -8,7 +8,7 @@ const BRAND = Symbol.for('koa-atomic-session.error')
  * What every error of this package has in common.
  *
  * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
- * the change: `false` (surely not applied) or `'unknown'` (the store may have applied it). No message holds a
+ * the change: `false` (definitely not applied) or `'unknown'` (the store may have applied it). No message holds a
  * secret, a cookie or session data.
  */
 export abstract class SessionError extends Error {
@@ -18,7 +18,7 @@ export abstract class SessionError extends Error {
   abstract status: number
   /** Whether the visitor may read the message. */
   expose = false
-  /** `false`: the change was surely not applied. `'unknown'`: the store may have applied it. */
+  /** `false`: the change was definitely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
 }
 
@@ -55,7 +55,7 @@ export class InvalidValueError extends SessionError {
   }
 }
 
-/** Two commands of one chain touch the same place, so that their order would matter. Thrown before any I/O. */
+/** Two commands of one chain touch the same place, so their order would matter. Thrown before any I/O. */
 export class PathConflictError extends SessionError {
   override name = 'PathConflictError' as const
   readonly code = 'ERR_SESSION_CONFLICT'
@@ -127,7 +127,7 @@ export class SessionGoneError extends SessionError {
 }
 
 /**
- * The session's secret was renewed by an explicit `rotate()`, such as a log-in, after this request had begun. It acts by
+ * The session's secret was renewed by an explicit `rotate()`, such as a log-in, after this request had begun. It acts with
  * an older secret, and so nothing was applied. A socket or a stream sees its end this way.
  */
 export class SessionRotatedError extends SessionError {

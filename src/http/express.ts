@@ -12,7 +12,7 @@ export interface ExpressRequest extends IncomingMessage {
 export type ExpressNext = (error?: unknown) => void
 export type ExpressMiddleware = (request: ExpressRequest, response: ServerResponse, next: ExpressNext) => void
 
-/** Express ends a response at `res.send()`, so that it is held back there, as on node:http. */
+/** Express ends a response in `res.send()`, so the end is held back there, as on node:http. */
 export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
   const { property } = sessions.settings
   const define = guardOf('req', property)

@@ -56,7 +56,7 @@ export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
       try {
         await sessions.entryOf(request.raw)?.visit.settle()
       } catch (error) {
-        // The request fails with its own error; what its commands do besides is told to the application.
+        // The request fails with its own error. A failure of its commands is reported to the application.
         if (reply.statusCode < 400) throw error
         sessions.background(error)
       }

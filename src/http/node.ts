@@ -84,7 +84,7 @@ export function holdEnd<D>(
     return this
   } as typeof end
   response.once('close', () => {
-    // The visitor has gone before the end: what was begun goes on, and its failure is nobody else's.
+    // The visitor has gone before the end. What was begun continues, and its failure goes to the application.
     if (!ending) sessions.entryOf(request)?.visit.settle().catch(sessions.background)
   })
 }

@@ -31,7 +31,7 @@ declare module 'koa' {
   interface DefaultContext extends SessionContext {}
 }
 
-/** Tells the application, as Koa does, of what no request can be told any more; a request that was answered stays so. */
+/** Reports to the application, as Koa does, what can no longer fail a request. A request that was answered stays answered. */
 // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
 function report(app: Koa<any, any>, error: unknown, context: unknown): void {
   try {

@@ -8,7 +8,15 @@ export class KoaSessions<D> extends Sessions<D> {
   /** How requests arrived; kept only for `csrf()`. */
   #methods: WeakMap<object, string | undefined> | undefined
 
-  /** The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types. */
+  /**
+   * The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types.
+   *
+   * @example
+   * ```ts
+   * const session = await sessions.of(ctx)
+   * session.isNew // true
+   * ```
+   */
   of(ctx: KoaContext): SessionHandle<D> {
     return this.#entry(ctx).handle
   }
@@ -26,6 +34,10 @@ export class KoaSessions<D> extends Sessions<D> {
    * default in the header X-CSRF-Token. With `token` every such request must carry one. The method is the one that
    * arrived, whatever other middleware makes of it.
    *
+   * @example
+   * ```ts
+   * app.use(sessions.csrf())
+   * ```
    * @throws {@link CsrfError} (403).
    */
   csrf(options: CsrfOptions = {}): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
@@ -38,7 +50,7 @@ export class KoaSessions<D> extends Sessions<D> {
     )
   }
 
-  /** Runs the rest of the request, and ends it only when every session command that it began is settled. */
+  /** @internal Runs the rest of the request, and ends it only when every session command that it began is settled. */
   around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
     // Where middleware runs outside of this one it comes twice, and an override may be in between.
     if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
@@ -46,7 +58,7 @@ export class KoaSessions<D> extends Sessions<D> {
     return next().then(
       () => this.entryOf(ctx.req)?.visit.settle(),
       async (error) => {
-        // The request fails with its own error; what its commands do besides is told to the application.
+        // The request fails with its own error. A failure of its commands is reported to the application.
         await this.entryOf(ctx.req)
           ?.visit.settle()
           .catch((failure) => this.background(failure, ctx))

@@ -4,7 +4,7 @@ import type { StandardSchema } from '../data/schema.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import { type Duration, milliseconds } from './duration.ts'
 
-/** Everything that can be chosen; every part has a safe default but the store. */
+/** All the options. Each has a safe default, except the store. */
 export interface SessionOptions {
   /** Where sessions are kept. May instead be set later: `sessions.store = …`, or `sessions.collection = …` for MongoDB. */
   readonly store?: Store
@@ -25,7 +25,7 @@ export interface SessionOptions {
    */
   readonly maxLifetime?: Duration
   /**
-   * The expiry slides at most this often, so that reading costs no write.
+   * The expiry slides at most this often, so most reads cost no write.
    * @default a tenth of `maxAge`, at most one minute
    */
   readonly touchAfter?: Duration
@@ -146,7 +146,7 @@ const MINUTE = 60_000
 const LONGEST_COOKIE = 400 * DAY
 /** What a timer of Node.js can wait; above it, it fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
-/** With the half that may be added to it by chance. */
+/** Leaves room for the random half that may be added. */
 const RAREST = LONGEST_TIMER / 1.5
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 /** RFC 6265, section 4.1.1: a cookie's name is a token. */

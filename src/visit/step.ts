@@ -18,7 +18,11 @@ import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import { ownMaxAge } from '../settings/options.ts'
 
-/** Everything that one atomic update of a session is to do. */
+/**
+ * What an application asks for in one atomic update: its commands, and whether to slide and to rotate. It knows neither
+ * the session nor its secret. The visit makes a `Change` from it, which is what a store is told: the same wish for one
+ * session, with an operation id, hashes, and times in milliseconds.
+ */
 export interface Step {
   readonly chain: Chain
   /** Slide the expiry, and where `maxAge` is given make it the session's own (null: the application's again). */

@@ -6,6 +6,7 @@ import { CookieJar } from '../cookie/jar.ts'
 import { keygripOf } from '../cookie/keys.ts'
 import { CsrfGuard } from '../csrf/guard.ts'
 import { type Binding, createToken } from '../csrf/token.ts'
+import { type Reading, readingOf, storeTime } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import {
@@ -62,8 +63,8 @@ export class Visit implements Asking {
   #guard: CsrfGuard | undefined
   /** The id under which a session is being created. */
   #beginning: string | undefined
-  /** The store's clock, as far as this request knows: what it said last, and when that was by ours. */
-  #clock = { store: 0, here: 0 }
+  /** What the store's clock showed when it answered last. */
+  #clock: Reading = { store: 0, here: 0 }
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
   givenUp = Number.NEGATIVE_INFINITY
@@ -167,7 +168,7 @@ export class Visit implements Asking {
       case 'changed':
       case 'held':
       case 'done':
-        this.#heard(updated.now)
+        this.#clock = readingOf(updated.now)
         this.#turn(whenApplied(state, change, updated, secret, this.settings))
         return this.#taken(step, updated)
       case 'refused':
@@ -226,7 +227,7 @@ export class Visit implements Asking {
   requireFresh(within: Duration): void {
     const limit = milliseconds(within, 'requireFresh')
     const authAt = this.record?.authAt
-    if (authAt == null || this.#now() - authAt > limit) throw new FreshAuthRequiredError()
+    if (authAt == null || storeTime(this.#clock, performance.now()) - authAt > limit) throw new FreshAuthRequiredError()
   }
 
   get #guarded(): CsrfGuard {
@@ -247,14 +248,6 @@ export class Visit implements Asking {
     const { id } = this
     if (id === undefined || this.#state.kind === 'late') return undefined
     return { cookie: this.settings.cookie.name, id, epoch: this.record?.epoch ?? '' }
-  }
-
-  #now(): number {
-    return this.#clock.store + performance.now() - this.#clock.here
-  }
-
-  #heard(now: number): void {
-    this.#clock = { store: now, here: performance.now() }
   }
 
   /** What this request can show is what the store last answered. */
@@ -283,7 +276,7 @@ export class Visit implements Asking {
     }
     const loaded = await this.#host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
-      this.#heard(loaded.now)
+      this.#clock = readingOf(loaded.now)
       this.#turn(whenLoaded(state, loaded, this.settings, this.#forged))
       return
     }
@@ -358,7 +351,7 @@ export class Visit implements Asking {
         this.#beginning = undefined
       })
       if (!record) continue
-      this.#heard(record.rotated)
+      this.#clock = readingOf(record.rotated)
       this.#turn(whenBegun(record, credential))
       return result.taken
     }

@@ -55,8 +55,8 @@ function documents(): string[] {
 export function blocks(): Block[] {
   return documents().flatMap((document) => {
     const text = readFileSync(join(root, document), 'utf8')
-    const fences = text.matchAll(/(?:<!-- (\w+): (\w+) -->\n)?^```(\w*)\n([\s\S]*?)^```$/gm)
-    return [...fences].map(({ index, 1: how, 2: name, 3: language, 4: code }) => ({
+    const fences = text.matchAll(/(?:<!-- (\w+): (\w+) -->\n)?^(?<fence>```+)(\w*)\n([\s\S]*?)^\k<fence>$/gm)
+    return [...fences].map(({ index, 1: how, 2: name, 4: language, 5: code }) => ({
       document,
       line: text.slice(0, index).split('\n').length,
       language: language!,
@@ -94,27 +94,59 @@ export function writeDocstrings(): string[] {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   return sources
     .filter((name) => name.endsWith('.ts'))
+    .sort()
     .flatMap((source) => {
       const text = readFileSync(join(root, 'src', source), 'utf8')
       return [...text.matchAll(/^ *\* ```ts\n([\s\S]*?)^ *\* ```$/gm)].map(([, lines], i) => {
         const code = lines!.replace(/^ *\* ?/gm, '')
         const file = join(folder, `docstring_${source.replace(/\W+/g, '_')}_${i}.ts`)
-        write(file, docstring(code))
+        write(file, docstring(source, code))
         return file
       })
     })
 }
 
-const docstring = (code: string) => `import { createServer } from 'node:http'
-import Koa from 'koa'
-import { atomicSession } from 'koa-atomic-session'
-import { httpSessions } from 'koa-atomic-session/http'
-import { memory } from 'koa-atomic-session/memory'
-import { sqlite } from 'koa-atomic-session/sqlite'
-declare const app: Koa
-void [createServer, Koa, atomicSession, httpSessions, memory, sqlite, app]
-${code}
+function docstring(source: string, code: string): string {
+  if (/^(api\/|koa\/sessions)/.test(source)) return withinRequest(code)
+  if (/^(koa|http)\/index/.test(source)) return ofApplication(code)
+  return `import 'koa-atomic-session'\n${code}`
+}
+
+/** What a method does, as the handler of a request sees it. */
+const withinRequest = (code: string) => `import assert from 'node:assert/strict'
+import type Koa from 'koa'
+import type { KoaContext, KoaSessions, Session, SessionContext } from 'koa-atomic-session'
+type Anything = Record<never, never>
+interface Given { app: Koa, ctx: KoaContext & SessionContext<Anything>, session: Session<Anything>, sessions: KoaSessions<Anything> }
+export default async function ({ app, ctx, session, sessions }: Given) {
+void [assert, app, ctx, session, sessions]
+{
+${asserted(code)}
+}
+}
 `
+
+/** How an application gets its sessions. */
+const ofApplication = (code: string) => `import type { createServer as CreateServer } from 'node:http'
+import type Koa from 'koa'
+import { atomicSession, type SessionOptions } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
+interface Given { app: Koa, createServer: typeof CreateServer, sqlite: (file: string) => NonNullable<SessionOptions['store']> }
+export default function ({ app, createServer, sqlite }: Given) {
+void [app, createServer, atomicSession, httpSessions]
+${code}
+return sessions
+}
+`
+
+/** The comment behind a line says what the line gives: a value, or the name of the error with which it fails. */
+function asserted(code: string): string {
+  return code.replace(/^(.+?) \/\/ (.+)$/gm, (_, expression: string, expected: string) =>
+    expected.endsWith('Error')
+      ? `await assert.rejects(async () => ${expression}, { name: '${expected}' })`
+      : `assert.deepEqual(await (${expression}), ${expected})`,
+  )
+}
 
 const executed = new Set<string>()
 
