@@ -362,10 +362,22 @@ export class Visit implements Asking {
     // What is handed over only now would otherwise come back with the next request.
     await this.#adoption.forget(this.store)
     const state = this.#state
-    const stored = state.kind !== 'new' && state.kind !== 'gone'
     const { id } = this
-    const removed = stored && (await this.#host.reliable.destroy(this.#access(state), this))
+    let removed = false
+    if (state.kind !== 'new' && state.kind !== 'gone') {
+      const access = this.#access(state)
+      removed = await this.#host.reliable.destroy(access, this)
+      if (!removed) await this.#assertNowhere(state, access)
+    }
     this.#turn(whenDestroyed(removed), id)
+  }
+
+  /** Nothing was removed. A log-out must not seem to have worked while the session lives on under another secret. */
+  async #assertNowhere(state: Unread | Live | Late, access: Access): Promise<void> {
+    const loaded = await this.#host.reliable.load(access, this)
+    if (!('ago' in loaded)) return
+    this.#turn(whenAbsent(state, loaded))
+    throw new SessionRotatedError()
   }
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
