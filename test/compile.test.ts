@@ -2,8 +2,9 @@ import { EXAMPLES } from 'koa-atomic-session/testing'
 import { describe, expect, it } from 'vitest'
 import { type Chain, type Command, commands, condition, EMPTY_CHAIN, extend, onlyIf } from '../src/algebra/index.ts'
 import { compile as mongodb } from '../src/stores/mongodb/compile.ts'
-import { compile as postgres, knows as postgresKnows } from '../src/stores/postgres/compile.ts'
-import { compile as redis, knows as redisKnows } from '../src/stores/redis/compile.ts'
+import { compile as postgres } from '../src/stores/postgres/compile.ts'
+import { compile as redis } from '../src/stores/redis/compile.ts'
+import { knows } from '../src/stores/shared/oracle.ts'
 
 /**
  * What each command becomes on each store. MongoDB takes operators (and a filter that guards them, shown once below);
@@ -140,8 +141,8 @@ describe('compile', () => {
     const computed = EXAMPLES.map(({ command }) => command).filter(({ kind }) => !shown.has(kind))
     for (const command of computed) {
       const chain = chainOf(command)
-      const natively = [mongodb(chain) !== undefined, postgresKnows(chain), redisKnows(chain)]
-      expect([command.kind, ...natively]).toEqual([command.kind, false, false, false])
+      const natively = [mongodb(chain) !== undefined, knows(chain)]
+      expect([command.kind, ...natively]).toEqual([command.kind, false, false])
     }
     const all = new Set([...shown, ...computed.map(({ kind }) => kind)])
     expect([...all].sort()).toEqual(Object.keys(commands).sort())

@@ -80,6 +80,11 @@ export function pullsByFields(command: Command & { kind: 'pull' }): command is t
   return isObject(command.value)
 }
 
+/** Whether the answer to this chain carries what one of its commands has removed. */
+export function takes(chain: Chain): boolean {
+  return chain.commands.some(({ kind }) => kind === 'take')
+}
+
 /** True unless every command only removes: a session above its limit may still be made smaller. */
 export function canGrow(chain: Chain): boolean {
   return chain.commands.some(({ kind }) => !SHRINKING.has(kind))

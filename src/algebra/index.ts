@@ -10,6 +10,7 @@ export {
   onlyIf,
   places,
   pullsByFields,
+  takes,
   weigh,
 } from './chain.ts'
 export type { Command, CommandName } from './commands.ts'

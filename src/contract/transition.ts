@@ -1,23 +1,14 @@
-import { type Applied, apply, type Chain, canGrow, type Data, sizeOf } from '../algebra/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, sizeOf, takes } from '../algebra/index.ts'
+import { isLive, recordOf, type StoredSession } from './record.ts'
 import {
   type Absent,
   type Access,
   type Change,
   type Loaded,
-  type NewSession,
   REMEMBERED_OPS,
   type SessionRecord,
   type Updated,
 } from './store.ts'
-
-/** All that a store keeps of a session. */
-export interface StoredSession extends SessionRecord {
-  readonly hash: string
-  /** The secret before the last rotation, and when its grace ends. */
-  readonly previous: { readonly hash: string; readonly until: number } | null
-  /** The last operations, oldest first, as {@link remember} writes them. */
-  readonly ops: readonly string[]
-}
 
 /**
  * What a first chain makes of a new session's data. The times that it asks for are the store's to say: their commands are
@@ -29,25 +20,6 @@ export function initial(data: Data, chain: Chain): Applied & { readonly dates?: 
   return dates.length > 0 ? { ...result, dates: { conditions: [], commands: dates } } : result
 }
 
-/** The stored form of a new session. */
-export function begin(session: NewSession, now: number): StoredSession {
-  const dated = session.dates && apply(session.data, session.dates, now)
-  return {
-    id: session.id,
-    hash: session.hash,
-    previous: null,
-    data: dated?.ok ? dated.data : session.data,
-    version: 1,
-    created: session.created ?? now,
-    expires: now + (session.maxAge ?? session.idle),
-    maxAge: session.maxAge,
-    authAt: session.authenticated ? now : null,
-    rotated: now,
-    epoch: '',
-    ops: [],
-  }
-}
-
 /** The stored session that an access opens, `grace` when by the secret before the last rotation; or why it opens none. */
 export type Verdict =
   | { readonly live: true; readonly stored: StoredSession; readonly grace: boolean }
@@ -57,7 +29,7 @@ export type Verdict =
 export function judge(stored: StoredSession | undefined, access: Access, now: number): Verdict {
   const no = (outcome: 'absent' | 'expired' | 'mismatch'): Verdict => ({ live: false, answer: { outcome } })
   if (!stored) return no('absent')
-  if (stored.expires <= now || stored.created + access.maxLifetime <= now) return no('expired')
+  if (!isLive(stored, now, access.maxLifetime)) return no('expired')
   if ('created' in access.proof) {
     return stored.created === access.proof.created ? { live: true, stored, grace: false } : no('absent')
   }
@@ -95,11 +67,11 @@ export function transition(
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
   // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
   // else can know the id of an operation.
-  if (found && found.expires > now) {
+  if (found && isLive(found, now)) {
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), grace: false, now } }
     }
-    if (change.repeatedSince !== undefined && !isRepeatable(change) && forgets(found.ops, change.repeatedSince)) {
+    if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
     }
   }
@@ -120,7 +92,7 @@ export function transition(
     }
   }
   const next = advance(stored, change, result.data, now)
-  const held = change.held?.version === stored.version && change.chain.commands.every(({ kind }) => kind !== 'take')
+  const held = change.held?.version === stored.version && !takes(change.chain)
   const answer: Updated = held
     ? { outcome: 'held', version: next.version, expires: next.expires, now }
     : { outcome: 'changed', record: recordOf(next), grace, now, taken: result.taken }
@@ -132,8 +104,8 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   const maxAge = slide.maxAge === undefined ? stored.maxAge : slide.maxAge
   const expires = now + (maxAge ?? slide.idle)
   const due = slide.maxAge !== undefined || expires - stored.expires >= slide.atLeast
-  const repeatable = isRepeatable(change)
-  if (repeatable && !due && !change.authenticated) return stored
+  const touch = isTouch(change)
+  if (touch && !due) return stored
   // Times that never decrease tell of what was forgotten too, whatever the clock does.
   const last = timeOf(stored.ops.at(-1))
   return {
@@ -143,7 +115,7 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
     maxAge,
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
-    ops: repeatable ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
+    ops: touch ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
     ...(rotation && {
       hash: rotation.to,
       previous: { hash: rotation.from, until: now + rotation.grace },
@@ -153,9 +125,12 @@ function advance(stored: StoredSession, change: Change, data: Data, now: number)
   }
 }
 
-/** Sliding twice is sliding once, so that a touch needs no place among the remembered operations. */
-function isRepeatable({ chain, rotation }: Change): boolean {
-  return chain.commands.length === 0 && !rotation
+/**
+ * Whether a change moves the expiry and does nothing else. Sliding twice is sliding once, so a touch needs no place among
+ * the remembered operations. A log-in needs one: `authAt` must not move when it is sent again.
+ */
+export function isTouch({ chain, rotation, authenticated }: Change): boolean {
+  return chain.commands.length === 0 && !rotation && !authenticated
 }
 
 /** An operation as a session remembers it: its id, and the time when it was applied. */
@@ -188,10 +163,4 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
     rotated: change.rotation ? now : held.rotated,
     epoch: change.rotation?.epoch ?? held.epoch,
   }
-}
-
-/** The record without what proves access to it. */
-export function recordOf(stored: StoredSession): SessionRecord {
-  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Chain, type Condition, condition, EMPTY_CHAIN, extend, onlyIf, Refusal } from '../algebra/index.ts'
+import { type Chain, type Condition, condition, EMPTY_CHAIN, extend, onlyIf, Refusal, takes } from '../algebra/index.ts'
 import { path, value } from './arbitraries.ts'
 import { RANDOM } from './examples.ts'
 
@@ -18,7 +18,7 @@ export const chain: fc.Arbitrary<Chain> = fc
   .map(([candidates, conditions]) => {
     let built = EMPTY_CHAIN
     for (const candidate of candidates) {
-      if (candidate.kind === 'take' && built.commands.some(({ kind }) => kind === 'take')) continue
+      if (candidate.kind === 'take' && takes(built)) continue
       try {
         built = extend(built, [candidate])
       } catch (error) {

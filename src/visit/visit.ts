@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { type Data, EMPTY_CHAIN, type Value } from '../algebra/index.ts'
+import { type Data, EMPTY_CHAIN, takes, type Value } from '../algebra/index.ts'
 import { type Session, viewOf } from '../api/loaded.ts'
 import type { Absent, Access, Change, SessionRecord, Store, Updated } from '../contract/store.ts'
 import { afterHeld, initial } from '../contract/transition.ts'
@@ -370,7 +370,7 @@ export class Visit implements Asking {
 
   /** What `take` removed. A store that answers a repeated operation can't tell any more. */
   #taken({ chain }: Step, updated: Updated): Value | undefined {
-    if (!chain.commands.some(({ kind }) => kind === 'take')) return undefined
+    if (!takes(chain)) return undefined
     if (updated.outcome === 'changed' && 'taken' in updated) return updated.taken
     throw new StoreError(this.store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { describe, expect, it } from 'vitest'
 import { parse } from '../../src/cli/options.ts'
-import { begin } from '../../src/contract/transition.ts'
+import { begin } from '../../src/contract/record.ts'
 import { toDocument } from '../../src/stores/mongodb/document.ts'
 import { blocks, root } from './examples.ts'
 

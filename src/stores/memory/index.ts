@@ -4,6 +4,7 @@
  * @module koa-atomic-session/memory
  */
 import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
+import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -16,7 +17,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {
@@ -71,7 +72,7 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
     const now = Date.now()
     return this.#having(field, value)
-      .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
+      .filter((stored) => isLive(stored, now, maxLifetime))
       .map(recordOf)
   }
 
@@ -82,19 +83,19 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async *list(): AsyncIterable<SessionRecord> {
-    for (const stored of [...this.#sessions.values()]) if (stored.expires > Date.now()) yield recordOf(stored)
+    for (const stored of [...this.#sessions.values()]) if (isLive(stored, Date.now())) yield recordOf(stored)
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const stored = this.#sessions.get(id)
-    return stored && stored.expires > Date.now() ? recordOf(stored) : undefined
+    return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
   }
 
   async setup(): Promise<void> {}
 
   async prune(): Promise<number> {
     const now = Date.now()
-    const dead = [...this.#sessions.values()].filter(({ expires }) => expires <= now)
+    const dead = [...this.#sessions.values()].filter((stored) => !isLive(stored, now))
     for (const { id } of dead) this.#sessions.delete(id)
     return dead.length
   }

@@ -1,6 +1,6 @@
 import { apply, canGrow, sizeOf, weigh } from '../../algebra/index.ts'
 import { type Access, type Change, REMEMBERED_OPS, type SessionRecord } from '../../contract/store.ts'
-import { remember } from '../../contract/transition.ts'
+import { isTouch, remember } from '../../contract/transition.ts'
 import type { Document } from './client.ts'
 import { compile, compileKnown } from './compile.ts'
 
@@ -63,11 +63,6 @@ export function live({ id, proof, maxLifetime }: Access, now: number): Document 
 /** What must hold of the remembered operations. */
 export function neverApplied({ op }: Change): Document {
   return { $not: new RegExp(`^${op}@`) }
-}
-
-/** Changes nothing but the expiry, so that it needs no memory of having been applied. */
-function isTouch({ chain, rotation, authenticated }: Change): boolean {
-  return chain.commands.length === 0 && !rotation && !authenticated
 }
 
 /**

@@ -3,7 +3,8 @@
  *
  * @module koa-atomic-session/mongodb
  */
-import { type CommandName, equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
+import { type CommandName, equal, parsePath, takes, type Value, valueAt } from '../../algebra/index.ts'
+import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -17,9 +18,9 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { begin, loaded, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { loaded, transition } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
-import { pause } from '../shared/oracle.ts'
+import { compareAndSet } from '../shared/oracle.ts'
 import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type Document, type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'
@@ -46,9 +47,6 @@ export function mongodb(collection: MongoCollection): IndexableStore & Inspectab
   }
   return new MongoStore(collection)
 }
-
-/** A change that meets others on every try gives up in the end; each try of all of them lets one through. */
-const MAX_TRIES = 300
 
 class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mongodb'
@@ -109,9 +107,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   find(key: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
     return this.#try(async () => {
       const now = await this.#clock.now()
-      return (await this.#having(key, value))
-        .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
-        .map(recordOf)
+      return (await this.#having(key, value)).filter((stored) => isLive(stored, now, maxLifetime)).map(recordOf)
     })
   }
 
@@ -139,7 +135,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   get(id: string): Promise<SessionRecord | undefined> {
     return this.#try(async () => {
       const stored = await this.#find(id)
-      return stored && stored.expires > (await this.#clock.now()) ? recordOf(stored) : undefined
+      return stored && isLive(stored, await this.#clock.now()) ? recordOf(stored) : undefined
     })
   }
 
@@ -164,7 +160,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   async #held(access: Access, change: Change, now: number): Promise<Updated | undefined> {
     const { held, chain } = change
     // The server's clock, and what was taken from which of many, are known only from its answer.
-    if (!held || has(change, 'take') || has(change, 'currentDate')) return undefined
+    if (!held || takes(chain) || has(change, 'currentDate')) return undefined
     const native = compileHeld(access, change, held, now)
     if (!native || isEmpty(native.update)) return undefined
     const { matchedCount } = await this.#collection.updateOne(native.filter, native.update)
@@ -178,12 +174,12 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const native = compileChange(access, change, now)
     if (!native || isEmpty(native.update)) return undefined
     const { filter, update } = native
-    const takes = has(change, 'take')
+    const taking = takes(change.chain)
     // What was taken is only in the document before, the server's time only in the one after.
-    if (takes && has(change, 'currentDate')) return undefined
-    const data = change.answer || takes
+    if (taking && has(change, 'currentDate')) return undefined
+    const data = change.answer || taking
     const options = {
-      returnDocument: takes ? 'before' : 'after',
+      returnDocument: taking ? 'before' : 'after',
       includeResultMetadata: false,
       ...(!data && { projection: TIMES }),
     } as const
@@ -193,7 +189,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const expires = await this.#slideOwn(access, change, document, now)
     if (!data) return { outcome: 'done', expires, maxAge, grace: false, now }
     const stored = fromDocument(document)!
-    if (takes) return transition(stored, access, change, now).answer
+    if (taking) return transition(stored, access, change, now).answer
     return { outcome: 'changed', record: { ...recordOf(stored), expires }, grace: false, now }
   }
 
@@ -216,18 +212,14 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
    * Reads, applies the oracle, and writes if nothing has changed since, else begins again: for everything that the
    * operators can't say, and to find out why they did not apply.
    */
-  async #compare(access: Access, change: Change): Promise<Updated> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const found = await this.#find(access.id)
-      const { next, answer } = transition(found, access, change, await this.#clock.now())
-      if (!found || !next) return answer
+  #compare(access: Access, change: Change): Promise<Updated> {
+    const read = async () => ({ stored: await this.#find(access.id), now: await this.#clock.now() })
+    return compareAndSet(this.name, access, change, read, async (next, answer, found) => {
       const { _id, ...rest } = toDocument(next)
       const { version, hash, expires } = toDocument(found)
       const same = { _id, version, hash, expires, ops: neverApplied(change) }
-      if ((await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1) return answer
-      await pause(tries)
-    }
-    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+      return (await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1 ? answer : undefined
+    })
   }
 
   async #find(id: string): Promise<StoredSession | undefined> {

@@ -1,6 +1,6 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, SessionRecord, Updated } from '../../contract/store.ts'
-import type { StoredSession } from '../../contract/transition.ts'
 import { revive } from '../shared/json.ts'
 
 export interface Found {

@@ -1,6 +1,5 @@
 import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../algebra/index.ts'
 import { tag } from '../shared/json.ts'
-import { NATIVE } from '../shared/oracle.ts'
 
 /**
  * The chain as the server-side function takes it, JSON: `[conditions, commands]`, where a condition is `[path, value]`
@@ -11,13 +10,6 @@ export function compile({ conditions, commands }: Chain): string {
     conditions.map(({ path, value }) => (value === undefined ? [path] : [path, tag(value)])),
     commands.map(compileCommand),
   ])
-}
-
-/** What the server-side function knows. A chain with anything else is computed by the oracle, and its result is written. */
-const KNOWN: ReadonlySet<string> = new Set(NATIVE)
-
-export function knows({ commands }: Chain): boolean {
-  return commands.every(({ kind }) => KNOWN.has(kind))
 }
 
 function compileCommand(command: Command): [name: string, path: Path, ...values: unknown[]] {

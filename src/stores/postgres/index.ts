@@ -3,7 +3,8 @@
  *
  * @module koa-atomic-session/postgres
  */
-import type { Value } from '../../algebra/index.ts'
+import { takes, type Value } from '../../algebra/index.ts'
+import { isLive, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -17,13 +18,13 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { loaded, recordOf, transition } from '../../contract/transition.ts'
+import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { encode, tag } from '../shared/json.ts'
-import { expiring, isPlain, pause, resultOf } from '../shared/oracle.ts'
-import { answerOf, EXPIRES, type Found, problemOf, read, storedOf } from './answers.ts'
+import { compareAndSet, expiring, isPlain, knows, pause, type Reading, resultOf } from '../shared/oracle.ts'
+import { answerOf, EXPIRES, problemOf, read, storedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
-import { compile, knows } from './compile.ts'
+import { compile } from './compile.ts'
 import { directOf } from './direct.ts'
 import { moreOf, proofOf, valuesOf } from './parameters.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
@@ -84,7 +85,7 @@ export function postgresSchema(
   return schemaSql(schema, table, fields)
 }
 
-/** Tries of a change that the server or another change asks to repeat. */
+/** Tries of a statement that the server asks to repeat. */
 const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
 
@@ -109,25 +110,20 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async load(access: Access): Promise<Loaded> {
-    const found = await this.#find(access.id)
-    return loaded(found?.stored, access, found?.now ?? 0)
+    const { stored, now } = await this.#find(access.id)
+    return loaded(stored, access, now)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
     if (!knows(change.chain)) return this.#compute(access, change)
-    const takes = change.chain.commands.some(({ kind }) => kind === 'take')
-    const wanted = change.answer || takes
-    const { statement, values } = this.#updating(access, change, takes, wanted)
-    for (let tries = 1; ; tries++) {
-      const result = await this.#attempt(statement, values, change)
-      if ('outcome' in result) return result
-      if (result.rows[0]) return answerOf(read(result.rows[0].answer), access, change, wanted)
-      // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
-      const found = await this.#find(access.id, this.#sql.look)
-      const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
-      if (!next) return answer
-      if (tries === MAX_TRIES) throw new StoreError(this.name, 'saw too many other changes of one session', false)
-    }
+    const taking = takes(change.chain)
+    const wanted = change.answer || taking
+    const { statement, values } = this.#updating(access, change, taking, wanted)
+    const result = await this.#attempt(statement, values, change)
+    if ('outcome' in result) return result
+    if (result.rows[0]) return answerOf(read(result.rows[0].answer), access, change, wanted)
+    // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
+    return this.#compute(access, change)
   }
 
   async destroy(access: Access): Promise<boolean> {
@@ -143,7 +139,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     const { rows } = await this.#run(this.#sql.find(field), [JSON.stringify(tag(value as Value))])
     return rows
       .map(({ answer }) => storedOf(answer))
-      .filter(({ stored, now }) => stored.created + maxLifetime > now)
+      .filter(({ stored, now }) => isLive(stored, now, maxLifetime))
       .map(({ stored }) => recordOf(stored))
   }
 
@@ -163,8 +159,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    const found = await this.#find(id)
-    return found && found.stored.expires > found.now ? recordOf(found.stored) : undefined
+    const { stored, now } = await this.#find(id)
+    return stored && isLive(stored, now) ? recordOf(stored) : undefined
   }
 
   async setup(): Promise<void> {
@@ -194,26 +190,22 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /**
-   * A change with a command that the function does not know: the data are read, the oracle says what becomes of them,
-   * and that is written to this version only.
+   * A change with a command that the function does not know, or one that did not apply: the data are read, the oracle
+   * says what becomes of them, and that is written to this version only.
    */
-  async #compute(access: Access, change: Change): Promise<Updated> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const found = await this.#find(access.id, this.#sql.look)
-      const { next, answer } = transition(found?.stored, access, change, found?.now ?? 0)
-      if (!found || !next) return answer
+  #compute(access: Access, change: Change): Promise<Updated> {
+    const look = () => this.#find(access.id, this.#sql.look)
+    return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
       const result = resultOf(change, next.data)
-      const values = [...valuesOf(access, result, false, false), ...moreOf(result, found.stored.version)]
+      const values = [...valuesOf(access, result, false, false), ...moreOf(result, found.version)]
       const [row] = (await this.#run(this.#sql.update, values)).rows
-      if (row) return expiring(answer, read(row.answer)[EXPIRES])
-      await pause(tries)
-    }
-    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+      return row && expiring(answer, read(row.answer)[EXPIRES])
+    })
   }
 
-  async #find(id: string, statement = this.#sql.load): Promise<Found | undefined> {
+  async #find(id: string, statement = this.#sql.load): Promise<Reading> {
     const { rows } = await this.#run(statement, [id])
-    return rows[0] && storedOf(rows[0].answer)
+    return rows[0] ? storedOf(rows[0].answer) : { stored: undefined, now: 0 }
   }
 
   /** A refusal by the server-side function is an answer, not a failure. */

@@ -179,7 +179,7 @@ function updateSql(qualified: string, apply: string, { from = '', where = '', mo
   const maxAge = `CASE WHEN $12::float8 IS NULL THEN s.max_age WHEN $12 >= 0 THEN $12 END`
   const expires = after(NOW, `coalesce(${maxAge}, $7::float8)`)
   const due = `($12::float8 IS NOT NULL OR ${expires} - s.expires >= $8::float8 * interval '1 millisecond')`
-  const touch = `($6::jsonb IS NULL AND $13::text IS NULL AND NOT $17::boolean)`
+  const touch = `(coalesce(jsonb_array_length($6::jsonb -> 1), 0) = 0 AND $13::text IS NULL AND NOT $17::boolean)`
   return `UPDATE ${qualified} AS s SET
   data = CASE WHEN $6::jsonb IS NULL THEN s.data ELSE ${byFunction(apply)} END,
   version = s.version + coalesce(sign(jsonb_array_length($6::jsonb -> 1)), 0),

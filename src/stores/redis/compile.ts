@@ -1,6 +1,5 @@
 import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../algebra/index.ts'
 import { tag } from '../shared/json.ts'
-import { NATIVE } from '../shared/oracle.ts'
 
 /**
  * Adds a chain to what the script is told: five words for each condition and then for each command: what it is, the
@@ -16,13 +15,6 @@ export function compile({ conditions, commands }: Chain, words: string[] = []): 
     words.push(kind, keyOf(command.path), restOf(command.path), value, extra)
   }
   return words
-}
-
-/** What the script knows. A chain with anything else is computed by the oracle, and its result is written. */
-const KNOWN: ReadonlySet<string> = new Set(NATIVE)
-
-export function knows({ commands }: Chain): boolean {
-  return commands.every(({ kind }) => KNOWN.has(kind))
 }
 
 function compileCommand(command: Command): [kind: string, value: string, extra: string] {

@@ -14,9 +14,11 @@ import {
   type Problem,
   parsePath,
   printPath,
+  takes,
   type Value,
   valueAt,
 } from '../../algebra/index.ts'
+import { isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -29,11 +31,11 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { loaded, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
-import { SessionUsageError, StoreError } from '../../errors/index.ts'
-import { expiring, isPlain, pause, resultOf } from '../shared/oracle.ts'
+import { loaded } from '../../contract/transition.ts'
+import { SessionUsageError } from '../../errors/index.ts'
+import { compareAndSet, expiring, isPlain, knows, type Reading, resultOf } from '../shared/oracle.ts'
 import { failed, type RedisClient, type RunScript, scriptRunner } from './client.ts'
-import { compile, knows } from './compile.ts'
+import { compile } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'
 import { type Known, parse, recordFrom, storedFrom, write } from './layout.ts'
 import { keyLister, type ListKeys } from './scan.ts'
@@ -73,9 +75,6 @@ export function redis(
 
 /** A session's id, unlike the names of an index's keys, which begin with the same prefix. */
 const ID = /^[A-Za-z0-9_-]{22}$/
-
-/** Tries of a change whose indexed value depends on the data, while others change the same session. */
-const MAX_TRIES = 100
 
 class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'redis'
@@ -158,7 +157,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const { stored, now } = await this.#find(id)
-    return stored && stored.expires > now ? recordOf(stored) : undefined
+    return stored && isLive(stored, now) ? recordOf(stored) : undefined
   }
 
   /** Redis needs no preparation; this only asks whether it is there. */
@@ -177,20 +176,16 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
    * A change whose indexed values only the data tell, or with a command that the script does not know: the data are
    * read, the oracle says what becomes of them, and that is written to this version only.
    */
-  async #compute(access: Access, change: Change): Promise<Updated> {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const { stored, now } = await this.#find(access.id, true)
-      const { next, answer } = transition(stored, access, change, now)
-      if (!stored || !next) return answer
-      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, stored))
+  #compute(access: Access, change: Change): Promise<Updated> {
+    const read = () => this.#find(access.id, true)
+    return compareAndSet(this.name, access, change, read, async (next, answer, found) => {
+      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, found))
       const known = resultOf(change, next.data)
-      const reply = await this.#update(access, known, horizon, stored)
+      const reply = await this.#update(access, known, horizon, found)
+      if (reply[0] === 'other version') return undefined
       const applied = answerOf(reply, access, known)
-      if (applied.outcome === 'done') return expiring(answer, applied.expires)
-      if (reply[0] !== 'other version') return applied
-      await pause(tries)
-    }
-    throw new StoreError(this.name, 'saw too many other changes of one session', false)
+      return applied.outcome === 'done' ? expiring(answer, applied.expires) : applied
+    })
   }
 
   /**
@@ -216,19 +211,19 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async #update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<Answer> {
     const { op, chain, held, answer, slide, maxBytes } = change
-    const takes = chain.commands.some(({ kind }) => kind === 'take')
+    const taking = takes(chain)
     const words = ['update', ...proofOf(access), op, String(slide.idle), String(slide.atLeast)]
     words.push(
       canGrow(chain) ? String(maxBytes) : '',
-      takes ? '' : word(held?.version),
-      answer || takes ? '1' : '',
+      taking ? '' : word(held?.version),
+      answer || taking ? '1' : '',
       rareOf(change, horizon, only),
     )
     return this.#call(access.id, compile(chain, words))
   }
 
   /** The operations are those that are remembered, '' unless they are asked for. */
-  async #find(id: string, operations = false): Promise<Stored> {
+  async #find(id: string, operations = false): Promise<Reading> {
     return foundOf(id, await this.#call(id, ['load', operations ? '1' : '']))
   }
 
@@ -236,7 +231,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     const { stored, now } = await this.#find(id)
     // One that does not hold the value may be just about to: its entry stays until its time is over.
     if (!stored || !equal(valueAt(stored.data, parsePath(field)), value)) return undefined
-    return stored.expires > now && stored.created + maxLifetime > now ? recordOf(stored) : undefined
+    return isLive(stored, now, maxLifetime) ? recordOf(stored) : undefined
   }
 
   async #destroyHaving(id: string, field: string, value: Value): Promise<boolean> {
@@ -305,12 +300,10 @@ function problemOf(answer: Answer & { 0: 'refused' }, { chain }: Change): Proble
   return { kind, command: command.kind, path: printPath(command.path), found: more }
 }
 
-interface Stored {
-  readonly stored: StoredSession | undefined
-  readonly now: number
-}
-
-function foundOf(id: string, [now, ops, known, data]: [now: number, ops?: string, known?: Known, data?: Data]): Stored {
+function foundOf(
+  id: string,
+  [now, ops, known, data]: [now: number, ops?: string, known?: Known, data?: Data],
+): Reading {
   return { stored: known && storedFrom(id, known, data!, ops!), now }
 }
 

@@ -1,6 +1,6 @@
 import type { Data, Value } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/record.ts'
 import type { SessionRecord } from '../../contract/store.ts'
-import type { StoredSession } from '../../contract/transition.ts'
 import { decode } from '../shared/json.ts'
 import { json } from './compile.ts'
 

@@ -222,8 +222,8 @@ if known and remembered > 0 then
   if find(ops, ' ' .. op .. '@', 1, true) and expires > now then
     return show('["changed",' .. now .. ',false,null', known, together, apart)
   end
-  local repeatable = not rare.from and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
-  if rare.repeatedSince and not repeatable and remembered >= ${REMEMBERED_OPS}
+  local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+  if rare.repeatedSince and not touch and remembered >= ${REMEMBERED_OPS}
     and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
     return '["forgotten"]'
   end
@@ -270,7 +270,7 @@ if commands > 0 or rare.from or due or rare.authenticated or noted then
     hash, previous, previousUntil, rotated = rare.to, '"' .. rare.from .. '"', print(now + rare.grace), print(now)
     epoch = rare.epoch or epoch
   end
-  if commands > 0 or rare.from then
+  if commands > 0 or rare.from or rare.authenticated then
     local kept, last = 2, now
     -- Not before the last one, though the clock has stepped back.
     if remembered > 0 then last = math.max(now, match(ops, '@(%d+)"$', -20)) end

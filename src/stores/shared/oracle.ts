@@ -1,8 +1,43 @@
 import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../../algebra/index.ts'
-import type { Change, Updated } from '../../contract/store.ts'
+import type { StoredSession } from '../../contract/record.ts'
+import type { Access, Change, Updated } from '../../contract/store.ts'
+import { transition } from '../../contract/transition.ts'
+import { StoreError } from '../../errors/index.ts'
 
-/** What the servers' own code was first written for. One that learns another command adds it to what it knows. */
-export const NATIVE: readonly Command['kind'][] = [
+/** What a store has found under an id, and the time by its own clock when it looked. */
+export interface Reading {
+  readonly stored: StoredSession | undefined
+  readonly now: number
+}
+
+/** Each try of all the changes that meet lets one of them through, so this many at once succeed. */
+const MAX_TRIES = 300
+
+/**
+ * A change that the database can't compute by itself: reads the session, asks the oracle what becomes of it, and writes
+ * that for the version which was read. `write` answers undefined when the session is no longer as it was read; then
+ * everything begins again after a pause. Also finds out why a change did not apply.
+ */
+export async function compareAndSet(
+  store: string,
+  access: Access,
+  change: Change,
+  read: () => Promise<Reading>,
+  write: (next: StoredSession, answer: Updated, found: StoredSession) => Promise<Updated | undefined>,
+): Promise<Updated> {
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const { stored, now } = await read()
+    const { next, answer } = transition(stored, access, change, now)
+    if (!stored || !next) return answer
+    const written = await write(next, answer, stored)
+    if (written) return written
+    await pause(tries)
+  }
+  throw new StoreError(store, 'saw too many other changes of one session', false)
+}
+
+/** The commands that the code on the servers of PostgreSQL and Redis knows. */
+const NATIVE: ReadonlySet<Command['kind']> = new Set([
   'set',
   'unset',
   'take',
@@ -17,7 +52,12 @@ export const NATIVE: readonly Command['kind'][] = [
   'pullAll',
   'pop',
   'currentDate',
-]
+])
+
+/** Whether such a server can compute the chain; if not, the oracle does, and its result is written. */
+export function knows({ commands }: Chain): boolean {
+  return commands.every(({ kind }) => NATIVE.has(kind))
+}
 
 /** Does what its chain says and nothing besides: no rotation, no log-in, no idle time of its own, sent for the first time. */
 export function isPlain({ slide, rotation, authenticated, repeatedSince }: Change): boolean {
@@ -41,7 +81,7 @@ export function expiring(updated: Updated, expires: number): Updated {
   return updated.outcome === 'held' || updated.outcome === 'done' ? { ...updated, expires } : updated
 }
 
-/** Between two tries of a change that met another one: ever longer and at random, so that of many one gets through. */
+/** Waits between two tries of a change that met another one: longer each time and at random, so one of many gets through. */
 export function pause(tries: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
 }

@@ -4,6 +4,7 @@
  * @module koa-atomic-session/sqlite
  */
 import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
+import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -17,7 +18,7 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { decode, encode } from '../shared/json.ts'
 import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
@@ -117,7 +118,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     const opened = await this.#open()
     const now = Date.now()
     return (await this.#patiently(() => this.#having(opened, field, value)))
-      .filter(({ expires, created }) => expires > now && created + maxLifetime > now)
+      .filter((stored) => isLive(stored, now, maxLifetime))
       .map(recordOf)
   }
 
@@ -143,7 +144,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   async get(id: string): Promise<SessionRecord | undefined> {
     const { sql } = await this.#open()
     const stored = await this.#patiently(() => fromRow(sql.get.get(id)))
-    return stored && stored.expires > Date.now() ? recordOf(stored) : undefined
+    return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
   }
 
   async setup(): Promise<void> {

@@ -7,8 +7,10 @@ import {
   changed,
   changeOf,
   dataOf,
+  eventually,
   hashOf,
   type MakeStore,
+  MINUTE,
   type Runner,
   randomId,
   visitor,
@@ -78,6 +80,35 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       await store.update(access, changeOf(chainOf(commands.inc('n'))))
       const lost = changeOf(chainOf(commands.inc('n')), { repeatedSince: 0 })
       assert.equal(changed(await store.update(access, lost)).data.n, 2)
+    })
+
+    it('remembers a log-in as it does any change: sent again, it does not move authAt', async () => {
+      const store = await open()
+      const { access } = await visitor(store)
+      const login = changeOf(chainOf([]), { authenticated: true })
+      const { authAt, expires } = changed(await store.update(access, login))
+      assert.ok(authAt !== null)
+      // Until the store's clock has moved on.
+      await eventually(
+        () => store.update(access, changeOf(chainOf([]), { slide: { idle: 10 * MINUTE, atLeast: 1 } })),
+        (touched) => changed(touched).expires > expires,
+      )
+      for (const again of [login, { ...login, repeatedSince: authAt }]) {
+        assert.equal(changed(await store.update(access, again)).authAt, authAt)
+      }
+    })
+
+    it('gives a touch no place among the operations that it remembers, though it comes with a condition', async () => {
+      const store = await open()
+      const { access } = await visitor(store, { n: 0 })
+      const first = changeOf(chainOf(inc('n')))
+      const since = changed(await store.update(access, first)).created
+      for (let i = 1; i <= 2 * REMEMBERED_OPS; i++) {
+        const touch = i % 2 ? chainOf([]) : chainOf([], condition('n', 1))
+        const slide = { idle: 10 * MINUTE + i * 1000, atLeast: 0 }
+        assert.equal((await store.update(access, changeOf(touch, { slide }))).outcome, 'changed')
+      }
+      assert.deepEqual(changed(await store.update(access, { ...first, repeatedSince: since })).data, { n: 1 })
     })
 
     it('answers a repeated rotation as done, though it comes with the secret that it made invalid', async () => {

@@ -1,0 +1,45 @@
+import { apply } from '../algebra/index.ts'
+import type { NewSession, SessionRecord } from './store.ts'
+
+/** Everything that a store keeps of a session. */
+export interface StoredSession extends SessionRecord {
+  readonly hash: string
+  /** The secret before the last rotation, and when its grace ends. */
+  readonly previous: { readonly hash: string; readonly until: number } | null
+  /** The last operations, oldest first, each as its id, `@` and the time when it was applied. */
+  readonly ops: readonly string[]
+}
+
+/** The stored form of a new session. */
+export function begin(session: NewSession, now: number): StoredSession {
+  const dated = session.dates && apply(session.data, session.dates, now)
+  return {
+    id: session.id,
+    hash: session.hash,
+    previous: null,
+    data: dated?.ok ? dated.data : session.data,
+    version: 1,
+    created: session.created ?? now,
+    expires: now + (session.maxAge ?? session.idle),
+    maxAge: session.maxAge,
+    authAt: session.authenticated ? now : null,
+    rotated: now,
+    epoch: '',
+    ops: [],
+  }
+}
+
+/** The record without what proves access to it. */
+export function recordOf(stored: StoredSession): SessionRecord {
+  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
+  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+}
+
+/** Whether a session's time has not run out: neither its idle time nor, where the caller has one, the longest lifetime. */
+export function isLive(
+  { expires, created }: Pick<SessionRecord, 'expires' | 'created'>,
+  now: number,
+  maxLifetime = Number.POSITIVE_INFINITY,
+): boolean {
+  return expires > now && created + maxLifetime > now
+}
