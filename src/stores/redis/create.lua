@@ -1,0 +1,46 @@
+-- create: inserts a session. Answers like load; null where the key is taken.
+
+if action == 'create' then
+  -- @names create
+  local
+    hash,          -- SHA-256 of the secret
+    created,       -- when its lifetime began, '' for now
+    maxAge,        -- its own idle time, or null
+    idle,          -- the application's idle time
+    authenticated, -- '1' if the visitor has just logged in
+    horizon,       -- until when the index has its values, or null
+    lines,         -- its small fields as they are stored
+    count          -- how many words follow for those that are stored apart: the name and the value of each in turn
+    = unpack(ARGV, 2, 1 + CREATE_COUNT)
+  local first = 2 + CREATE_COUNT
+  -- The chain sets what the store's clock says. It comes after the fields that are stored apart.
+  local chain = first + count
+
+  if redis.call('EXISTS', key) == 1 then return 'null' end
+  if created == '' then created = print(now) end
+  expires = now + math.ceil(maxAge == 'null' and idle or maxAge)
+  if horizon ~= 'null' then expires = math.min(expires, horizon) end
+  together, apart = lines, count / 2
+  size = #together + 1
+  for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
+  -- Lua cannot pass more than a few thousand arguments at once.
+  for i = first, chain - 1, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, chain - 1))) end
+  if #ARGV >= chain then
+    redis.call('HSET', key, '$d', together)
+    fetch(chain)
+    apply(chain)
+    local set, gone = {}, {}
+    settle(set, gone)
+    if #set > 0 then redis.call('HSET', key, unpack(set)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+  end
+
+  version, remembered, rotated, epoch, previous, previousUntil = 1, 0, print(now), '', 'null', 'null'
+  authAt = authenticated ~= '' and print(now) or 'null'
+  local meta = format(META_FORMAT, META)
+  redis.call('HSET', key, '$m', meta, '$d', together)
+  local reply = show('{"now":' .. now .. ',"ops":""', meta, together, apart)
+  -- Last of all, because a time that has already passed removes the key at once.
+  redis.call('PEXPIREAT', key, print(expires))
+  return reply
+end
