@@ -3,12 +3,12 @@
 if action == 'create' then
   -- @names create
   local
-    hash,          -- SHA-256 of the secret
-    created,       -- when its lifetime began, '' for now
-    maxAge,        -- its own idle time, or null
+    secret,        -- its SHA-256
+    began,         -- when its lifetime began, '' for now
+    ownIdle,       -- its own idle time, or null
     idle,          -- the application's idle time
     authenticated, -- '1' if the visitor has just logged in
-    horizon,       -- until when the index has its values, or null
+    noted,         -- until when the index has its values, or null
     lines,         -- its small fields as they are stored
     count          -- how many words follow for those that are stored apart: the name and the value of each in turn
     = unpack(ARGV, 2, 1 + CREATE_COUNT)
@@ -17,10 +17,9 @@ if action == 'create' then
   local chain = first + count
 
   if redis.call('EXISTS', key) == 1 then return 'null' end
-  if created == '' then created = print(now) end
-  expires = now + math.ceil(maxAge == 'null' and idle or maxAge)
-  if horizon ~= 'null' then expires = math.min(expires, horizon) end
-  together, apart = lines, count / 2
+  local ends = now + math.ceil(ownIdle == 'null' and idle or ownIdle)
+  if noted ~= 'null' then ends = math.min(ends, noted) end
+  together, apart = lines, whole(count / 2)
   size = #together + 1
   for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
   -- Lua cannot pass more than a few thousand arguments at once.
@@ -35,12 +34,14 @@ if action == 'create' then
     if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
   end
 
-  version, remembered, rotated, epoch, previous, previousUntil = 1, 0, print(now), '', 'null', 'null'
-  authAt = authenticated ~= '' and print(now) or 'null'
-  local meta = format(META_FORMAT, META)
+  version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
+  hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+  created = began == '' and clock or began
+  authAt = authenticated ~= '' and clock or 'null'
+  local meta = META_LIST
   redis.call('HSET', key, '$m', meta, '$d', together)
-  local reply = show('{"now":' .. now .. ',"ops":""', meta, together, apart)
+  local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
   -- Last of all, because a time that has already passed removes the key at once.
-  redis.call('PEXPIREAT', key, print(expires))
+  redis.call('PEXPIREAT', key, expires)
   return reply
 end

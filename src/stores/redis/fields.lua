@@ -2,24 +2,24 @@
 --
 -- What is stored of one session, as this call reads and changes it.
 
--- All that is known of a session besides its data and its operations: the JSON list in the hash field $m. To add an item,
--- add a line here, give it a value in create.lua, and read it in stored.ts. Old sessions do not have it: see update.lua.
+-- What is kept of a session besides its data and its operations: a JSON list in the hash field $m. Each item is JSON text
+-- without a comma. To add one, add a line here, give it a value in create.lua, and read it in stored.ts.
 -- @names meta
 local
-  apart,         -- %d    how many fields of the data are stored apart
-  version,       -- %d    counts the changes of the data, from 1
-  size,          -- %d    bytes of the data
-  remembered,    -- %d    how many operations are remembered
-  expires,       -- %d    when the session ends
-  created,       -- %s    when its lifetime began
-  maxAge,        -- %s    its own idle time, or null
-  horizon,       -- %s    until when the index has its values, null where nothing limits it
-  hash,          -- "%s"  SHA-256 of its secret
-  rotated,       -- %s    when the secret was last renewed
-  epoch,         -- "%s"  part of every CSRF token; empty until the first explicit rotation
-  previous,      -- %s    the hash of the secret before the last rotation in quotes, or null
-  previousUntil, -- %s    when the grace of that secret ends, or null
-  authAt         -- %s    when the visitor last logged in, or null
+  apart,         -- how many fields of the data are stored apart
+  version,       -- counts the changes of the data, from 1
+  size,          -- bytes of the data
+  remembered,    -- how many operations are remembered
+  expires,       -- when the session ends
+  created,       -- when its lifetime began
+  maxAge,        -- its own idle time, or null
+  horizon,       -- until when the index has its values, or null where nothing limits it
+  hash,          -- SHA-256 of its secret, in quotes
+  rotated,       -- when the secret was last renewed
+  epoch,         -- part of every CSRF token, in quotes; empty until the first explicit rotation
+  previous,      -- the hash of the secret before the last rotation, in quotes, or null
+  previousUntil, -- when the grace of that secret ends, or null
+  authAt         -- when the visitor last logged in, or null
 
 -- The lines with the small fields of the data.
 local together

@@ -16,8 +16,12 @@ local byte, sub, find, match, format, concat = string.byte, string.sub, string.f
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- 17 digits keep every double. Lua's own tostring keeps 14.
+-- 17 digits keep every double. Lua's own tostring keeps 14. Whole numbers are several times quicker to print.
 local function print(n) return format('%.17g', n) end
+local function whole(n) return format('%d', n) end
+
+-- The time, as a reply and a record show it.
+local clock = whole(now)
 
 -- The reply with a session: `head` begins its object. The fields that are stored apart follow the text as they are,
 -- because joining large texts in Lua takes longer than sending them one by one.
@@ -40,8 +44,8 @@ if action == 'load' then
     operations -- '1' if the remembered operations are wanted too
     = ARGV[2]
   local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
-  if not meta then return '{"now":' .. now .. '}' end
-  return show('{"now":' .. now .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+  if not meta then return '{"now":' .. clock .. '}' end
+  return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
 end
 
 -- @include fields.lua

@@ -18,6 +18,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 
 local function print(n) return format('%.17g', n) end
+local function whole(n) return format('%d', n) end
+
+
+local clock = whole(now)
 
 
 
@@ -40,8 +44,8 @@ local
 operations
 = ARGV[2]
 local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
-if not meta then return '{"now":' .. now .. '}' end
-return show('{"now":' .. now .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+if not meta then return '{"now":' .. clock .. '}' end
+return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
 end
 
 
@@ -473,12 +477,12 @@ end
 if action == 'create' then
 
 local
-hash,
-created,
-maxAge,
+secret,
+began,
+ownIdle,
 idle,
 authenticated,
-horizon,
+noted,
 lines,
 count
 = unpack(ARGV, 2, 1 + 8)
@@ -487,10 +491,9 @@ local first = 2 + 8
 local chain = first + count
 
 if redis.call('EXISTS', key) == 1 then return 'null' end
-if created == '' then created = print(now) end
-expires = now + math.ceil(maxAge == 'null' and idle or maxAge)
-if horizon ~= 'null' then expires = math.min(expires, horizon) end
-together, apart = lines, count / 2
+local ends = now + math.ceil(ownIdle == 'null' and idle or ownIdle)
+if noted ~= 'null' then ends = math.min(ends, noted) end
+together, apart = lines, whole(count / 2)
 size = #together + 1
 for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
 
@@ -505,13 +508,15 @@ if #set > 0 then redis.call('HSET', key, unpack(set)) end
 if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
-version, remembered, rotated, epoch, previous, previousUntil = 1, 0, print(now), '', 'null', 'null'
-authAt = authenticated ~= '' and print(now) or 'null'
-local meta = format('[%d,%d,%d,%d,%d,%s,%s,%s,"%s",%s,"%s",%s,%s,%s]', apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt)
+version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
+hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+created = began == '' and clock or began
+authAt = authenticated ~= '' and clock or 'null'
+local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
-local reply = show('{"now":' .. now .. ',"ops":""', meta, together, apart)
+local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
 
-redis.call('PEXPIREAT', key, print(expires))
+redis.call('PEXPIREAT', key, expires)
 return reply
 end
 
@@ -529,10 +534,10 @@ local first = 2 + 3
 if action == 'update' then first = first + 7 end
 
 local meta, ops = fetch(first)
+local ends, secret, memory
 if meta then
-
-apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt = match(meta, '^%[(%d+),(%d+),(%d+),(%d+),(%d+),([^,]+),([^,]+),([^,]+),"([^"]*)",([^,]+),"([^"]*)",([^,]+),([^,]+),([^,]+)%]$')
-remembered, expires = tonumber(remembered), tonumber(expires)
+apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
+ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
 end
 
 
@@ -540,13 +545,12 @@ local refused
 local late = false
 if not meta then
 refused = '{"outcome":"absent"}'
-elseif expires <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
+elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
 refused = '{"outcome":"expired"}'
 elseif byCreated ~= '' then
 if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
-elseif hash ~= byHash then
-
-if previous ~= '"' .. byHash .. '"' then
+elseif hash ~= secret then
+if previous ~= secret then
 refused = '{"outcome":"mismatch"}'
 elseif now >= tonumber(previousUntil) then
 late = true
@@ -576,18 +580,18 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 
 
 
-if meta and remembered > 0 then
-if find(ops, ' ' .. op .. '@', 1, true) and expires > now then
-return show('{"outcome":"changed","clamped":false,"now":' .. now, meta, together, apart)
+if meta and memory > 0 then
+if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
+return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
 end
 local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
-if rare.repeatedSince and not touch and remembered >= ${REMEMBERED_OPS}
+if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
 and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
 return '{"outcome":"forgotten"}'
 end
 end
 if refused then return refused end
-if rare.from and hash ~= rare.from then return '{"outcome":"outrun"}' end
+if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
 if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
 
 local commands, taken = apply(first)
@@ -599,16 +603,16 @@ end
 
 if rare.maxAge then maxAge = rare.maxAge end
 local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
-local due = rare.maxAge or wanted - expires >= atLeast
+local due = rare.maxAge or wanted - ends >= atLeast
 
 
 local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
-expires = wanted
+expires = print(wanted)
 
 if horizon ~= 'null' and wanted > tonumber(horizon) then
-expires = tonumber(horizon)
+expires = horizon
 clamped = 'true'
 end
 end
@@ -618,28 +622,29 @@ local same = held == version
 if commands > 0 or rare.from or due or rare.authenticated or noted then
 local set, gone = { '$m', '' }, {}
 if commands > 0 then
-version = version + 1
 local was = together
 settle(set, gone)
+version, apart, size = whole(version + 1), whole(apart), whole(size)
 if together ~= was then
 set[#set + 1] = '$d'
 set[#set + 1] = together
 end
 end
-if rare.authenticated then authAt = print(now) end
+if rare.authenticated then authAt = clock end
 if rare.from then
-hash, previous, previousUntil, rotated = rare.to, '"' .. rare.from .. '"', print(now + rare.grace), print(now)
-epoch = rare.epoch or epoch
+previous, previousUntil = hash, print(now + rare.grace)
+hash, rotated = '"' .. rare.to .. '"', clock
+if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
 if commands > 0 or rare.from or rare.authenticated then
-local kept, last = 2, now
+local kept, last = 2, clock
 
-if remembered > 0 then last = math.max(now, match(ops, '@(%d+)"$', -20)) end
-if remembered < ${REMEMBERED_OPS} then remembered = remembered + 1 else kept = find(ops, ' ', 3, true) end
+if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
+if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
 set[#set + 1] = '$o'
 set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
 end
-meta = format('[%d,%d,%d,%d,%d,%s,%s,%s,"%s",%s,"%s",%s,%s,%s]', apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt)
+meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
 set[2] = meta
 redis.call('HSET', key, unpack(set))
 if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
@@ -647,19 +652,22 @@ end
 
 local reply
 if taken ~= '' or (answer and not same) then
-reply = show('{"outcome":"changed","now":' .. now .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']', meta, together, apart)
+local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+reply = show(head, meta, together, apart)
 elseif answer then
-reply = format('{"outcome":"held","now":%d,"clamped":%s,"version":%d,"expires":%d}', now, clamped, version, expires)
+reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
+.. ',"expires":' .. expires .. '}'
 else
-local grace = byHash ~= '' and not rare.from and hash ~= byHash
-reply = format('{"outcome":"done","now":%d,"clamped":%s,"expires":%d,"maxAge":%s,"grace":%s}', now, clamped, expires, maxAge, tostring(grace))
+local grace = byHash ~= '' and not rare.from and hash ~= secret
+reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
+.. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
 end
 
-if due then redis.call('PEXPIREAT', key, print(expires)) end
+if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
 export const LOAD = ['operations'] as const
 export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'authAt'] as const
-export const CREATE = ['hash', 'created', 'maxAge', 'idle', 'authenticated', 'horizon', 'lines', 'count'] as const
+export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
 export const PROOF = ['byHash', 'byCreated', 'maxLifetime'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
 import { MAX_LINE, MAX_TOGETHER } from './layout.ts'

@@ -23,9 +23,17 @@ export class Script {
   async create(session: NewSession, horizon: number | undefined): Promise<StoredSession | undefined> {
     const { id, hash, data, dates = EMPTY_CHAIN, created, maxAge, idle, authenticated } = session
     const { together, apart } = write(data)
-    const values = { hash, created, maxAge, idle, authenticated, horizon: horizon ?? null, lines: together }
-    const words = ['create', ...wordsOf(CREATE, { ...values, count: apart.length }), ...apart]
-    const answer: FoundAnswer | null = await this.#call(id, compile(dates, words))
+    const words = wordsOf(CREATE, {
+      secret: hash,
+      began: created,
+      ownIdle: maxAge,
+      idle,
+      authenticated,
+      noted: horizon ?? null,
+      lines: together,
+      count: apart.length,
+    })
+    const answer: FoundAnswer | null = await this.#call(id, compile(dates, ['create', ...words, ...apart]))
     return answer === null ? undefined : readingOf(id, answer).stored
   }
 

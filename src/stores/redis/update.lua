@@ -13,10 +13,10 @@ local first = 2 + PROOF_COUNT
 if action == 'update' then first = first + UPDATE_COUNT end
 
 local meta, ops = fetch(first)
+local ends, secret, memory
 if meta then
-  -- A session that was stored with fewer items in META does not match: everything is nil then, and the script fails.
   META = match(meta, META_PATTERN)
-  remembered, expires = tonumber(remembered), tonumber(expires)
+  ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
 end
 
 -- The reply for a visitor without the right, nil for the others.
@@ -24,13 +24,12 @@ local refused
 local late = false
 if not meta then
   refused = '{"outcome":"absent"}'
-elseif expires <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
+elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
   refused = '{"outcome":"expired"}'
 elseif byCreated ~= '' then
   if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
-elseif hash ~= byHash then
-  -- Where there was no rotation there is no secret before it, whatever the hash.
-  if previous ~= '"' .. byHash .. '"' then
+elseif hash ~= secret then
+  if previous ~= secret then
     refused = '{"outcome":"mismatch"}'
   elseif now >= tonumber(previousUntil) then
     late = true
@@ -60,18 +59,18 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 
 -- An operation that is sent again is answered without the proof, because a rotation has made the old secret invalid
 -- itself.
-if meta and remembered > 0 then
-  if find(ops, ' ' .. op .. '@', 1, true) and expires > now then
-    return show('{"outcome":"changed","clamped":false,"now":' .. now, meta, together, apart)
+if meta and memory > 0 then
+  if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
+    return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
   end
   local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
-  if rare.repeatedSince and not touch and remembered >= REMEMBERED_OPS
+  if rare.repeatedSince and not touch and memory >= REMEMBERED_OPS
     and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
     return '{"outcome":"forgotten"}'
   end
 end
 if refused then return refused end
-if rare.from and hash ~= rare.from then return '{"outcome":"outrun"}' end
+if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
 if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
 
 local commands, taken = apply(first)
@@ -83,16 +82,16 @@ end
 
 if rare.maxAge then maxAge = rare.maxAge end
 local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
-local due = rare.maxAge or wanted - expires >= atLeast
+local due = rare.maxAge or wanted - ends >= atLeast
 -- Whether the horizon changes: until when the index has this session's new values. A change that holds for one version
 -- has noted all of its values. If it brings no horizon, nothing of this session is indexed any more, and nothing limits it.
 local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
-  expires = wanted
+  expires = print(wanted)
   -- No session outlives its entries in the index: see indexing.ts.
   if horizon ~= 'null' and wanted > tonumber(horizon) then
-    expires = tonumber(horizon)
+    expires = horizon
     clamped = 'true'
   end
 end
@@ -102,28 +101,29 @@ local same = held == version
 if commands > 0 or rare.from or due or rare.authenticated or noted then
   local set, gone = { '$m', '' }, {}
   if commands > 0 then
-    version = version + 1
     local was = together
     settle(set, gone)
+    version, apart, size = whole(version + 1), whole(apart), whole(size)
     if together ~= was then
       set[#set + 1] = '$d'
       set[#set + 1] = together
     end
   end
-  if rare.authenticated then authAt = print(now) end
+  if rare.authenticated then authAt = clock end
   if rare.from then
-    hash, previous, previousUntil, rotated = rare.to, '"' .. rare.from .. '"', print(now + rare.grace), print(now)
-    epoch = rare.epoch or epoch
+    previous, previousUntil = hash, print(now + rare.grace)
+    hash, rotated = '"' .. rare.to .. '"', clock
+    if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
   end
   if commands > 0 or rare.from or rare.authenticated then
-    local kept, last = 2, now
+    local kept, last = 2, clock
     -- Never before the one in front of it, even if the clock has stepped back.
-    if remembered > 0 then last = math.max(now, match(ops, '@(%d+)"$', -20)) end
-    if remembered < REMEMBERED_OPS then remembered = remembered + 1 else kept = find(ops, ' ', 3, true) end
+    if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
+    if memory < REMEMBERED_OPS then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
     set[#set + 1] = '$o'
     set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
   end
-  meta = format(META_FORMAT, META)
+  meta = META_LIST
   set[2] = meta
   redis.call('HSET', key, unpack(set))
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
@@ -131,13 +131,16 @@ end
 
 local reply
 if taken ~= '' or (answer and not same) then
-  reply = show('{"outcome":"changed","now":' .. now .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']', meta, together, apart)
+  local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+  reply = show(head, meta, together, apart)
 elseif answer then
-  reply = format('{"outcome":"held","now":%d,"clamped":%s,"version":%d,"expires":%d}', now, clamped, version, expires)
+  reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
+    .. ',"expires":' .. expires .. '}'
 else
-  local grace = byHash ~= '' and not rare.from and hash ~= byHash
-  reply = format('{"outcome":"done","now":%d,"clamped":%s,"expires":%d,"maxAge":%s,"grace":%s}', now, clamped, expires, maxAge, tostring(grace))
+  local grace = byHash ~= '' and not rare.from and hash ~= secret
+  reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
+    .. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
 end
 -- Last of all, because a time that has already passed removes the key at once.
-if due then redis.call('PEXPIREAT', key, print(expires)) end
+if due then redis.call('PEXPIREAT', key, expires) end
 return reply
