@@ -2,7 +2,7 @@ import { type Data, type Found, type Problem, printPath, type Value } from '../.
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
-import { type MetaList, recordFrom, storedFrom } from './stored.ts'
+import { hashOf, type MetaList, recordFrom, storedFrom } from './stored.ts'
 
 /** What the script answers to `load` and `create`: only `now` if there is no session. */
 export interface FoundAnswer {
@@ -77,8 +77,8 @@ export function updatedOf(answer: UpdateAnswer, access: Access, change: Change):
   switch (answer.outcome) {
     case 'changed': {
       const { outcome, now, taken, meta, data } = answer
-      const { record, hash } = recordFrom(access.id, meta, data)
-      const grace = 'hash' in access.proof && !change.rotation && hash !== access.proof.hash
+      const record = recordFrom(access.id, meta, data)
+      const grace = 'hash' in access.proof && !change.rotation && hashOf(meta) !== access.proof.hash
       return { outcome, record, grace, now, ...(taken && { taken: taken[0] }) }
     }
     case 'held': {

@@ -46,7 +46,7 @@ export class Script {
    * Applies a change. `horizon`: until when the index has the values that the change sets. `only`: the change holds for
    * this version of the session, and all of its values are noted.
    */
-  async update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<UpdateAnswer> {
+  update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<UpdateAnswer> {
     const { op, chain, held, slide, maxBytes } = change
     const taking = takes(chain)
     const words = wordsOf(UPDATE, {
@@ -62,7 +62,7 @@ export class Script {
   }
 
   /** Removes a session, if these conditions hold. */
-  async destroy(access: Access, conditions: Chain = EMPTY_CHAIN): Promise<boolean> {
+  destroy(access: Access, conditions: Chain = EMPTY_CHAIN): Promise<boolean> {
     return this.#call(access.id, compile(conditions, ['destroy', ...proofOf(access)]))
   }
 

@@ -6,7 +6,7 @@ import { META } from './script.lua.ts'
 /** The list that the script keeps of a session besides its data; its items are named in fields.lua. */
 export type MetaList = readonly unknown[]
 
-/** The items that are read here. */
+/** The items that TypeScript reads. */
 interface Items {
   version: number
   expires: number
@@ -19,34 +19,41 @@ interface Items {
   previousUntil: number | null
   authAt: number | null
 }
-type Name = (typeof META)[number]
-type Meta = { readonly [name in Name]: name extends keyof Items ? Items[name] : unknown }
 
-function metaOf(list: MetaList): Meta {
-  const meta: Partial<Record<Name, unknown>> = {}
-  for (let i = 0; i < META.length; i++) meta[META[i]!] = list[i]
-  return meta as Meta
+/** Where each item stands. The compiler refuses a name above that the script does not declare. */
+const PLACE = Object.fromEntries(META.map((name, i) => [name, i])) as Record<(typeof META)[number], number>
+
+function item<Name extends keyof Items>(list: MetaList, name: Name): Items[Name] {
+  return list[PLACE[name]] as Items[Name]
 }
 
-/** The record of a session that the script has answered, and the hash of its secret. */
-export function recordFrom(id: string, list: MetaList, data: Data): { record: SessionRecord; hash: string } {
-  const meta = metaOf(list)
-  return { record: record(id, meta, data), hash: meta.hash }
+/** The hash of the session's secret. */
+export function hashOf(list: MetaList): string {
+  return item(list, 'hash')
+}
+
+/** The record of a session that the script has answered. */
+export function recordFrom(id: string, list: MetaList, data: Data): SessionRecord {
+  return {
+    id,
+    data,
+    version: item(list, 'version'),
+    created: item(list, 'created'),
+    expires: item(list, 'expires'),
+    maxAge: item(list, 'maxAge'),
+    authAt: item(list, 'authAt'),
+    rotated: item(list, 'rotated'),
+    epoch: item(list, 'epoch'),
+  }
 }
 
 /** Everything that is stored of a session, from what the script has answered. */
 export function storedFrom(id: string, list: MetaList, data: Data, ops: string): StoredSession {
-  const meta = metaOf(list)
-  const { hash, previous, previousUntil } = meta
+  const previous = item(list, 'previous')
   return {
-    ...record(id, meta, data),
-    hash,
-    previous: previous === null ? null : { hash: previous, until: previousUntil! },
+    ...recordFrom(id, list, data),
+    hash: hashOf(list),
+    previous: previous === null ? null : { hash: previous, until: item(list, 'previousUntil')! },
     ops: ops.trim().split(' '),
   }
-}
-
-function record(id: string, meta: Meta, data: Data): SessionRecord {
-  const { version, created, expires, maxAge, authAt, rotated, epoch } = meta
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
