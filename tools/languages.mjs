@@ -19,18 +19,17 @@
 // Names are declared once and used on both sides. After `-- @names known` follows
 //
 //   local
-//     version, -- %d    what it means
-//     hash     -- "%s"  what it means
+//     version, -- what it means
+//     hash     -- what it means
 //
-// The module exports KNOWN = ['version', 'hash']. In the text the word KNOWN stands for `version, hash`, and KNOWN_COUNT
-// for 2. If every name has a form, KNOWN_FORMAT stands for '[%d,"%s"]', which string.format turns into a JSON list, and
-// KNOWN_PATTERN for what string.match takes it apart with.
+// The module exports KNOWN = ['version', 'hash']. In the text the word KNOWN stands for `version, hash`, KNOWN_COUNT for
+// 2, KNOWN_LIST for the JSON list of their values, which are JSON text without commas, and KNOWN_PATTERN for the pattern
+// by which string.match takes that list apart again.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 const LANGUAGE = /\.(lua|sql)$/
 const DIRECTIVE = /^\s*-- @(\w+)\s*(.*)$/
-const PATTERNS = { '%d': '(%d+)', '%s': '([^,]+)', '"%s"': '"([^"]*)"' }
 
 /** The lines of a file and of those that it includes, each with where it comes from. */
 function linesOf(file, included) {
@@ -71,14 +70,12 @@ function moduleOf(file, included) {
       for (const name of rest.split(', ')) declare(at, name, `\${${name}}`)
     } else if (directive === 'names') {
       const list = rest.toUpperCase()
-      const { names, forms } = namesBelow(lines, i + 1, fail)
+      const names = namesBelow(lines, i + 1, fail)
       lists.push({ list, names })
       declare(at, list, names.join(', '))
       declare(at, `${list}_COUNT`, String(names.length))
-      if (forms.every(Boolean)) {
-        declare(at, `${list}_FORMAT`, `'[${forms.join(',')}]'`)
-        declare(at, `${list}_PATTERN`, `'^%[${forms.map((form) => PATTERNS[form]).join(',')}%]$'`)
-      }
+      declare(at, `${list}_LIST`, `'[' .. ${names.join(" .. ',' .. ")} .. ']'`)
+      declare(at, `${list}_PATTERN`, `'^%[${names.map(() => '([^,]+)').join(',')}%]$'`)
     } else if (directive) fail(at, `no such directive: @${directive}`)
   }
 
@@ -110,17 +107,15 @@ function moduleOf(file, included) {
   return { code: `${code.join('\n')}\n`, lines }
 }
 
-/** The names of a `local` statement and their forms, if they have one. */
+/** The names of a `local` statement. */
 function namesBelow(lines, from, fail) {
   const names = []
-  const forms = []
   if (lines[from].text.trim() !== 'local') fail(lines[from], 'after @names comes a line with `local` alone')
   for (let i = from + 1; ; i++) {
-    const [, name, more, form] =
-      /^\s*([A-Za-z_]\w*)(,?)\s*(?:--\s*("%s"|%[sd])?.*)?$/.exec(lines[i]?.text) ?? fail(lines[i], 'one name a line')
+    const [, name, more] =
+      /^\s*([A-Za-z_]\w*)(,?)\s*(?:--.*)?$/.exec(lines[i]?.text) ?? fail(lines[i], 'one name a line')
     names.push(name)
-    forms.push(form)
-    if (!more) return { names, forms }
+    if (!more) return names
   }
 }
 

@@ -36,12 +36,21 @@ function messageOf({ message, code, severity }: DriverError, name: string): stri
   if (typeof code === 'number' || /^(?:MongoServerError|MongoWrite|MongoBulk|BSON)/.test(name)) return LEFT_OUT
   // Redis: the first word of a reply is the kind of the error.
   const kind = /^[A-Z]{3,}(?= )/.exec(message)?.[0]
-  if (kind) return `${kind} ${LEFT_OUT}`
+  if (kind) return `${kind} ${lineOf(message)}${LEFT_OUT}`
   // Somebody has damaged what was stored.
   return name === 'SyntaxError' ? LEFT_OUT : message
 }
 
 const LEFT_OUT = '(what it says is left out: it can quote a session)'
+
+/** Where a script of ours has failed: Redis 7 says so at the end of its message, Redis 6.2 at the beginning. */
+const SCRIPT_LINE =
+  /^ERR Error running script \(call to f_\w+\): @user_script:(\d{1,4}):|, on @user_script:(\d{1,4})\.$/
+
+function lineOf(message: string): string {
+  const [, first, last] = SCRIPT_LINE.exec(message) ?? []
+  return first || last ? `in line ${first ?? last} of the script ` : ''
+}
 
 /** The lines of a stack below the message, which it begins with. */
 function framesOf(stack: unknown, message: unknown): string {

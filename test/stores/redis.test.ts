@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
@@ -7,6 +9,7 @@ import type { IndexedStore } from '../../src/contract/store.ts'
 import { chainOf, changed, changeOf, eventually, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('redis')
+const folder = join(import.meta.dirname, '../../src/stores/redis')
 
 function applied(data: Data, command: Command): Data {
   const result = apply(data, chainOf(command), 0)
@@ -99,6 +102,28 @@ describe.skipIf('missing' in server)('the redis store', () => {
     const { access } = await visitor(store, { views: 1 })
     await client.scriptFlush()
     expect(changed(await store.update(access, changeOf(chainOf(commands.inc('views'))))).data).toEqual({ views: 2 })
+  })
+
+  it('tells in which line of its script the server has failed, and nothing that is stored', async () => {
+    const { id, access } = await visitor(store, { card: 'secret' })
+    // Nobody but this test writes a record that is no list.
+    await client.hSet(prefix + id, '$m', 'secret')
+    const error = await store.update(access, changeOf(chainOf(commands.inc('views')))).catch((error) => error)
+    const [, line] = /^ERR in line (\d+) of the script \(.*left out/.exec(error.cause.message)!
+    const lines = readFileSync(join(folder, 'script.lua.ts'), 'utf8').split('\n')
+    expect(lines[Number(line) - 1]).toMatch(/\bends <= now\b/)
+    expect(`${error.cause.message} ${error.cause.stack}`).not.toContain('secret')
+  })
+
+  it('has only files of Lua that the server can read, each by itself', async () => {
+    const files = readdirSync(folder).filter((name) => name.endsWith('.lua'))
+    expect(files.length).toBeGreaterThan(5)
+    for (const file of files) {
+      // It compiles a script and does not run it. What is wrong stands in the message, with the line.
+      const sha = await client.scriptLoad(readFileSync(join(folder, file), 'utf8')).catch((error) => error.message)
+      expect([file, sha]).toEqual([file, expect.stringMatching(/^[0-9a-f]{40}$/)])
+    }
+    await expect(client.scriptLoad('local = 1')).rejects.toThrow(/user_script:1/)
   })
 
   it('notes a session in the index before it writes it', async () => {

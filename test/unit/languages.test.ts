@@ -52,14 +52,14 @@ describe('a module that is made from Lua or SQL', () => {
   it('shares its names with TypeScript', async () => {
     write({
       'three.lua':
-        '-- @names known\nlocal\n  version, -- %d counts\n  hash -- "%s" of the secret\n' +
-        'KNOWN = string.match(line, KNOWN_PATTERN)\nline = string.format(KNOWN_FORMAT, KNOWN)\nn = KNOWN_COUNT\n',
+        '-- @names known\nlocal\n  version, -- counts\n  hash -- of the secret\n' +
+        'KNOWN = string.match(line, KNOWN_PATTERN)\nline = KNOWN_LIST\nn = KNOWN_COUNT\n',
     })
     const { THREE_LUA, KNOWN } = await made('three.lua.ts')
     expect(KNOWN).toEqual(['version', 'hash'])
     expect(THREE_LUA.split('\n').slice(4)).toEqual([
-      `version, hash = string.match(line, '^%[(%d+),"([^"]*)"%]$')`,
-      `line = string.format('[%d,"%s"]', version, hash)`,
+      "version, hash = string.match(line, '^%[([^,]+),([^,]+)%]$')",
+      "line = '[' .. version .. ',' .. hash .. ']'",
       'n = 2',
     ])
   })

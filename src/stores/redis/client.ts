@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { StoreError } from '../../errors/index.ts'
 
 /** The part of a node-redis client, pool or cluster (5 or 6) that the store uses. */
@@ -14,11 +15,12 @@ export interface IoRedisClient {
 
 export type RedisClient = NodeRedisClient | IoRedisClient
 
-/** Runs a script on one key; the server is sent its text only where it does not know it. Fails with a {@link StoreError}. */
+/** Runs a script on one key. Its text is sent only to a server that does not know it. Fails with a {@link StoreError}. */
 export type RunScript = (key: string, values: string[]) => Promise<unknown>
 
-/** What both kinds of client can do, told apart by their methods; undefined for anything else. */
-export function scriptRunner(client: RedisClient, script: string, sha: string): RunScript | undefined {
+/** Runs a script by a client of either kind. Undefined for anything that is no client. */
+export function scriptRunner(client: RedisClient, script: string): RunScript | undefined {
+  const sha = createHash('sha1').update(script).digest('hex')
   const send =
     typeof (client as NodeRedisClient)?.evalSha === 'function'
       ? nodeRedis(client as NodeRedisClient)
@@ -55,22 +57,22 @@ function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
   }
 }
 
-/** What the clients say when they have sent nothing. */
+/** The clients' messages when they have sent nothing. */
 const NOT_SENT =
   /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
 
-/** Throws what a client's failure is to the store's caller. */
+/** Throws a client's failure as the store's. */
 export function failed(error: unknown): never {
   throw new StoreError('redis', 'failed', appliedAfter(error), error)
 }
 
 /**
- * False when a call that failed has surely changed nothing: the server's own error replies, because the script makes
- * every check before its first write, and what was never sent. Anything else leaves it unknown.
+ * False when a call that failed has definitely changed nothing. That is so for the server's own error replies, because
+ * the script makes every check before its first write, and for what was never sent. Otherwise it is unknown.
  */
 export function appliedAfter(error: unknown): false | 'unknown' {
   const { message = '', code } = error as { message?: string; code?: string }
-  // Every error reply of a server begins with a word in capitals, no client's own message does.
+  // Every error reply of a server begins with a word in capitals. No client's own message does.
   if (/^[A-Z]{3,}(?: |$)/.test(message) || NOT_SENT.test(message) || code === 'ECONNREFUSED') return false
   return 'unknown'
 }

@@ -2,9 +2,9 @@ import { type Chain, type Command, type Path, pullsByFields, type Value } from '
 import { tag } from '../shared/json.ts'
 
 /**
- * Adds a chain to what the script is told: five words for each condition and then for each command: what it is, the
- * top-level key, the path below it, and what goes with it. Every key, path and value is JSON text, which the script
- * splices as it is; `''` for what there is none of.
+ * Adds a chain to the words for the script: five for each condition, and then five for each command. They are its kind,
+ * the top-level key, the path below it, and two that depend on the kind. Keys, paths and values are JSON text, which the
+ * script splices as it is. `''` stands for an absent word.
  */
 export function compile({ conditions, commands }: Chain, words: string[] = []): string[] {
   for (const { path, value } of conditions) {
@@ -52,11 +52,12 @@ function keyOf(path: Path): string {
   return JSON.stringify(path[0])
 }
 
-/** The list of the keys below it. */
+/** The list of the keys below it, `''` for none. */
 function restOf(path: Path): string {
   return path.length === 1 ? '' : JSON.stringify(path.slice(1))
 }
 
+/** The value as it is stored. */
 export function json(value: Value): string {
   return JSON.stringify(tag(value))
 }

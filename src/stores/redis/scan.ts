@@ -7,7 +7,7 @@ export type ListKeys = () => AsyncIterable<string[]>
 /** One server's SCAN: the next cursor and the keys. */
 type Scan = (cursor: string, pattern: string) => Promise<[cursor: string, keys: string[]]>
 
-// What the clients of both kinds have for this, and their clusters: the first one's `masters`, the other's `nodes`.
+// The parts of the clients that are used here. A cluster of node-redis has `masters`, and one of ioredis `nodes`.
 interface NodeRedis {
   scan(cursor: string, options: { MATCH: string; COUNT: number }): Promise<{ cursor: string; keys: string[] }>
 }
@@ -25,10 +25,10 @@ interface IoRedisCluster {
 }
 type Any = RedisClient & Partial<NodeRedisCluster> & Partial<Pick<IoRedisCluster, 'nodes'>>
 
-/** Lists keys by SCAN, which blocks nobody, on every server that holds some. */
+/** Lists keys on every server that holds some. SCAN goes in small steps, so other calls need not wait. */
 export function keyLister(client: RedisClient, prefix: string): ListKeys {
   return async function* () {
-    // ioredis puts a prefix of its own before every key, but neither before a pattern nor takes it off an answer.
+    // ioredis can put a prefix of its own before every key. It neither puts it before a pattern nor removes it from answers.
     const { options } = client as Partial<IoRedisCluster>
     const whole = `${options?.keyPrefix ?? options?.redisOptions?.keyPrefix ?? ''}${prefix}`
     const pattern = `${whole.replace(/[*?[\]\\]/g, '\\$&')}*`

@@ -1,13 +1,17 @@
-import { MAX_PADDING } from '../../algebra/index.ts'
-
-/**
- * The oracle in Lua, for whatever lies below a top-level field: a function that makes the functions which read JSON
- * text and apply commands to it. They are made only for a chain that needs them, because that takes as long as a
- * simple change. `after` is the script's table of fields, `now` its time.
- *
- * Values stay JSON text, which is spliced: a Lua table cannot tell `[]` from `{}`. Paths are lists of keys' JSON texts.
- */
-export const INTERPRETER = `
+-- @from ../../algebra/index.ts MAX_PADDING
+--
+-- The oracle in Lua, for whatever lies below a top-level field. It works on JSON text and splices it: as a Lua table, []
+-- and {} would be the same.
+--
+-- `interpreter` is one function that makes all the others, because making them takes as long as a simple change: the
+-- script calls it only for a chain that needs it. It reads `after`, the table of the fields that the chain touches, and
+-- writes the results there. A path is a list of keys, each as JSON text. What comes out:
+--
+--   run(kind, name, path, value, extra)  applies one command to after[name]; raises { found = … } where the oracle
+--                                        refuses it
+--   valueAt(name, path)                  the value at a path, nil where there is none
+--   equal(a, b)                          whether two JSON texts are the same value
+--   split(text)                          the values of a list or an object, and of an object the names too
 local function interpreter()
   ---- JSON text, as JSON.stringify writes it: no white space, and one way to write each string ----
 
@@ -15,7 +19,7 @@ local function interpreter()
     local c = byte(s, i)
     if c == 34 then
       while true do
-        i = find(s, '["\\\\]', i + 1)
+        i = find(s, '["\\]', i + 1)
         if byte(s, i) == 34 then return i + 1 end
         i = i + 1
       end
@@ -130,7 +134,7 @@ local function interpreter()
     local index = shape == 'list' and indexOf(name)
     if not index then wrong(shape) end
     local values = split(node)
-    if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
+    if index > #values + MAX_PADDING then wrong('a list that ends far before this index') end
     local new = place(values[index + 1], path, at + 1, kind, value, slice)
     while #values < index do values[#values + 1] = 'null' end
     values[index + 1] = new
@@ -277,4 +281,3 @@ local function interpreter()
 
   return run, valueAt, equal, split
 end
-`

@@ -1,0 +1,112 @@
+import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
+import type { Access, Change, Updated } from '../../contract/store.ts'
+import { decode } from '../shared/json.ts'
+import type { Reading } from '../shared/oracle.ts'
+import { hashOf, type MetaList, recordFrom, storedFrom } from './stored.ts'
+
+/** What the script answers to `load` and `create`: only `now` if there is no session. */
+export interface FoundAnswer {
+  readonly now: number
+  readonly ops?: string
+  readonly meta?: MetaList
+  readonly data?: Data
+}
+
+/** What the script answers to `update`. `clamped`: the index has kept the session from sliding all the way. */
+export type UpdateAnswer =
+  | ChangedAnswer
+  | {
+      readonly outcome: 'held'
+      readonly now: number
+      readonly clamped: boolean
+      readonly version: number
+      readonly expires: number
+    }
+  | {
+      readonly outcome: 'done'
+      readonly now: number
+      readonly clamped: boolean
+      readonly expires: number
+      readonly maxAge: number | null
+      readonly grace: boolean
+    }
+  | RefusedAnswer
+  | { readonly outcome: 'reused'; readonly ago: number; readonly created: number }
+  | { readonly outcome: 'absent' | 'expired' | 'mismatch' | 'outrun' | 'forgotten' }
+  /** The change holds for one version of the data, and the session has another one. */
+  | { readonly outcome: 'other version' }
+
+interface ChangedAnswer {
+  readonly outcome: 'changed'
+  readonly now: number
+  readonly clamped: boolean
+  /** What the chain's `take` has found, in a list; absent for an operation that is sent again. */
+  readonly taken?: readonly [Value?]
+  readonly meta: MetaList
+  readonly data: Data
+}
+
+/** `index` counts the chain's conditions or commands. */
+type RefusedAnswer = { readonly outcome: 'refused' } & (
+  | { readonly kind: 'size'; readonly bytes: number; readonly limit: number }
+  | { readonly kind: 'condition'; readonly index: number }
+  | { readonly kind: 'type'; readonly index: number; readonly found: Found }
+)
+
+/**
+ * The object of a reply: JSON text; and if fields of its `data` are stored apart, a list of that text and then their
+ * names and values in turn.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+export function parse(reply: string | readonly string[]): any {
+  if (typeof reply === 'string') return decode(reply)
+  const [text, ...apart] = reply
+  const answer = decode(text!)
+  const fields: [string, Value][] = []
+  for (let i = 0; i < apart.length; i += 2) fields.push([JSON.parse(apart[i]!), decode(apart[i + 1]!)])
+  // Not by assignment: a field with the name __proto__ would give the data another prototype.
+  return { ...answer, data: { ...answer.data, ...Object.fromEntries(fields) } }
+}
+
+export function readingOf(id: string, { now, ops, meta, data }: FoundAnswer): Reading {
+  return { stored: meta && storedFrom(id, meta, data!, ops!), now }
+}
+
+/** The answer of `Store.update`; undefined if the change holds for another version of the session only. */
+export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
+  switch (answer.outcome) {
+    case 'changed': {
+      const { outcome, now, taken, meta, data } = answer
+      const record = recordFrom(access.id, meta, data)
+      const grace = 'hash' in access.proof && !change.rotation && hashOf(meta) !== access.proof.hash
+      return { outcome, record, grace, now, ...(taken && { taken: taken[0] }) }
+    }
+    case 'held': {
+      const { outcome, now, version, expires } = answer
+      return { outcome, now, version, expires }
+    }
+    case 'done': {
+      const { outcome, now, expires, maxAge, grace } = answer
+      return { outcome, now, expires, maxAge, grace }
+    }
+    case 'refused':
+      return { outcome: answer.outcome, problem: problemOf(answer, change) }
+    case 'other version':
+      return undefined
+    default:
+      return answer
+  }
+}
+
+function problemOf(answer: RefusedAnswer, { chain }: Change): Problem {
+  switch (answer.kind) {
+    case 'size':
+      return { kind: answer.kind, bytes: answer.bytes, limit: answer.limit }
+    case 'condition':
+      return { kind: answer.kind, path: printPath(chain.conditions[answer.index]!.path) }
+    case 'type': {
+      const { kind, path } = chain.commands[answer.index]!
+      return { kind: answer.kind, command: kind, path: printPath(path), found: answer.found }
+    }
+  }
+}

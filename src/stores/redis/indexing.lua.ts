@@ -1,0 +1,33 @@
+/* Made from indexing.lua by "npm run languages": change that file. */ export const INDEXING_LUA: string = `
+
+
+
+
+local key, action = KEYS[1], ARGV[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+
+if action == 'note' then
+
+local
+id,
+duration
+= unpack(ARGV, 2)
+local last = math.max(now + math.ceil(tonumber(duration)), tonumber(redis.call('ZSCORE', key, id) or 0))
+redis.call('ZADD', key, string.format('%.0f', last), id)
+redis.call('PEXPIREAT', key, string.format('%.0f', redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]))
+return string.format('%.0f', last)
+end
+
+if action == 'forget' then
+
+local
+id
+= ARGV[2]
+return redis.call('ZREM', key, id)
+end
+
+return redis.call('ZRANGE', key, 0, -1)`
+export const NOTE = ['id', 'duration'] as const
+export const FORGET = ['id'] as const

@@ -1,0 +1,55 @@
+-- Everything that happens to the key of a session: one script with four actions. How a session is stored: see layout.ts
+-- and META in fields.lua.
+--
+-- In:  KEYS[1] is the key of the session, and ARGV[1] the action: load, create, update or destroy. Then come the action's
+--      parameters, in the order of their names: see `@names` in each file. '' stands for an absent one. Then comes a
+--      chain, first its conditions and then its commands, five words each: see chain.lua.
+-- Out: JSON text, an object: see answers.ts for its keys. If some fields of the data are stored apart, the reply is a
+--      list: that text, and then the name and the value of each of these fields in turn.
+--
+-- Lua has no rollback. So `update` computes everything first, and then it writes.
+--
+-- An error of the server names a line of the whole text, with what is included. `node tools/languages.mjs where
+-- src/stores/redis/script.lua LINE` says which line of which file that is.
+local key, action = KEYS[1], ARGV[1]
+local byte, sub, find, match, format, concat = string.byte, string.sub, string.find, string.match, string.format, table.concat
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- 17 digits keep every double. Lua's own tostring keeps 14. Whole numbers are several times quicker to print.
+local function print(n) return format('%.17g', n) end
+local function whole(n) return format('%d', n) end
+
+-- The time, as a reply and a record show it.
+local clock = whole(now)
+
+-- The reply with a session: `head` begins its object. The fields that are stored apart follow the text as they are,
+-- because joining large texts in Lua takes longer than sending them one by one.
+local function show(head, meta, together, apart)
+  local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+  if tonumber(apart) == 0 then return text end
+  local all, parts = redis.call('HGETALL', key), { text }
+  for i = 1, #all, 2 do
+    if byte(all[i]) == 34 then
+      parts[#parts + 1] = all[i]
+      parts[#parts + 1] = all[i + 1]
+    end
+  end
+  return parts
+end
+
+if action == 'load' then
+  -- @names load
+  local
+    operations -- '1' if the remembered operations are wanted too
+    = ARGV[2]
+  local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
+  if not meta then return '{"now":' .. clock .. '}' end
+  return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+end
+
+-- @include fields.lua
+-- @include interpreter.lua
+-- @include chain.lua
+-- @include create.lua
+-- @include update.lua

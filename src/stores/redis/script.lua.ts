@@ -1,0 +1,675 @@
+/* Made from script.lua by "npm run languages": change that file. */ export const SCRIPT_LUA: string = `
+
+
+
+
+
+
+
+
+
+
+
+
+local key, action = KEYS[1], ARGV[1]
+local byte, sub, find, match, format, concat = string.byte, string.sub, string.find, string.match, string.format, table.concat
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+
+local function print(n) return format('%.17g', n) end
+local function whole(n) return format('%d', n) end
+
+
+local clock = whole(now)
+
+
+
+local function show(head, meta, together, apart)
+local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+if tonumber(apart) == 0 then return text end
+local all, parts = redis.call('HGETALL', key), { text }
+for i = 1, #all, 2 do
+if byte(all[i]) == 34 then
+parts[#parts + 1] = all[i]
+parts[#parts + 1] = all[i + 1]
+end
+end
+return parts
+end
+
+if action == 'load' then
+
+local
+operations
+= ARGV[2]
+local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
+if not meta then return '{"now":' .. clock .. '}' end
+return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+end
+
+
+
+
+
+
+
+
+local
+apart,
+version,
+size,
+remembered,
+expires,
+created,
+maxAge,
+horizon,
+hash,
+rotated,
+epoch,
+previous,
+previousUntil,
+authAt
+
+
+local together
+
+
+
+local names, before, after, isApart = {}, {}, {}, {}
+
+
+local function fetch(first)
+for at = first, #ARGV, 5 do
+names[#names + 1] = ARGV[at + 1]
+if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+end
+local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
+together = values[3]
+for i, name in ipairs(names) do
+local value = values[i + 3]
+if value then
+isApart[name] = true
+elseif together then
+local _, colon = find(together, '\\n' .. name .. ':', 1, true)
+if colon then value = sub(together, colon + 1, find(together, '\\n', colon, true) - 2) end
+end
+before[name], after[name] = value, value
+end
+return values[1], values[2]
+end
+
+
+
+local function settle(set, gone)
+for _, name in ipairs(names) do
+local old, new = before[name], after[name]
+if new ~= old then
+
+before[name] = new
+if old then size = size - #name - #old - 3 end
+if new then size = size + #name + #new + 3 end
+local line, colon = find(together, '\\n' .. name .. ':', 1, true)
+local ending = line and find(together, '\\n', colon, true)
+local fits = new and #new <= ${MAX_LINE} and (line or #together + #name + #new <= ${MAX_TOGETHER})
+if fits and line then
+together = sub(together, 1, colon) .. new .. sub(together, ending - 1)
+elseif fits then
+together = together .. name .. ':' .. new .. ',\\n'
+elseif line then
+together = sub(together, 1, line) .. sub(together, ending + 1)
+end
+if new and not fits then
+set[#set + 1] = name
+set[#set + 1] = new
+if not isApart[name] then apart = apart + 1 end
+elseif isApart[name] then
+gone[#gone + 1] = name
+apart = apart - 1
+end
+end
+end
+end
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+local function interpreter()
+
+
+local function skip(s, i)
+local c = byte(s, i)
+if c == 34 then
+while true do
+i = find(s, '["\\\\]', i + 1)
+if byte(s, i) == 34 then return i + 1 end
+i = i + 1
+end
+elseif c == 123 or c == 91 then
+local depth = 0
+repeat
+i = find(s, '[%[%]{}"]', i)
+c = byte(s, i)
+if c == 34 then
+i = skip(s, i)
+else
+depth = depth + ((c == 123 or c == 91) and 1 or -1)
+i = i + 1
+end
+until depth == 0
+return i
+end
+return find(s, '[,%]}]', i) or #s + 1
+end
+
+local function kindOf(s)
+local c = byte(s)
+if c == 34 then return 'string' end
+if c == 123 then return sub(s, 1, 9) == '{"$date":' and 'date' or 'object' end
+if c == 91 then return 'list' end
+if c == 116 or c == 102 then return 'boolean' end
+if c == 110 then return 'null' end
+return 'number'
+end
+
+
+local function split(s)
+local values, names, i, object = {}, {}, 2, byte(s) == 123
+while i < #s do
+local j = i
+if object then
+j = skip(s, i)
+names[#names + 1] = sub(s, i, j - 1)
+i = j + 1
+end
+j = skip(s, i)
+values[#values + 1] = sub(s, i, j - 1)
+i = j + 1
+end
+return values, names
+end
+
+local function list(values) return '[' .. concat(values, ',') .. ']' end
+local function object(values, names)
+local parts = {}
+for i = 1, #names do parts[i] = names[i] .. ':' .. values[i] end
+return '{' .. concat(parts, ',') .. '}'
+end
+
+
+local function canonical(s)
+local kind = kindOf(s)
+if kind == 'number' then return print(tonumber(s)) end
+if kind ~= 'list' and kind ~= 'object' then return s end
+local values, names = split(s)
+for i = 1, #values do values[i] = canonical(values[i]) end
+if kind == 'list' then return list(values) end
+for i = 1, #values do values[i] = names[i] .. ':' .. values[i] end
+table.sort(values)
+return '{' .. concat(values, ',') .. '}'
+end
+local function equal(a, b)
+return a == b or (kindOf(a) == kindOf(b) and canonical(a) == canonical(b))
+end
+
+
+
+local function wrong(found) error({ found = found }) end
+
+local function indexOf(name)
+local digits = match(name, '^"(%d+)"$')
+if digits and #digits <= 9 and (digits == '0' or byte(digits) ~= 48) then return tonumber(digits) end
+end
+
+local function child(node, name)
+local kind = kindOf(node)
+if kind ~= 'object' and kind ~= 'list' then return nil end
+local values, names = split(node)
+if kind == 'list' then
+local index = indexOf(name)
+return index and values[index + 1]
+end
+for i = 1, #names do
+if names[i] == name then return values[i] end
+end
+end
+
+
+local made, changed
+local function place(node, path, at, kind, value, slice)
+local name = path[at]
+if not name then return made(kind, node, value, slice) end
+if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
+local shape = kindOf(node)
+if shape == 'object' then
+local values, names = split(node)
+for i = 1, #names do
+if names[i] == name then
+values[i] = place(values[i], path, at + 1, kind, value, slice)
+return object(values, names)
+end
+end
+names[#names + 1] = name
+values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
+return object(values, names)
+end
+local index = shape == 'list' and indexOf(name)
+if not index then wrong(shape) end
+local values = split(node)
+if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
+local new = place(values[index + 1], path, at + 1, kind, value, slice)
+while #values < index do values[#values + 1] = 'null' end
+values[index + 1] = new
+return list(values)
+end
+
+
+local function edit(node, path, at, kind, value)
+local name = path[at]
+if not name then return changed(kind, node, value) end
+local shape = kindOf(node)
+if shape == 'object' then
+local values, names = split(node)
+for i = 1, #names do
+if names[i] == name then
+local new = edit(values[i], path, at + 1, kind, value)
+if new then
+values[i] = new
+else
+table.remove(values, i)
+table.remove(names, i)
+end
+return object(values, names)
+end
+end
+elseif shape == 'list' then
+local index, values = indexOf(name), split(node)
+if index and index < #values then
+values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
+return list(values)
+end
+end
+return node
+end
+
+local function valueAt(name, path)
+local node = after[name]
+for i = 1, #path do
+if not node then return nil end
+node = child(node, path[i])
+end
+return node or nil
+end
+local function crossesList(name, path)
+local node = after[name]
+for i = 1, #path do
+if not node then return false end
+local kind = kindOf(node)
+if kind == 'list' then return true end
+node = kind == 'object' and child(node, path[i])
+end
+return false
+end
+
+
+
+local function finite(n)
+if n ~= n or n == math.huge or n == -math.huge then wrong('a result that is no finite number') end
+return print(n + 0)
+end
+local function numberAt(node)
+if node and kindOf(node) ~= 'number' then wrong(kindOf(node)) end
+return tonumber(node or '0')
+end
+local function listAt(node)
+if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
+return (split(node))
+end
+local function among(values, value)
+for _, one in ipairs(values) do
+if equal(one, value) then return true end
+end
+return false
+end
+local function hasFields(node, values, names)
+if kindOf(node) ~= 'object' then return false end
+for i = 1, #names do
+local found = child(node, names[i])
+if not found or not equal(found, values[i]) then return false end
+end
+return true
+end
+
+
+function made(kind, node, value, slice)
+if kind == 'set' then return value end
+if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
+if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
+if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
+if kind == 'min' or kind == 'max' then
+if not node then return value end
+local type = kindOf(value)
+if kindOf(node) ~= type then wrong(kindOf(node)) end
+local a = tonumber(type == 'date' and sub(value, 10, -2) or value)
+local b = tonumber(type == 'date' and sub(node, 10, -2) or node)
+if kind == 'min' then return a < b and value or node end
+return a > b and value or node
+end
+local values = node and listAt(node) or {}
+for _, one in ipairs(split(value)) do
+if kind == 'push' or not among(values, one) then values[#values + 1] = one end
+end
+if slice == '' then return list(values) end
+slice = tonumber(slice)
+local from, to, kept = 1, slice, {}
+if slice < 0 then from, to = math.max(1, #values + slice + 1), #values end
+for i = from, math.min(to, #values) do kept[#kept + 1] = values[i] end
+return list(kept)
+end
+
+
+function changed(kind, node, value)
+if kind == 'unset' or kind == 'take' then return nil end
+local values = listAt(node)
+if kind == 'pop' then
+if #values > 0 then table.remove(values, value == '1' and #values or 1) end
+return list(values)
+end
+local pulled, names = split(value)
+local kept = {}
+for _, one in ipairs(values) do
+local out
+if kind == 'pullFields' then out = hasFields(one, pulled, names) else out = among(pulled, one) end
+if not out then kept[#kept + 1] = one end
+end
+return list(kept)
+end
+
+local CREATING = { set = 1, currentDate = 1, inc = 1, mul = 1, min = 1, max = 1, push = 1, addToSet = 1 }
+local function run(kind, name, path, value, extra)
+if CREATING[kind] then
+after[name] = place(after[name] or nil, path, 1, kind, value, extra)
+elseif kind == 'rename' then
+local to = split(extra)
+local moved = valueAt(name, path)
+if not moved then return end
+if crossesList(name, path) or crossesList(value, to) then wrong('element') end
+run('unset', name, path)
+run('set', value, to, moved)
+elseif after[name] then
+after[name] = edit(after[name], path, 1, kind, value) or false
+end
+end
+
+return run, valueAt, equal, split
+end
+
+
+
+
+
+local run, valueAt, equal, split
+local function interpret()
+if not run then run, valueAt, equal, split = interpreter() end
+end
+
+local function found(name, path)
+if path == '' then return after[name] or nil end
+interpret()
+return valueAt(name, split(path))
+end
+
+
+local function holds(is, value)
+if not is or value == '' then return not is and value == '' end
+if is == value then return true end
+interpret()
+return equal(is, value)
+end
+
+
+
+local function apply(first)
+local conditions, commands, taken = 0, 0, ''
+for at = first, #ARGV, 5 do
+local kind, name, path, value = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+if kind == 'if' then
+if not holds(found(name, path), value) then
+return nil, '{"outcome":"refused","kind":"condition","index":' .. conditions .. '}'
+end
+conditions = conditions + 1
+else
+if kind == 'take' then taken = found(name, path) or '' end
+local number = path == '' and kind == 'inc' and tonumber(after[name] or '0')
+local sum = number and number + value
+if path == '' and kind == 'set' then
+after[name] = value
+elseif path == '' and (kind == 'unset' or kind == 'take') then
+after[name] = false
+elseif sum and sum > -math.huge and sum < math.huge then
+
+after[name] = print(sum + 0)
+else
+interpret()
+local ok, problem = pcall(run, kind, name, path == '' and {} or split(path), value, ARGV[at + 4])
+if not ok then
+if type(problem) ~= 'table' or not problem.found then error(problem) end
+return nil, '{"outcome":"refused","kind":"type","index":' .. commands .. ',"found":"' .. problem.found .. '"}'
+end
+end
+commands = commands + 1
+end
+end
+return commands, taken
+end
+
+
+if action == 'create' then
+
+local
+secret,
+began,
+ownIdle,
+idle,
+authenticated,
+noted,
+lines,
+count
+= unpack(ARGV, 2, 1 + 8)
+local first = 2 + 8
+
+local chain = first + count
+
+if redis.call('EXISTS', key) == 1 then return 'null' end
+local ends = now + math.ceil(ownIdle == 'null' and idle or ownIdle)
+if noted ~= 'null' then ends = math.min(ends, noted) end
+together, apart = lines, whole(count / 2)
+size = #together + 1
+for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
+
+for i = first, chain - 1, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, chain - 1))) end
+if #ARGV >= chain then
+redis.call('HSET', key, '$d', together)
+fetch(chain)
+apply(chain)
+local set, gone = {}, {}
+settle(set, gone)
+if #set > 0 then redis.call('HSET', key, unpack(set)) end
+if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+end
+
+version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
+hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+created = began == '' and clock or began
+authAt = authenticated ~= '' and clock or 'null'
+local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+redis.call('HSET', key, '$m', meta, '$d', together)
+local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
+
+redis.call('PEXPIREAT', key, expires)
+return reply
+end
+
+
+
+
+
+local
+byHash,
+byCreated,
+maxLifetime
+= unpack(ARGV, 2, 1 + 3)
+
+local first = 2 + 3
+if action == 'update' then first = first + 7 end
+
+local meta, ops = fetch(first)
+local ends, secret, memory
+if meta then
+apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
+ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
+end
+
+
+local refused
+local late = false
+if not meta then
+refused = '{"outcome":"absent"}'
+elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
+refused = '{"outcome":"expired"}'
+elseif byCreated ~= '' then
+if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
+elseif hash ~= secret then
+if previous ~= secret then
+refused = '{"outcome":"mismatch"}'
+elseif now >= tonumber(previousUntil) then
+late = true
+refused = '{"outcome":"reused","ago":' .. now - previousUntil .. ',"created":' .. created .. '}'
+end
+end
+
+
+
+if action == 'destroy' then
+if (refused and not late) or not apply(first) then return 'false' end
+return redis.call('DEL', key) == 1 and 'true' or 'false'
+end
+
+
+
+local
+op,
+idle,
+atLeast,
+maxBytes,
+held,
+answer,
+rare
+= unpack(ARGV, 2 + 3, 1 + 3 + 7)
+atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cjson.decode(rare)
+
+
+
+if meta and memory > 0 then
+if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
+return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
+end
+local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
+and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
+return '{"outcome":"forgotten"}'
+end
+end
+if refused then return refused end
+if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
+if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
+
+local commands, taken = apply(first)
+
+if not commands then return taken end
+if maxBytes ~= '' and tonumber(size) > tonumber(maxBytes) then
+return '{"outcome":"refused","kind":"size","bytes":' .. size .. ',"limit":' .. maxBytes .. '}'
+end
+
+if rare.maxAge then maxAge = rare.maxAge end
+local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
+local due = rare.maxAge or wanted - ends >= atLeast
+
+
+local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
+if due then
+expires = print(wanted)
+
+if horizon ~= 'null' and wanted > tonumber(horizon) then
+expires = horizon
+clamped = 'true'
+end
+end
+local same = held == version
+
+
+if commands > 0 or rare.from or due or rare.authenticated or noted then
+local set, gone = { '$m', '' }, {}
+if commands > 0 then
+local was = together
+settle(set, gone)
+version, apart, size = whole(version + 1), whole(apart), whole(size)
+if together ~= was then
+set[#set + 1] = '$d'
+set[#set + 1] = together
+end
+end
+if rare.authenticated then authAt = clock end
+if rare.from then
+previous, previousUntil = hash, print(now + rare.grace)
+hash, rotated = '"' .. rare.to .. '"', clock
+if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
+end
+if commands > 0 or rare.from or rare.authenticated then
+local kept, last = 2, clock
+
+if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
+if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
+set[#set + 1] = '$o'
+set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
+end
+meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+set[2] = meta
+redis.call('HSET', key, unpack(set))
+if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+end
+
+local reply
+if taken ~= '' or (answer and not same) then
+local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+reply = show(head, meta, together, apart)
+elseif answer then
+reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
+.. ',"expires":' .. expires .. '}'
+else
+local grace = byHash ~= '' and not rare.from and hash ~= secret
+reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
+.. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
+end
+
+if due then redis.call('PEXPIREAT', key, expires) end
+return reply`
+export const LOAD = ['operations'] as const
+export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'authAt'] as const
+export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
+export const PROOF = ['byHash', 'byCreated', 'maxLifetime'] as const
+export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
+import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
+import { MAX_PADDING } from '../../algebra/index.ts'
+import { REMEMBERED_OPS } from '../../contract/store.ts'

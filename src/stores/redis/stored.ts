@@ -1,0 +1,59 @@
+import type { Data } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/record.ts'
+import type { SessionRecord } from '../../contract/store.ts'
+import { META } from './script.lua.ts'
+
+/** The list that the script keeps of a session besides its data; its items are named in fields.lua. */
+export type MetaList = readonly unknown[]
+
+/** The items that TypeScript reads. */
+interface Items {
+  version: number
+  expires: number
+  created: number
+  maxAge: number | null
+  hash: string
+  rotated: number
+  epoch: string
+  previous: string | null
+  previousUntil: number | null
+  authAt: number | null
+}
+
+/** Where each item stands. The compiler refuses a name above that the script does not declare. */
+const PLACE = Object.fromEntries(META.map((name, i) => [name, i])) as Record<(typeof META)[number], number>
+
+function item<Name extends keyof Items>(list: MetaList, name: Name): Items[Name] {
+  return list[PLACE[name]] as Items[Name]
+}
+
+/** The hash of the session's secret. */
+export function hashOf(list: MetaList): string {
+  return item(list, 'hash')
+}
+
+/** The record of a session that the script has answered. */
+export function recordFrom(id: string, list: MetaList, data: Data): SessionRecord {
+  return {
+    id,
+    data,
+    version: item(list, 'version'),
+    created: item(list, 'created'),
+    expires: item(list, 'expires'),
+    maxAge: item(list, 'maxAge'),
+    authAt: item(list, 'authAt'),
+    rotated: item(list, 'rotated'),
+    epoch: item(list, 'epoch'),
+  }
+}
+
+/** Everything that is stored of a session, from what the script has answered. */
+export function storedFrom(id: string, list: MetaList, data: Data, ops: string): StoredSession {
+  const previous = item(list, 'previous')
+  return {
+    ...recordFrom(id, list, data),
+    hash: hashOf(list),
+    previous: previous === null ? null : { hash: previous, until: item(list, 'previousUntil')! },
+    ops: ops.trim().split(' '),
+  }
+}
