@@ -1,5 +1,5 @@
 /**
- * Sessions in a PostgreSQL table, by a `pg` Pool, Client or PoolClient.
+ * Sessions in a PostgreSQL table, through a `pg` Pool, Client or PoolClient.
  *
  * @module koa-atomic-session/postgres
  */
@@ -30,7 +30,7 @@ import { type Statement, type Statements, schemaSql, statements } from './statem
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
-/** Where in the database sessions are kept, and how it is spoken to. */
+/** Where in the database sessions are kept, and how statements are sent. */
 export interface PostgresOptions {
   /**
    * The table's name; any text of 1 to 50 bytes.
@@ -38,30 +38,30 @@ export interface PostgresOptions {
    */
   readonly table?: string
   /**
-   * The schema that the table and the function lie in.
+   * The schema of the table and the function.
    * @default 'public'
    */
   readonly schema?: string
   /**
-   * Statements are named, so that each connection parses and plans them once. False for a pooler in transaction mode
-   * that keeps no statements (PgBouncer before 1.21).
+   * Statements are named, so each connection parses and plans them once. Use false with a pooler in transaction mode that
+   * keeps no prepared statements (PgBouncer before 1.21).
    * @default true
    */
   readonly prepared?: boolean
   /**
-   * After this many milliseconds the driver gives a query up and the pool closes its connection, so that a connection
-   * that hangs is not used again. Longer than the application's `timeout`, which answers the request.
+   * After this many milliseconds the driver gives up a query and the pool closes its connection, so a connection that
+   * hangs is not used again. It should be longer than the application's `timeout`, after which the request is answered.
    * @default 5000
    */
   readonly queryTimeout?: number
 }
 
 /**
- * A store in a table, which `setup()` creates together with its indexes and one function; they can be created by
- * hand instead: `postgresSchema()` gives their SQL. The pool stays the application's, `close()` leaves it open.
+ * A store in a table. `setup()` creates the table, its indexes and one function; if you create them yourself,
+ * `postgresSchema()` gives you the SQL. The pool stays the application's: `close()` leaves it open.
  *
- * A chain is one `UPDATE … RETURNING` by primary key. Give the primary server, never a replica: a session that was
- * destroyed would live on there for a while.
+ * A chain is one `UPDATE … RETURNING` by primary key. Connect to the primary server, never to a replica: a destroyed
+ * session would live on there for a while.
  */
 export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
@@ -76,7 +76,7 @@ export function postgres(client: PgClient, options: PostgresOptions = {}): Index
   return new PostgresStore(client, { table, schema, prepared, queryTimeout })
 }
 
-/** The SQL that `setup()` runs, for those whose application may not create tables. `fields` are those of `index`. */
+/** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */
 export function postgresSchema(
   { table = 'sessions', schema = 'public' }: PostgresOptions = {},
   fields: readonly string[] = [],
@@ -166,7 +166,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
   }
 
-  /** In batches, so that no request waits for it; rows that somebody else holds are left for the next time. */
+  /** In batches, so no request waits for it. Rows that another transaction holds are left for the next time. */
   async prune(): Promise<number> {
     for (let total = 0; ; ) {
       const removed = await this.#count(this.#sql.prune, { limit: PRUNE_BATCH })
@@ -177,7 +177,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async close(): Promise<void> {}
 
-  /** The shortest statement that does it, and the parameters that only this statement has. */
+  /** The shortest statement that can apply the change, and the parameters that only this statement has. */
   #updating(change: Change): { statement: Statement<keyof Row>; parameters?: Parameters } {
     const { chain } = change
     if (takes(chain)) return { statement: this.#sql.take }
@@ -243,7 +243,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
         return await send()
       } catch (error) {
         const outcome = outcomeOf(error)
-        // Above READ COMMITTED the server refuses what it would otherwise put in order.
+        // Above READ COMMITTED the server refuses updates of one row that it would otherwise run one after another.
         if (outcome === 'conflict' && tries < MAX_TRIES) {
           await pause(tries)
           continue

@@ -34,17 +34,18 @@ export interface SqliteOptions {
    */
   readonly table?: string
   /**
-   * How long a call waits for other processes that are writing, in milliseconds; then it fails, surely not applied.
+   * How long a call waits for other processes that are writing, in milliseconds. Then it fails, and is definitely not
+   * applied.
    * @default 1500
    */
   readonly busyTimeout?: number
 }
 
 /**
- * A store in a SQLite file, or in a database handed in, which then stays open on `close()`.
+ * A store in a SQLite file, or in a database that you pass; `close()` leaves that one open.
  *
- * A chain is one immediate transaction: what any process reads and writes in it, no other interrupts. The table is
- * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ * A chain is one immediate transaction, which no other process interrupts. The table is created at the first use. A commit
+ * is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
  */
 export function sqlite(
   database: string | SqliteDatabase,
@@ -153,7 +154,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
 
   #open(): Promise<Opened> {
     this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
-      // The next request tries again: the disk may have room by then, or the driver be installed.
+      // The next request tries again: by then the disk may have room, or the driver may be installed.
       this.#opening = undefined
       throw error
     })
@@ -170,7 +171,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
       database.exec(schema(table, this.#fields))
       return { database, sql: statements(database, table) }
     } catch (error) {
-      // Every try opens the file anew.
+      // Every try opens the file again.
       if (typeof this.#source === 'string') database.close()
       throw error
     }
