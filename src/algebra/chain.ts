@@ -21,7 +21,7 @@ const MAX_PARTS = 256
 
 export const EMPTY_CHAIN: Chain = Object.freeze({ conditions: Object.freeze([]), commands: Object.freeze([]) })
 
-/** The chain with more commands at its end; throws a {@link Refusal} where two of them touch the same place. */
+/** The chain with more commands at its end; throws a {@link Refusal} if two of them touch the same place. */
 export function extend(chain: Chain, more: readonly Command[]): Chain {
   const commands = [...chain.commands]
   for (const command of more) {
@@ -75,7 +75,7 @@ export function places(command: Command): readonly Path[] {
   return command.kind === 'rename' ? [command.path, command.to] : [command.path]
 }
 
-/** True for `pull` with an object, which removes the elements that have its fields. */
+/** Whether it is a `pull` with an object, which removes the elements that have these fields. */
 export function pullsByFields(command: Command & { kind: 'pull' }): command is typeof command & { value: Data } {
   return isObject(command.value)
 }

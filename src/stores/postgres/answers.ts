@@ -13,8 +13,8 @@ function millis(time: string): string {
 }
 
 /**
- * What a statement answers: a list of JSON in one column, which costs less than ten columns, and which no parser that the
- * application has set for its own columns comes between.
+ * What a statement answers: a JSON list in one column. That costs less than ten columns, and the parsers that the application
+ * has set for its own columns don't change it.
  */
 export interface Answer<Name extends string> {
   /** The column's SQL. */

@@ -4,10 +4,10 @@ import { isTouch } from '../../contract/transition.ts'
 import { encode } from '../shared/json.ts'
 import { compile } from './compile.ts'
 
-/** What a statement's parameters are to be, by their names; the statement takes those that it has. */
+/** The values of parameters by their names. A statement takes those that it has. */
 export type Parameters = Readonly<Record<string, unknown>>
 
-/** PostgreSQL's, which is more than a row can hold. */
+/** PostgreSQL's largest integer, in bytes more than a row can hold. */
 const LARGEST_INTEGER = 2 ** 31 - 1
 
 export function createParameters(session: NewSession): Parameters {
@@ -26,7 +26,7 @@ export function accessParameters({ id, proof, maxLifetime }: Access): Parameters
 }
 
 /**
- * Those of every update. `wanted`: somebody waits for the data, or for something taken from them. `only`: the update
+ * The parameters of every update. `wanted`: somebody waits for the data, or for something taken from them. `only`: the update
  * applies to this version or not at all.
  */
 export function updateParameters(access: Access, change: Change, wanted: boolean, only?: number): Parameters {

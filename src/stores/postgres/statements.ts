@@ -22,7 +22,7 @@ export interface Statement<Name extends string = string> {
   readonly name: string
   readonly text: string
   readonly read: Answer<Name>['read']
-  /** The parameters in the order of the text's `$1`, `$2`, …; throws where one is missing. */
+  /** The parameters in the order of the text's `$1`, `$2`, …; throws if one is missing. */
   readonly valuesOf: (parameters: Parameters) => unknown[]
 }
 
@@ -73,7 +73,7 @@ export function schemaSql(schema: string, table: string, fields: readonly string
   }).trim()
 }
 
-/** What is quoted, and may hold anything; a parameter by its name, unlike a cast's two colons; and lines that are empty. */
+/** A quoted name or text, which may hold anything; a parameter, unlike the two colons of a cast; an end of line. */
 const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|(?<!:):([A-Za-z]+)|\n\s*/g
 
 /** One list of names makes both: the `$n` of the text, and the order of the values. */

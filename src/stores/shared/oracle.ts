@@ -4,7 +4,7 @@ import type { Access, Change, Updated } from '../../contract/store.ts'
 import { transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
 
-/** What a store has found under an id, and the time by its own clock when it looked. */
+/** The session that a store has found under an id, and the time of its clock when it looked. */
 export interface Reading {
   readonly stored: StoredSession | undefined
   readonly now: number
@@ -14,9 +14,9 @@ export interface Reading {
 const MAX_TRIES = 300
 
 /**
- * A change that the database can't compute by itself: reads the session, asks the oracle what becomes of it, and writes
- * that for the version which was read. `write` answers undefined when the session is no longer as it was read; then
- * everything begins again after a pause. Also finds out why a change did not apply.
+ * Applies a change that the database can't compute by itself: reads the session, asks the oracle for the result, and writes
+ * that result for the version that was read. `write` answers undefined if the session has changed since; then everything
+ * begins again after a pause. If the change does not apply, the answer says why.
  */
 export async function compareAndSet(
   store: string,
