@@ -10,8 +10,8 @@ export type Applied =
   | { readonly ok: false; readonly problem: Problem }
 
 /**
- * The meaning of every command: what each store must do with a chain. Pure: the data given are not changed, what
- * the chain does not touch is shared with the result. `now` is the store's clock, in milliseconds, for `currentDate`.
+ * The meaning of every command: what each store must do with a chain. Pure: it does not change the given data, and shares
+ * with the result whatever the chain does not touch. `now` is the store's clock, in milliseconds, for `currentDate`.
  */
 export function apply(data: Data, chain: Chain, now: number): Applied {
   for (const { path, value } of chain.conditions) {
@@ -30,7 +30,7 @@ export function apply(data: Data, chain: Chain, now: number): Applied {
   }
 }
 
-/** What stands at a path, undefined where nothing does. */
+/** The value at a path, or undefined if there is none. */
 export function valueAt(data: Data, path: Path): Value | undefined {
   let node: Value | undefined = data
   for (const key of path) {
@@ -84,7 +84,7 @@ function run(data: Value, command: Command, now: number): Value {
 
 type Wrong = (found: Found) => never
 
-/** Writes at a path and creates the parents it lacks; `wrong` where something that holds no keys is in the way. */
+/** Writes at a path and creates missing parents. Calls `wrong` if a value that holds no keys is in the way. */
 function place(node: Value | undefined, path: Path, make: (old?: Value) => Value, wrong: Wrong, at = 0): Value {
   if (at === path.length) return make(node)
   const key = path[at]!
@@ -102,7 +102,7 @@ function place(node: Value | undefined, path: Path, make: (old?: Value) => Value
   return copy
 }
 
-/** Changes what stands at a path, or removes it; a path that leads nowhere is left alone. */
+/** Changes the value at a path, or removes it. Does nothing if there is none. */
 function edit(node: Value, path: Path, change: (old: Value) => Value | undefined, at = 0): Value {
   const key = path[at]!
   const last = at === path.length - 1
@@ -115,7 +115,7 @@ function edit(node: Value, path: Path, change: (old: Value) => Value | undefined
   const index = isList(node) ? indexOf(key) : -1
   if (!isList(node) || index < 0 || index >= node.length) return node
   const copy = [...node]
-  // MongoDB's $unset leaves null in a list, so that no other element moves.
+  // MongoDB's $unset leaves null in a list, so no other element moves.
   copy[index] = (last ? change(node[index]!) : edit(node[index]!, path, change, at + 1)) ?? null
   return copy
 }

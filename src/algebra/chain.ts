@@ -4,24 +4,24 @@ import { Refusal } from './problem.ts'
 import { sizeOf } from './size.ts'
 import { copyValue, type Data, isObject, type Value } from './value.ts'
 
-/** What must hold at `path` for a chain to apply; `undefined` asks for nothing being there. */
+/** The value that must be at `path` for a chain to apply; `undefined`: there must be none. */
 export interface Condition {
   readonly path: Path
   readonly value: Value | undefined
 }
 
-/** Commands that one atomic update applies, all or none, if every condition holds. Frozen plain data. */
+/** Commands that one atomic update applies, all of them or none, if every condition holds. Frozen plain data. */
 export interface Chain {
   readonly conditions: readonly Condition[]
   readonly commands: readonly Command[]
 }
 
-/** More commands or conditions than any page has fields. The check for overlaps compares each with each. */
+/** The most commands, and the most conditions: more than any page has fields. The check for overlaps compares each pair. */
 const MAX_PARTS = 256
 
 export const EMPTY_CHAIN: Chain = Object.freeze({ conditions: Object.freeze([]), commands: Object.freeze([]) })
 
-/** The chain with more commands at its end; throws a {@link Refusal} where two of them touch the same place. */
+/** The chain with more commands at its end; throws a {@link Refusal} if two of them touch the same place. */
 export function extend(chain: Chain, more: readonly Command[]): Chain {
   const commands = [...chain.commands]
   for (const command of more) {
@@ -41,9 +41,9 @@ export function extend(chain: Chain, more: readonly Command[]): Chain {
 }
 
 /**
- * Where a command stands among the others: in the order written, except that within a list the lower index comes
- * first. A higher one would fill the gap with `null`, on which `inc` and `push` fail, so that the order in which a chain
- * is written would decide. MongoDB sorts them too (https://www.mongodb.com/docs/manual/reference/operator/update/).
+ * The position of a command among the others: in the order written, except that within a list the lower index comes
+ * first. Otherwise the order in which a chain is written would decide whether it fails: a higher index fills the gap with
+ * `null`, on which `inc` and `push` fail. MongoDB sorts them too (https://www.mongodb.com/docs/manual/reference/operator/update/).
  */
 function turnOf(command: Command, others: readonly Command[]): number {
   const later = others.findIndex((other) => {
@@ -59,7 +59,7 @@ export function condition(path: unknown, value: unknown): Condition {
   return Object.freeze({ path: at, value: value === undefined ? undefined : copyValue(value, path as string) })
 }
 
-/** The chain with one more condition, all of which are judged on the data before the chain. */
+/** The chain with one more condition. All conditions are judged on the data before the chain. */
 export function onlyIf(chain: Chain, condition: Condition): Chain {
   const conditions = [...chain.conditions, condition]
   assertFew(conditions)
@@ -70,12 +70,12 @@ function assertFew({ length }: readonly unknown[]): void {
   if (length > MAX_PARTS) throw new Refusal({ kind: 'size', bytes: length, limit: MAX_PARTS })
 }
 
-/** Every place that a command changes. */
+/** The paths of every value that a command changes. */
 export function places(command: Command): readonly Path[] {
   return command.kind === 'rename' ? [command.path, command.to] : [command.path]
 }
 
-/** True for `pull` with an object, which removes the elements that have its fields. */
+/** Whether it is a `pull` with an object, which removes the elements that have these fields. */
 export function pullsByFields(command: Command & { kind: 'pull' }): command is typeof command & { value: Data } {
   return isObject(command.value)
 }
@@ -85,14 +85,14 @@ export function takes(chain: Chain): boolean {
   return chain.commands.some(({ kind }) => kind === 'take')
 }
 
-/** True unless every command only removes: a session above its limit may still be made smaller. */
+/** Whether any command can add data. A session above its limit can still be made smaller. */
 export function canGrow(chain: Chain): boolean {
   return chain.commands.some(({ kind }) => !SHRINKING.has(kind))
 }
 
 const SHRINKING: ReadonlySet<Command['kind']> = new Set(['unset', 'take', 'pop', 'pull', 'pullAll'])
 
-/** About the bytes that a chain carries, and an upper bound of what it can add to a session. */
+/** Roughly the bytes that a chain carries, and an upper bound of what it can add to a session. */
 export function weigh(chain: Chain): number {
   let bytes = 0
   for (const command of chain.commands) {
@@ -104,7 +104,7 @@ export function weigh(chain: Chain): number {
   return bytes
 }
 
-/** An index past the end of a list fills the gap with `null`, five bytes each as JSON. */
+/** An index past the end of a list fills the gap with `null`, which is five bytes of JSON for each. */
 function padding(path: Path): number {
   return path.reduce((sum, key) => sum + (/^\d{1,4}$/.test(key) ? 5 * Number(key) : 0), 0)
 }

@@ -3,8 +3,8 @@ import { Refusal } from './problem.ts'
 import { copyValue, isDate, type List, type Value } from './value.ts'
 
 /**
- * One change of a session's data, as frozen plain data. The names and meanings are MongoDB's update operators'
- * (https://www.mongodb.com/docs/manual/reference/operator/update/), `apply.ts` defines them exactly.
+ * One change of a session's data, as frozen plain data. The names and meanings are those of MongoDB's update
+ * operators (https://www.mongodb.com/docs/manual/reference/operator/update/); `apply.ts` defines them exactly.
  */
 export type Command =
   | { readonly kind: 'set'; readonly path: Path; readonly value: Value }
@@ -17,12 +17,12 @@ export type Command =
   | { readonly kind: 'pull'; readonly path: Path; readonly value: Value }
   | { readonly kind: 'pop'; readonly path: Path; readonly end: 1 | -1 }
   | { readonly kind: 'currentDate'; readonly path: Path }
-  /** Removes like `unset`, and the update's answer carries what was there. */
+  /** Removes like `unset`; the update's answer carries the removed value. */
   | { readonly kind: 'take'; readonly path: Path }
 
 export type CommandName = Command['kind']
 
-// What this file exports, types aside, are the commands' constructors and nothing else: their names are reserved.
+// Apart from types, this file exports the commands' constructors and nothing else: the names of its exports are reserved.
 
 const freeze = <T extends Command>(command: T): T => Object.freeze(command)
 

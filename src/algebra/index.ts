@@ -1,4 +1,4 @@
-/** The algebra of commands: pure, and nothing in this folder imports anything from outside it. */
+/** The algebra of commands. It is pure, and nothing in this folder imports anything from outside it. */
 export { type Applied, apply, valueAt } from './apply.ts'
 export {
   type Chain,

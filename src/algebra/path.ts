@@ -1,14 +1,14 @@
 import { Refusal } from './problem.ts'
 
-/** A place in a session: the keys from its top, `cart.0.qty` as `['cart', '0', 'qty']`. Never empty. */
+/** The keys that lead to a value in a session: `cart.0.qty` is `['cart', '0', 'qty']`. Never empty. */
 export type Path = readonly string[]
 
-/** Deeper documents come from attackers, not from applications, and MongoDB itself ends at 100 levels. */
+/** Deeper documents come from attackers, not from applications. MongoDB itself allows 100 levels. */
 export const MAX_DEPTH = 32
 
 /**
- * An index may lie this far past the end of a list, which is then padded with `null` as MongoDB does. Without a
- * bound, `set('list.999999999', 1)` would be a hundred bytes that make gigabytes.
+ * An index may be this far past the end of a list, which is then padded with `null`, as MongoDB does. Without a bound,
+ * the few bytes of `set('list.999999999', 1)` would make gigabytes.
  */
 export const MAX_PADDING = 1024
 
@@ -19,7 +19,7 @@ export function indexOf(key: string): number {
   return INDEX.test(key) ? Number(key) : -1
 }
 
-/** Why a key can be used in no session, or undefined where it can. The verdict is the same on every store. */
+/** Why no session can have this key, or undefined if it can. The answer is the same for every store. */
 export function keyFault(key: string): string | undefined {
   if (key === '') return 'an empty key'
   if (key[0] === '$') return "a key that begins with '$' (MongoDB would read an operator)"
@@ -34,7 +34,7 @@ export function keyFault(key: string): string | undefined {
   return undefined
 }
 
-/** Reads `a.b.0`; throws a {@link Refusal} that names what is wrong with it. */
+/** Reads a path such as `a.b.0`. Throws a {@link Refusal} that says what is wrong with it. */
 export function parsePath(path: unknown): Path {
   if (typeof path !== 'string') {
     throw new Refusal({ kind: 'path', path: `(${typeof path})`, reason: 'a path is a string, such as cart.0.qty' })
@@ -53,7 +53,7 @@ export function printPath(path: Path): string {
   return path.join('.')
 }
 
-/** True when two paths are the same place, or one lies inside the other. */
+/** Whether two paths are the same, or one leads into the value of the other. */
 export function overlap(a: Path, b: Path): boolean {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false

@@ -1,22 +1,22 @@
 /**
- * Why a chain is refused, as plain data, so that a database's own function can answer with one too.
- * `path` is always printed with dots; nothing in a problem repeats a value.
+ * Why a chain is refused. It is plain data, so a database's own function can answer with it too. `path` is always printed
+ * with dots. A problem never repeats a value.
  */
 export type Problem =
-  /** The path itself can never be used. */
+  /** No session can have this path. */
   | { readonly kind: 'path'; readonly path: string; readonly reason: string }
-  /** The value, or the part of it at `path`, can never be kept. */
+  /** No session can hold this value, or the part of it at `path`. */
   | { readonly kind: 'value'; readonly path: string; readonly reason: string }
-  /** Two commands of one chain touch the same place. */
+  /** Two commands of one chain change the same value, or one changes a part of the other's. */
   | { readonly kind: 'overlap'; readonly path: string; readonly other: string }
-  /** The session holds something at `path` on which this command has no meaning. */
+  /** The session holds a value at `path` that this command does not work on. */
   | { readonly kind: 'type'; readonly path: string; readonly command: string; readonly found: Found }
-  /** The place that `if` named holds another value. */
+  /** The path that `if` named holds another value. */
   | { readonly kind: 'condition'; readonly path: string }
-  /** The chain, or the session that it would make grow, is above the limit. */
+  /** The chain, or the session that it would make larger, is above the limit. */
   | { readonly kind: 'size'; readonly bytes: number; readonly limit: number }
 
-/** What stands in a command's way. `element` is an element of a list, which `rename` can't move. */
+/** What a command has met and does not work on. `element` is an element of a list, which `rename` can't move. */
 export type Found =
   | 'null'
   | 'boolean'

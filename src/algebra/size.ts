@@ -1,6 +1,6 @@
 import { isBson, isDate, isList, type Value } from './value.ts'
 
-/** About the bytes a value takes as JSON: exact for text, an upper bound for numbers, dates and BSON values. */
+/** Roughly the bytes of a value as JSON: exact for text, an upper bound for numbers, dates and BSON values. */
 export function sizeOf(value: Value): number {
   switch (typeof value) {
     case 'string':
@@ -25,7 +25,7 @@ function textSize(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     if (unit < 0x80) continue
-    // A surrogate pair is four bytes in two units, everything else above U+07FF three in one.
+    // A surrogate pair is four bytes in two units; everything else above U+07FF is three bytes in one unit.
     size += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2
   }
   return size

@@ -1,7 +1,7 @@
 import { keyFault, MAX_DEPTH } from './path.ts'
 import { type Found, Refusal } from './problem.ts'
 
-/** A BSON value of the MongoDB driver, such as an `ObjectId`: kept as it is, compared as a whole. */
+/** A BSON value of the MongoDB driver, such as an `ObjectId`. It is kept as it is and compared as a whole. */
 export interface BsonValue {
   readonly _bsontype: string
 }
@@ -13,8 +13,8 @@ export type List = readonly Value[]
 export type Data = { readonly [key: string]: Value }
 
 /**
- * BSON values that mean the same to the oracle and to MongoDB. The classes of numbers do not: MongoDB compares and
- * adds them as numbers, and the driver reads most of them as such.
+ * BSON values that mean the same to the oracle and to MongoDB. The classes of numbers don't: MongoDB compares and adds
+ * them as numbers, and the driver reads most of them as numbers.
  */
 const BSON_TYPES = new Set(['ObjectId', 'Binary', 'UUID'])
 
@@ -22,7 +22,7 @@ export function isDate(value: unknown): value is Date {
   return value instanceof Date
 }
 
-/** The time of anything that really is a Date, one of another realm included; undefined for what only looks like one. */
+/** The time of a real Date, also of one from another realm; undefined for anything that only looks like a Date. */
 function timeOf(value: object): number | undefined {
   if (Object.prototype.toString.call(value) !== '[object Date]') return undefined
   try {
@@ -32,12 +32,12 @@ function timeOf(value: object): number | undefined {
   }
 }
 
-/** What the classes of the driver's bson, 5 and later, have and no text that was parsed can make. */
+/** The classes of the driver's bson, 5 and later, have this. Parsed text can't. */
 const BSON_CLASS = Symbol.for('@@mdb.bson.version')
 
 /**
- * The type is inherited from a class of the driver. An own `_bsontype`, or one of a prototype that a visitor's JSON was
- * merged into, is data that only pretends.
+ * A real BSON value inherits its type from a class of the driver. An own `_bsontype`, or one of a prototype that a visitor's
+ * JSON was merged into, is data that only pretends.
  */
 export function isBson(value: unknown): value is BsonValue {
   return (
@@ -54,7 +54,7 @@ export function isList(value: unknown): value is List {
   return Array.isArray(value)
 }
 
-/** True for an object with keys, as opposed to a list, a date, a BSON value or null. */
+/** Whether it is an object with keys, and not a list, a date, a BSON value or null. */
 export function isObject(value: unknown): value is Data {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isDate(value) && !isBson(value)
 }
@@ -81,7 +81,7 @@ export function equal(a: Value | undefined, b: Value | undefined): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
 }
 
-/** True when the object has all of these fields, each with an equal value. */
+/** Whether the object has all of these fields, each with an equal value. */
 export function hasFields(value: Value, fields: Data): boolean {
   return (
     isObject(value) && Object.keys(fields).every((key) => Object.hasOwn(value, key) && equal(value[key], fields[key]))
@@ -89,8 +89,8 @@ export function hasFields(value: Value, fields: Data): boolean {
 }
 
 /**
- * A frozen copy of a value, or a {@link Refusal} that names the place within it that can't be kept.
- * Every property is read once, so that a getter or a Proxy can't show the check one value and the store another.
+ * A frozen copy of a value. Throws a {@link Refusal} that names the path of what can't be kept. Every property is read
+ * once, so a getter or a Proxy can't show one value to the check and another to the store.
  */
 export function copyValue(input: unknown, path: string, depth = 0): Value {
   const refuse = (reason: string): never => {
@@ -136,7 +136,7 @@ function copyList(input: readonly unknown[], path: string, depth: number): List 
   return Object.freeze(copy)
 }
 
-/** A name is quoted only where code has given it: what was merged into a prototype can be a visitor's. */
+/** Quotes only a name that code has given: what was merged into a prototype can be a visitor's. */
 function classOf(prototype: { constructor?: unknown }): string {
   return (typeof prototype.constructor === 'function' && prototype.constructor.name) || 'class'
 }
@@ -145,7 +145,7 @@ function copyObject(input: object, path: string, depth: number): Data {
   const refuse = (at: string, reason: string): never => {
     throw new Refusal({ kind: 'value', path: at, reason })
   }
-  // A plain object's prototype is a root or nothing; asking this way accepts objects of another realm too.
+  // A plain object's prototype is null or has none itself. Asking this way accepts objects of another realm too.
   const prototype = Object.getPrototypeOf(input)
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     refuse(path, `a ${classOf(prototype)} instance; pass a plain object`)

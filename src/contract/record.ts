@@ -47,7 +47,7 @@ export function recordOf(stored: StoredSession): SessionRecord {
   return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
 
-/** Whether a session's time has not run out: neither its idle time nor, where the caller has one, the longest lifetime. */
+/** Whether a session's time has not run out: neither its idle time nor the longest lifetime, if there is one. */
 export function isLive(
   { expires, created }: Pick<SessionRecord, 'expires' | 'created'>,
   now: number,

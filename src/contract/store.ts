@@ -1,14 +1,14 @@
 import type { BsonValue, Chain, Data, Problem, Value } from '../algebra/index.ts'
 
 /**
- * A database adapter. It turns each call into one native, atomic operation by primary key and knows nothing of
- * cookies, requests or retries.
+ * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies, requests
+ * or retries.
  *
  * - Times are milliseconds of the **store's own clock**; durations are milliseconds.
- * - A session whose `expires` has come, or that is older than `maxLifetime`, is treated as absent by every method,
- *   whether or not it has been removed yet.
- * - A failure of the database is thrown as a `StoreError` that says whether the change can have been applied.
- *   Everything else that can happen is an answer, not an exception.
+ * - Every method treats a session as absent when its `expires` has come or it is older than `maxLifetime`, whether or not
+ *   it has been removed yet.
+ * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied. Everything
+ *   else that can happen is an answer, not an exception.
  */
 export interface Store {
   /** The word for this store in messages: `sqlite`. */
@@ -16,13 +16,13 @@ export interface Store {
   /** Keeps BSON values such as `ObjectId`; on other stores the core refuses them before any I/O. */
   readonly bson?: boolean
 
-  /** Inserts a session. Never replaces one: answers undefined when the id is taken, by a live session or a dead one. */
+  /** Inserts a session. Never replaces one: answers undefined if the id is taken, by a live session or a dead one. */
   create(session: NewSession): Promise<SessionRecord | undefined>
 
-  /** The session, or why there is none for this visitor. Changes nothing. */
+  /** The session, or why this visitor has none. Changes nothing. */
   load(access: Access): Promise<Loaded>
 
-  /** Applies a change if the session is live and the access is proven, all of it or nothing. Never inserts. */
+  /** Applies all of a change or nothing, if the session is live and the access is proven. Never inserts. */
   update(access: Access, change: Change): Promise<Updated>
 
   /**
@@ -34,22 +34,22 @@ export interface Store {
   /** Creates what the store needs (tables, indexes, functions). Can be repeated, also by several processes at once. */
   setup(): Promise<void>
 
-  /** Removes sessions that have expired and answers how many; 0 where the database does it by itself. */
+  /** Removes sessions that have expired and answers how many; 0 if the database removes them by itself. */
   prune(): Promise<number>
 
-  /** Releases what the store itself has opened. Idempotent; what was handed in stays open. */
+  /** Releases what the store itself has opened, and leaves open what it was given. Can be repeated. */
   close(): Promise<void>
 }
 
-/** The ability to show what it holds, for operators: whoever has the database needs no visitor's secret. */
+/** A store that can show its sessions to operators: whoever has the database needs no visitor's secret. */
 export interface InspectableStore extends Store {
-  /** Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. */
+  /** Every live session once, in no order, fetched in batches. A session that comes or goes meanwhile may be missing. */
   list(): AsyncIterable<SessionRecord>
   /** The live session with this id. */
   get(id: string): Promise<SessionRecord | undefined>
 }
 
-/** The ability to keep an index of some fields; dotted paths, letters, digits, `_` and `-` only. */
+/** A store that can keep an index of some fields: dotted paths of letters, digits, `_` and `-`. */
 export interface IndexableStore extends Store {
   /** This store, which from now on maintains an index of these fields. Called once, before any other method. */
   indexed(fields: readonly string[]): IndexedStore
@@ -63,7 +63,7 @@ export interface IndexedStore extends Store {
   destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number>
 }
 
-/** What can be looked up through an index; a BSON value, such as an `ObjectId`, on MongoDB only. */
+/** A value that an index can find. BSON values, such as an `ObjectId`, only on MongoDB. */
 export type IndexValue = string | number | boolean | BsonValue
 
 /** A session that begins. */
@@ -71,13 +71,13 @@ export interface NewSession {
   readonly id: string
   readonly hash: string
   readonly data: Data
-  /** Commands of `currentDate`, which put the store's time into the data; absent where there are none. */
+  /** Commands of `currentDate`, which put the store's time into the data; absent if there are none. */
   readonly dates?: Chain
   /** This session's own idle time; null follows the application's `idle`. */
   readonly maxAge: number | null
   /** The application's idle time. */
   readonly idle: number
-  /** When its lifetime began, where it continues an earlier session's; absent: now. */
+  /** When its lifetime began, if it continues that of an earlier session; absent: now. */
   readonly created?: number
   /** Sets `authAt` to now. */
   readonly authenticated: boolean
@@ -141,14 +141,14 @@ export interface SessionRecord {
  */
 export interface Change {
   /**
-   * Unique to this change, the same when it is sent again: a store answers a repeated one without applying it twice.
+   * Unique to this change, and the same when it is sent again: a store applies a repeated one only once, and answers it.
    * Letters, digits, `_` and `-`.
    */
   readonly op: string
   /**
-   * Sent again: the first time was not before this, by the store's clock. A store that has not remembered every
-   * operation since then answers `forgotten`, because this one may have been among those. A moment instead of a
-   * duration, so that it stays true however late a driver sends it.
+   * Present if the change is sent again: it was first sent at this time or later, by the store's clock. A store that no longer
+   * remembers every operation since then answers `forgotten`, because this one may have been among them. It is a moment and
+   * not a duration, so it stays true however late a driver sends it.
    */
   readonly repeatedSince?: number
   readonly chain: Chain
@@ -157,7 +157,7 @@ export interface Change {
    * data back.
    */
   readonly held: SessionRecord | undefined
-  /** False when nobody waits for the data: the store may answer `done` and send none of them back. */
+  /** False if nobody waits for the data: the store may then answer `done` and send no data back. */
   readonly answer: boolean
   readonly slide: Slide
   readonly rotation?: Rotation | undefined
@@ -171,13 +171,13 @@ export interface Change {
   readonly maxBytes: number
 }
 
-/** The new expiry is now plus the session's idle time, and is written when it is due. */
+/** How the expiry moves: to now plus the session's idle time, when that is due. */
 export interface Slide {
   /** The application's idle time, for sessions without one of their own. */
   readonly idle: number
-  /** Gives this session an idle time of its own, or with null takes it away; undefined keeps what it has. */
+  /** Gives this session an idle time of its own; null removes it, undefined keeps it. */
   readonly maxAge?: number | null | undefined
-  /** The expiry is moved only by at least this much, so that parallel requests write it once. */
+  /** The expiry moves only if it moves by at least this much, so parallel requests write it once. */
   readonly atLeast: number
 }
 
@@ -213,7 +213,7 @@ export type Loaded =
 
 /** `secret` is what the request's secret is worth after the change: its new one, where the change rotates. */
 export type Updated =
-  /** Applied; the record after it. `taken` is present when the chain has a `take` and this is the first answer to it. */
+  /** Applied; the record after it. `taken` is present if the chain has a `take` and this is the first answer to it. */
   | {
       readonly outcome: 'changed'
       readonly record: SessionRecord
@@ -243,7 +243,7 @@ export type Updated =
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** An automatic rotation came second. Nothing is applied. */
   | { readonly outcome: 'outrun' }
-  /** Sent again, and so much else was applied meanwhile that the store can't tell whether this was. */
+  /** Sent again, but so many other changes were applied meanwhile that the store can't tell whether this one was. */
   | { readonly outcome: 'forgotten' }
   | Absent
 

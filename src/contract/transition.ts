@@ -15,8 +15,9 @@ import {
 } from './store.ts'
 
 /**
- * What a first chain makes of a new session's data. The times that it asks for are the store's to say: their commands are
- * `dates`, to be applied once more by its clock. They may come last, because no two of a chain touch the same place.
+ * What a first chain makes of a new session's data. Only the store knows the time, so the commands that ask for it are given
+ * as `dates` too, and the store applies them again by its own clock. They may come last, because no two commands of a chain
+ * change the same value.
  */
 export function initial(data: Data, chain: Chain): Applied & { readonly dates?: Chain } {
   const result = apply(data, chain, Date.now())
@@ -50,7 +51,7 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
   return ended(previous.kind === 'explicit' ? 'rotated' : 'reused', previous.until)
 }
 
-/** The answer of `Store.destroy`, for stores that run in this process: whether to remove it. */
+/** The decision of `Store.destroy`, for stores that run in this process: whether to remove the session. */
 export function mayDestroy(stored: StoredSession | undefined, access: Access, now: number): boolean {
   const verdict = judge(stored, access, now)
   if (verdict.live) return true
@@ -66,9 +67,8 @@ export function loaded(stored: StoredSession | undefined, access: Access, now: n
 }
 
 /**
- * The meaning of `Store.update`, as `apply` is the meaning of a chain: what the store must keep afterwards
- * (undefined: nothing changes) and what it answers. Stores that run in this process execute it, the others are
- * tested against it.
+ * The meaning of `Store.update`, as `apply` is the meaning of a chain: what the store must keep afterwards (undefined:
+ * nothing changes) and what it answers. Stores that run in this process execute it; the others are tested against it.
  */
 export function transition(
   found: StoredSession | undefined,
@@ -76,8 +76,8 @@ export function transition(
   change: Change,
   now: number,
 ): { readonly next: StoredSession | undefined; readonly answer: Updated } {
-  // Before the proof is judged: a rotation sent again comes with the secret that it has itself made invalid. Nobody
-  // else can know the id of an operation.
+  // Before the proof is judged, because a rotation that is sent again comes with the secret that it has itself made invalid.
+  // Nobody else can know the id of an operation.
   if (found && isLive(found, now)) {
     if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
       const secret = holdsLive(found, access, change) ? 'current' : 'superseded'
@@ -197,12 +197,12 @@ export function isTouch({ chain, rotation, authenticated }: Change): boolean {
   return chain.commands.length === 0 && !rotation && !authenticated
 }
 
-/** An operation as a session remembers it: its id, and the time when it was applied. */
+/** An operation as a session remembers it: its id and the time when it was applied. */
 export function remember(op: string, now: number): string {
   return `${op}@${now}`
 }
 
-/** Operations that were applied since that time may have been dropped from the memory. */
+/** Whether operations that were applied since that time may no longer be remembered. */
 function forgets(ops: readonly string[], since: number): boolean {
   return ops.length >= REMEMBERED_OPS && timeOf(ops[0]) >= since
 }
@@ -211,7 +211,7 @@ function timeOf(entry = '@0'): number {
   return Number(entry.split('@')[1])
 }
 
-/** The record after a change that was answered with `held`: what the caller held, plus the change. */
+/** The record after a change that was answered with `held`: the record that the caller held, with the change applied. */
 export function afterHeld(held: SessionRecord, change: Change, answer: Updated & { outcome: 'held' }): SessionRecord {
   const { version, expires, maxAge, now } = answer
   const result = apply(held.data, change.chain, now)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { postgres, postgresSchema } from 'koa-atomic-session/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -5,6 +6,7 @@ import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changed, changeOf, randomId, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('postgres')
+const apply = readFileSync('src/stores/postgres/sql/apply.sql', 'utf8')
 
 describe.skipIf('missing' in server)('the postgres store', () => {
   const connectionString = 'url' in server ? server.url : ''
@@ -27,12 +29,21 @@ describe.skipIf('missing' in server)('the postgres store', () => {
   })
 
   it('quotes every name', async () => {
-    const name = `x"; DROP TABLE "y"; --'`
+    const name = `x"; DROP TABLE "y"; --':id$1`
     await pool.query('CREATE SCHEMA "an odd "" schema"')
     const store = postgres(pool, { table: name, schema: 'an odd " schema' }).indexed(['user_id'])
     await store.setup()
     const { id } = await visitor(store, { user_id: 1 })
     expect((await store.find('user_id', 1, Number.POSITIVE_INFINITY)).map((found) => found.id)).toEqual([id])
+  })
+
+  it('fails in its function with the line of apply.sql', async () => {
+    const name = table()
+    await postgres(pool, { table: name }).setup()
+    const broken = `SELECT public.koa_atomic_session_v1('{}', '[[], [["set", ["a"], 1], ["unknown", []]]]', 0, NULL)`
+    const { where } = await pool.query(broken).catch((error) => error)
+    const line = Number(/line (\d+) at/.exec(where)?.[1])
+    expect(apply.split('\n')[line - 1]).toMatch(/^ *CASE kind$/)
   })
 
   it.each(['', 'x'.repeat(51), 'a\0b'])('refuses the name %j', (name) => {

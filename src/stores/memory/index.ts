@@ -1,5 +1,5 @@
 /**
- * Sessions in this process's memory, for development and tests: gone on exit, seen by one process only.
+ * Sessions in this process's memory, for development and tests. They are gone when it exits, and no other process sees them.
  *
  * @module koa-atomic-session/memory
  */
@@ -22,21 +22,21 @@ import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {
   /**
-   * How many sessions are kept. Beyond it the one that was changed longest ago goes, so that a flood of visitors
-   * can't exhaust the memory.
+   * How many sessions are kept. When there are more, the one that was changed longest ago is removed, so a flood of
+   * visitors can't exhaust the memory.
    * @default 10_000
    */
   readonly max?: number
 }
 
-/** A store that keeps at most `max` sessions in a map. It needs no set-up and never fails. */
+/** A store that keeps at most `max` sessions in a map. It needs no set-up, and no call fails. */
 export function memory({ max = 10_000 }: MemoryOptions = {}): IndexableStore & InspectableStore {
   return new MemoryStore(max)
 }
 
 class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'memory'
-  /** In the order of the last change, which makes the first one the one to go. */
+  /** In the order of their last change, so the first one is the one to remove. */
   readonly #sessions = new Map<string, StoredSession>()
   readonly #max: number
 

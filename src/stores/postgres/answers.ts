@@ -1,45 +1,108 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, SessionRecord, Updated } from '../../contract/store.ts'
-import { revive } from '../shared/json.ts'
+import { decode } from '../shared/json.ts'
+import type { Reading } from '../shared/oracle.ts'
 
-export interface Found {
-  readonly now: number
-  readonly stored: StoredSession
+/** A statement's own time: no other process's clock, and the same in all parts of the statement. */
+export const NOW = 'statement_timestamp()::timestamptz(3)'
+export const NOW_MS = millis(NOW)
+
+function millis(time: string): string {
+  return `(date_part('epoch', ${time}) * 1000)::bigint`
 }
 
-/** Where an answer has the time until which the session lives. */
-export const EXPIRES = 2
-
-// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-export function read(answer: string): any[] {
-  const row = JSON.parse(answer)
-  return answer.includes('"$date"') ? revive(row) : row
+/**
+ * What a statement answers: a JSON list in one column. That costs less than ten columns, and the parsers that the application
+ * has set for its own columns don't change it.
+ */
+export interface Answer<Name extends string> {
+  /** The column's SQL. */
+  readonly sql: string
+  // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
+  readonly read: (text: string) => Record<Name, any>
 }
 
-export function storedOf(answer: string): Found {
-  const row = read(answer)
-  const [now, , , , , , , , , id, hash, previous, until, ops = ''] = row
+/** One list of names makes both: what the server puts into the list, and what is read out of it. */
+function answer<Name extends string>(columns: Record<Name, string>): Answer<Name> {
+  const names = Object.keys(columns) as Name[]
+  return {
+    sql: `json_build_array(${Object.values(columns).join(', ')})`,
+    read: (text) => {
+      const values = decode(text)
+      const row = {} as ReturnType<Answer<Name>['read']>
+      for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]
+      return row
+    },
+  }
+}
+
+const RECORD = {
+  now: NOW_MS,
+  version: 's.version',
+  expires: millis('s.expires'),
+  created: millis('s.created'),
+  maxAge: 's.max_age',
+  authAt: millis('s.auth_at'),
+  rotated: millis('s.rotated'),
+  epoch: 's.epoch',
+}
+
+const SESSION = {
+  ...RECORD,
+  data: 's.data',
+  id: 's.id',
+  hash: 's.hash',
+  previous: 's.previous',
+  until: millis('s.previous_until'),
+}
+
+const CHANGE = {
+  ...RECORD,
+  // Not if nobody waits for the data, nor if the caller can compute them.
+  data: 'CASE WHEN :wanted::boolean AND s.version IS DISTINCT FROM :heldVersion::integer THEN s.data END',
+  current: 's.hash = :hash',
+}
+
+/** The session as it is stored, without the operations that it remembers: few look at them. */
+export const STORED = answer(SESSION)
+export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
+/** The session after an update. */
+export const UPDATED = answer(CHANGE)
+/** The same, with the data before it. */
+export const TAKEN = answer({ ...CHANGE, before: 'before.data' })
+/** No row is answered. */
+export const NONE = answer({})
+
+type Stored = ReturnType<typeof STORED.read> & { readonly ops?: string }
+type Recorded = Record<keyof typeof RECORD | 'data', Stored['data']>
+
+export function storedOf(row: Stored): Reading & { readonly stored: StoredSession } {
+  const { now, id, hash, previous, until, ops = '' } = row
   return {
     now,
     stored: {
       ...recordFrom(id, row),
       hash,
       previous: previous === null ? null : { hash: previous, until },
+      // Each ends with a space.
       ops: ops.split(' ').slice(0, -1),
     },
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-function recordFrom(id: string, row: any[]): SessionRecord {
-  const [, version, expires, created, maxAge, authAt, rotated, epoch, data] = row
+function recordFrom(id: string, row: Recorded): SessionRecord {
+  const { data, version, created, expires, maxAge, authAt, rotated, epoch } = row
   return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-export function answerOf(row: any[], { id, proof }: Access, change: Change, wanted: boolean): Updated {
-  const [now, version, expires, , maxAge, , , , data, current, before] = row
+export function updatedOf(
+  row: ReturnType<typeof UPDATED.read> & { readonly before?: Stored['data'] },
+  { id, proof }: Access,
+  change: Change,
+  wanted: boolean,
+): Updated {
+  const { now, version, expires, maxAge, data, current, before } = row
   const grace = 'hash' in proof && !change.rotation && !current
   if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
   if (data === null) return { outcome: 'held', version, expires, now }
@@ -48,7 +111,7 @@ export function answerOf(row: any[], { id, proof }: Access, change: Change, want
   return { outcome: 'changed', record: recordFrom(id, row), grace, now, taken }
 }
 
-/** The function tells which command or condition it was; what that is called stands in the chain. */
+/** The function tells which command or condition it was. Its name and path are in the chain. */
 export function problemOf(detail: string, { chain }: Change): Problem {
   const problem = JSON.parse(detail)
   if (problem.kind === 'size') return problem

@@ -7,15 +7,15 @@ export interface PgClient {
 export interface PgQuery {
   readonly text: string
   readonly values?: unknown[]
-  /** A named statement is parsed and planned once a connection. */
+  /** A named statement is parsed and planned once for each connection. */
   readonly name?: string
-  /** Columns come as the server's text, whatever parsers the application has set. */
+  /** Columns come as the text that the server sent, whatever parsers the application has set. */
   readonly types?: { getTypeParser(): (text: string) => string }
-  /** After this time the driver gives the query up, and a pool closes its connection. */
+  /** After this time the driver gives up the query, and a pool closes its connection. */
   readonly query_timeout?: number
 }
 
-/** The part of a result that is used. */
+/** The part of a result that the store uses. */
 export interface PgResult {
   // biome-ignore lint/suspicious/noExplicitAny: rows of any shape, as the driver has them
   readonly rows: any[]
@@ -25,23 +25,23 @@ export interface PgResult {
 /** The SQLSTATE that the server-side function raises, with the problem as JSON in its detail. */
 export const REFUSED = 'KAS01'
 
-/** What is not there until `setup()` has run: undefined_table, undefined_function, undefined_column, invalid_schema_name. */
+/** Before `setup()` has run: undefined_table, undefined_function, undefined_column, invalid_schema_name. */
 const NOT_SET_UP = new Set(['42P01', '42883', '42703', '3F000'])
 
-/** Classes of SQLSTATE by which the server says that it has rolled the statement back; of 40003 it says that it does not know. */
+/** Classes of SQLSTATE that say that the server has rolled the statement back. 40003 says that the server does not know. */
 const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40(?!003)|42|44|53|54|55|57014$|KAS|P0)/
 
-/** Failures of opening a connection. */
+/** Failures to open a connection. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
-/** pg-pool has no codes for these: no connection was free, or none was made, in time, and nothing has been sent. */
+/** pg-pool has no codes for these: no connection was free or could be made in time, so nothing was sent. */
 const NEVER_CONNECTED = /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)/
 
 export type PgOutcome = 'refused' | 'conflict' | 'not set up' | 'failed' | 'unknown'
 
 /**
- * What became of a statement that failed. `conflict`: the server asks to send it again. Where only the connection
- * tells of the failure, nobody knows whether the server went on (57P01 to 57P03 and 08006 included).
+ * What became of a statement that failed. `conflict`: the server asks to send it again. If only the connection has failed,
+ * nobody knows whether the server went on; that includes 57P01 to 57P03 and 08006.
  */
 export function outcomeOf(error: unknown): PgOutcome {
   const { code, message } = error as { code?: string; message?: string }

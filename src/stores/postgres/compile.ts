@@ -2,8 +2,8 @@ import { type Chain, type Command, type Path, pullsByFields, type Value } from '
 import { tag } from '../shared/json.ts'
 
 /**
- * The chain as the server-side function takes it, JSON: `[conditions, commands]`, where a condition is `[path, value]`
- * or `[path]`, and a command `[name, path, …arguments]`. Keys and values are data of a bound parameter, never SQL.
+ * The chain as JSON for the function (sql/apply.sql): `[conditions, commands]`. A condition is `[path, value]` or `[path]`,
+ * a command is `[name, path, …arguments]`. Keys and values are part of a bound parameter, never SQL.
  */
 export function compile({ conditions, commands }: Chain): string {
   return JSON.stringify([
@@ -23,7 +23,7 @@ function compileCommand(command: Command): [name: string, path: Path, ...values:
     case 'currentDate':
       return [kind, path]
     case 'take':
-      // The update's answer carries what was there; to the function it is a removal.
+      // The update's answer carries the data before; to the function it is a removal.
       return ['unset', path]
     case 'inc':
     case 'mul':

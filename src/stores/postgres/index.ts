@@ -1,5 +1,5 @@
 /**
- * Sessions in a PostgreSQL table, by a `pg` Pool, Client or PoolClient.
+ * Sessions in a PostgreSQL table, through a `pg` Pool, Client or PoolClient.
  *
  * @module koa-atomic-session/postgres
  */
@@ -20,18 +20,17 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
-import { encode, tag } from '../shared/json.ts'
+import { tag } from '../shared/json.ts'
 import { compareAndSet, expiring, isPlain, knows, pause, type Reading, resultOf } from '../shared/oracle.ts'
-import { answerOf, EXPIRES, problemOf, read, storedOf } from './answers.ts'
+import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
-import { compile } from './compile.ts'
 import { directOf } from './direct.ts'
-import { moreOf, proofOf, valuesOf } from './parameters.ts'
+import { accessParameters, createParameters, type Parameters, updateParameters } from './parameters.ts'
 import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
-/** Where in the database sessions are kept, and how it is spoken to. */
+/** Where in the database sessions are kept, and how statements are sent. */
 export interface PostgresOptions {
   /**
    * The table's name; any text of 1 to 50 bytes.
@@ -39,30 +38,30 @@ export interface PostgresOptions {
    */
   readonly table?: string
   /**
-   * The schema that the table and the function lie in.
+   * The schema of the table and the function.
    * @default 'public'
    */
   readonly schema?: string
   /**
-   * Statements are named, so that each connection parses and plans them once. False for a pooler in transaction mode
-   * that keeps no statements (PgBouncer before 1.21).
+   * Statements are named, so each connection parses and plans them once. Use false with a pooler in transaction mode that
+   * keeps no prepared statements (PgBouncer before 1.21).
    * @default true
    */
   readonly prepared?: boolean
   /**
-   * After this many milliseconds the driver gives a query up and the pool closes its connection, so that a connection
-   * that hangs is not used again. Longer than the application's `timeout`, which answers the request.
+   * After this many milliseconds the driver gives up a query and the pool closes its connection, so a connection that
+   * hangs is not used again. It should be longer than the application's `timeout`, after which the request is answered.
    * @default 5000
    */
   readonly queryTimeout?: number
 }
 
 /**
- * A store in a table, which `setup()` creates together with its indexes and one function; they can be created by
- * hand instead: `postgresSchema()` gives their SQL. The pool stays the application's, `close()` leaves it open.
+ * A store in a table. `setup()` creates the table, its indexes and one function; if you create them yourself,
+ * `postgresSchema()` gives you the SQL. The pool stays the application's: `close()` leaves it open.
  *
- * A chain is one `UPDATE … RETURNING` by primary key. Give the primary server, never a replica: a session that was
- * destroyed would live on there for a while.
+ * A chain is one `UPDATE … RETURNING` by primary key. Connect to the primary server, never to a replica: a destroyed
+ * session would live on there for a while.
  */
 export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
@@ -77,7 +76,7 @@ export function postgres(client: PgClient, options: PostgresOptions = {}): Index
   return new PostgresStore(client, { table, schema, prepared, queryTimeout })
 }
 
-/** The SQL that `setup()` runs, for those whose application may not create tables. `fields` are those of `index`. */
+/** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */
 export function postgresSchema(
   { table = 'sessions', schema = 'public' }: PostgresOptions = {},
   fields: readonly string[] = [],
@@ -103,10 +102,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async create(session: NewSession): Promise<SessionRecord | undefined> {
-    const { id, hash, data, dates, created, maxAge, idle, authenticated } = session
-    const values = [id, hash, encode(data), created ?? null, maxAge, idle, authenticated, dates ? compile(dates) : null]
-    const { rows } = await this.#run(this.#sql.create, values)
-    return rows[0] && recordOf(storedOf(rows[0].answer).stored)
+    const [row] = await this.#rows(this.#sql.create, createParameters(session))
+    return row && recordOf(storedOf(row).stored)
   }
 
   async load(access: Access): Promise<Loaded> {
@@ -116,18 +113,19 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async update(access: Access, change: Change): Promise<Updated> {
     if (!knows(change.chain)) return this.#compute(access, change)
-    const taking = takes(change.chain)
-    const wanted = change.answer || taking
-    const { statement, values } = this.#updating(access, change, taking, wanted)
-    const result = await this.#attempt(statement, values, change)
+    const wanted = change.answer || takes(change.chain)
+    const { statement, parameters } = this.#updating(change)
+    const all = { ...updateParameters(access, change, wanted), ...parameters }
+    const result = await this.#attempt(statement, all, change)
     if ('outcome' in result) return result
-    if (result.rows[0]) return answerOf(read(result.rows[0].answer), access, change, wanted)
+    const [row] = result
+    if (row) return updatedOf(row, access, change, wanted)
     // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
     return this.#compute(access, change)
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return (await this.#run(this.#sql.destroy, proofOf(access))).rowCount === 1
+    return (await this.#count(this.#sql.destroy, accessParameters(access))) === 1
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -136,22 +134,22 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    const { rows } = await this.#run(this.#sql.find(field), [JSON.stringify(tag(value as Value))])
+    const rows = await this.#rows(this.#sql.find(field), { value: JSON.stringify(tag(value as Value)) })
     return rows
-      .map(({ answer }) => storedOf(answer))
+      .map(storedOf)
       .filter(({ stored, now }) => isLive(stored, now, maxLifetime))
       .map(({ stored }) => recordOf(stored))
   }
 
   async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    const values = [JSON.stringify(tag(value as Value)), except ?? null]
-    return (await this.#run(this.#sql.destroyAll(field), values)).rowCount ?? 0
+    const parameters = { value: JSON.stringify(tag(value as Value)), except: except ?? null }
+    return this.#count(this.#sql.destroyAll(field), parameters)
   }
 
   async *list(): AsyncIterable<SessionRecord> {
     for (let last = ''; ; ) {
-      const { rows } = await this.#run(this.#sql.page, [last, LIST_BATCH])
-      const page = rows.map(({ answer }) => recordOf(storedOf(answer).stored))
+      const rows = await this.#rows(this.#sql.page, { last, limit: LIST_BATCH })
+      const page = rows.map((row) => recordOf(storedOf(row).stored))
       yield* page
       if (page.length < LIST_BATCH) return
       last = page.at(-1)!.id
@@ -168,10 +166,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
   }
 
-  /** In batches, so that no request waits for it; rows that somebody else holds are left for the next time. */
+  /** In batches, so no request waits for it. Rows that another transaction holds are left for the next time. */
   async prune(): Promise<number> {
     for (let total = 0; ; ) {
-      const removed = (await this.#run(this.#sql.prune, [PRUNE_BATCH])).rowCount ?? 0
+      const removed = await this.#count(this.#sql.prune, { limit: PRUNE_BATCH })
       total += removed
       if (removed < PRUNE_BATCH) return total
     }
@@ -179,14 +177,14 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async close(): Promise<void> {}
 
-  /** The shortest statement that does it. */
-  #updating(access: Access, change: Change, takes: boolean, wanted: boolean) {
-    const values = valuesOf(access, change, takes, wanted)
-    if (takes || change.chain.commands.length === 0 || !isPlain(change)) {
-      return { statement: takes ? this.#sql.take : this.#sql.update, values: [...values, ...moreOf(change)] }
-    }
-    const direct = directOf(change.chain)
-    return { statement: this.#sql.change(direct?.shape), values: direct ? [...values, ...direct.values] : values }
+  /** The shortest statement that can apply the change, and the parameters that only this statement has. */
+  #updating(change: Change): { statement: Statement<keyof Row>; parameters?: Parameters } {
+    const { chain } = change
+    if (takes(chain)) return { statement: this.#sql.take }
+    if (chain.commands.length === 0 || !isPlain(change)) return { statement: this.#sql.update }
+    const direct = directOf(chain)
+    if (!direct) return { statement: this.#sql.change }
+    return { statement: this.#sql.direct[direct.shape], parameters: direct.parameters }
   }
 
   /**
@@ -197,36 +195,42 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     const look = () => this.#find(access.id, this.#sql.look)
     return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
       const result = resultOf(change, next.data)
-      const values = [...valuesOf(access, result, false, false), ...moreOf(result, found.version)]
-      const [row] = (await this.#run(this.#sql.update, values)).rows
-      return row && expiring(answer, read(row.answer)[EXPIRES])
+      const [row] = await this.#rows(this.#sql.update, updateParameters(access, result, false, found.version))
+      return row && expiring(answer, row.expires)
     })
   }
 
-  async #find(id: string, statement = this.#sql.load): Promise<Reading> {
-    const { rows } = await this.#run(statement, [id])
-    return rows[0] ? storedOf(rows[0].answer) : { stored: undefined, now: 0 }
+  async #find(id: string, statement: Statements['load'] = this.#sql.load): Promise<Reading> {
+    const [row] = await this.#rows(statement, { id })
+    return row ? storedOf(row) : { stored: undefined, now: 0 }
   }
 
   /** A refusal by the server-side function is an answer, not a failure. */
-  #attempt(statement: Statement, values: unknown[], change: Change): Promise<PgResult | Updated> {
-    return this.#try<PgResult | Updated>(() =>
-      this.#send(statement, values).catch((error) => {
+  #attempt(statement: Statement<keyof Row>, parameters: Parameters, change: Change): Promise<Row[] | Updated> {
+    return this.#try<Row[] | Updated>(async () => {
+      try {
+        return rowsOf(await this.#send(statement, parameters), statement)
+      } catch (error) {
         if (outcomeOf(error) !== 'refused') throw error
-        return { outcome: 'refused', problem: problemOf(error.detail, change) }
-      }),
-    )
+        return { outcome: 'refused', problem: problemOf((error as { detail: string }).detail, change) }
+      }
+    })
   }
 
-  #run(statement: Statement, values: unknown[]): Promise<PgResult> {
-    return this.#try(() => this.#send(statement, values))
+  async #rows<Name extends string>(statement: Statement<Name>, parameters: Parameters) {
+    return rowsOf(await this.#try(() => this.#send(statement, parameters)), statement)
   }
 
-  #send({ name, text }: Statement, values: unknown[]): Promise<PgResult> {
+  /** How many sessions the statement has removed. */
+  async #count(statement: Statement, parameters: Parameters): Promise<number> {
+    return (await this.#try(() => this.#send(statement, parameters))).rowCount ?? 0
+  }
+
+  #send<Name extends string>({ name, text, valuesOf }: Statement<Name>, parameters: Parameters): Promise<PgResult> {
     const { prepared, queryTimeout } = this.#options
     return this.#client.query({
       text,
-      values,
+      values: valuesOf(parameters),
       types: AS_TEXT,
       query_timeout: queryTimeout,
       ...(prepared && { name }),
@@ -239,7 +243,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
         return await send()
       } catch (error) {
         const outcome = outcomeOf(error)
-        // Above READ COMMITTED the server refuses what it would otherwise put in order.
+        // Above READ COMMITTED the server refuses updates of one row that it would otherwise run one after another.
         if (outcome === 'conflict' && tries < MAX_TRIES) {
           await pause(tries)
           continue
@@ -249,6 +253,12 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
       }
     }
   }
+}
+
+type Row = ReturnType<Statements['update']['read']>
+
+function rowsOf<Name extends string>({ rows }: PgResult, { read }: Statement<Name>) {
+  return rows.map(({ answer }) => read(answer))
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }

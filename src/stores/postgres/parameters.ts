@@ -1,46 +1,55 @@
-import { canGrow } from '../../algebra/index.ts'
-import type { Access, Change } from '../../contract/store.ts'
+import { canGrow, takes } from '../../algebra/index.ts'
+import type { Access, Change, NewSession } from '../../contract/store.ts'
+import { isTouch } from '../../contract/transition.ts'
+import { encode } from '../shared/json.ts'
 import { compile } from './compile.ts'
 
-/** PostgreSQL's, which is more than a row can hold. */
+/** The values of parameters by their names. A statement takes those that it has. */
+export type Parameters = Readonly<Record<string, unknown>>
+
+/** PostgreSQL's largest integer, in bytes more than a row can hold. */
 const LARGEST_INTEGER = 2 ** 31 - 1
 
-/** Those of which session, and by what right: every statement's first. */
-export function proofOf({ id, proof, maxLifetime }: Access): unknown[] {
-  return [
+export function createParameters(session: NewSession): Parameters {
+  const { id, hash, data, dates, created = null, maxAge, idle, authenticated } = session
+  return { id, hash, data: encode(data), created, maxAge, idle, authenticated, dates: dates ? compile(dates) : null }
+}
+
+/** Which session, and by what right. */
+export function accessParameters({ id, proof, maxLifetime }: Access): Parameters {
+  return {
     id,
-    'hash' in proof ? proof.hash : null,
-    'created' in proof ? proof.created : null,
-    maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
-  ]
+    hash: 'hash' in proof ? proof.hash : null,
+    created: 'created' in proof ? proof.created : null,
+    maxLifetime: maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
+  }
 }
 
-/** The parameters that both updates have. */
-export function valuesOf(access: Access, change: Change, takes: boolean, wanted: boolean): unknown[] {
-  const { op, chain, held, slide, maxBytes } = change
-  const changes = chain.commands.length > 0
-  return [
-    ...proofOf(access),
+/**
+ * The parameters of every update. `wanted`: somebody waits for the data, or for something taken from them. `only`: the update
+ * applies to this version or not at all.
+ */
+export function updateParameters(access: Access, change: Change, wanted: boolean, only?: number): Parameters {
+  const { op, chain, held, slide, maxBytes, rotation, authenticated = false, repeatedSince = null } = change
+  const changes = chain.commands.length > 0 ? 1 : 0
+  return {
+    ...accessParameters(access),
     op,
-    changes || chain.conditions.length > 0 ? compile(chain) : null,
-    slide.idle,
-    slide.atLeast,
-    canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
+    chain: changes || chain.conditions.length > 0 ? compile(chain) : null,
+    changes,
+    maxBytes: canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
     wanted,
-    held && !takes ? held.version + (changes ? 1 : 0) : null,
-  ]
-}
-
-/** What the update has besides. */
-export function moreOf({ slide, rotation, authenticated = false, repeatedSince }: Change, only?: number): unknown[] {
-  return [
-    slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
-    rotation?.from ?? null,
-    rotation?.to ?? null,
-    rotation?.grace ?? null,
-    rotation?.epoch ?? null,
+    heldVersion: held && !takes(chain) ? held.version + changes : null,
+    idle: slide.idle,
+    atLeast: slide.atLeast,
+    touch: isTouch(change),
+    maxAge: slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
+    from: rotation?.from ?? null,
+    to: rotation?.to ?? null,
+    grace: rotation?.grace ?? null,
+    epoch: rotation?.epoch ?? null,
     authenticated,
-    repeatedSince ?? null,
-    only ?? null,
-  ]
+    repeatedSince,
+    only: only ?? null,
+  }
 }

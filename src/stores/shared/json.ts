@@ -1,21 +1,21 @@
 import { type Data, isDate, isList, isObject, type Value } from '../../algebra/index.ts'
 
 /**
- * How stores without a date type of their own write session data: as JSON, a date as `{"$date": milliseconds}`.
- * No data can look like that, because a key never begins with `$`.
+ * How stores without a date type write session data: as JSON, with a date as `{"$date": milliseconds}`. No other data can
+ * look like that, because a key never begins with `$`.
  */
 export function encode(data: Data): string {
   return JSON.stringify(tag(data))
 }
 
-/** The inverse of {@link encode}; of values, too. */
+/** The inverse of {@link encode}. Also reads single values. */
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
 export function decode(text: string): any {
   const data = JSON.parse(text)
   return text.includes('"$date"') ? revive(data) : data
 }
 
-/** The value with its dates tagged; shared where it holds none. */
+/** The value with its dates tagged. It is the same object if it holds none. */
 export function tag(value: Value): unknown {
   if (isDate(value)) return { $date: value.getTime() }
   if (isList(value)) {

@@ -4,7 +4,7 @@ import type { Access, Change, Updated } from '../../contract/store.ts'
 import { transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
 
-/** What a store has found under an id, and the time by its own clock when it looked. */
+/** The session that a store has found under an id, and the time of its clock when it looked. */
 export interface Reading {
   readonly stored: StoredSession | undefined
   readonly now: number
@@ -14,9 +14,9 @@ export interface Reading {
 const MAX_TRIES = 300
 
 /**
- * A change that the database can't compute by itself: reads the session, asks the oracle what becomes of it, and writes
- * that for the version which was read. `write` answers undefined when the session is no longer as it was read; then
- * everything begins again after a pause. Also finds out why a change did not apply.
+ * Applies a change that the database can't compute by itself: reads the session, asks the oracle for the result, and writes
+ * that result for the version that was read. `write` answers undefined if the session has changed since; then everything
+ * begins again after a pause. If the change does not apply, the answer says why.
  */
 export async function compareAndSet(
   store: string,
@@ -59,7 +59,7 @@ export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => NATIVE.has(kind))
 }
 
-/** Does what its chain says and nothing besides: no rotation, no log-in, no idle time of its own, sent for the first time. */
+/** Whether a change only does what its chain says, and is sent for the first time: no rotation, log-in or new idle time. */
 export function isPlain({ slide, rotation, authenticated, repeatedSince }: Change): boolean {
   return !rotation && !authenticated && slide.maxAge === undefined && repeatedSince === undefined
 }
@@ -67,9 +67,9 @@ export function isPlain({ slide, rotation, authenticated, repeatedSince }: Chang
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /**
- * A change of data that are known, in words that every store has: what the oracle has made of each top-level field that
- * the chain touches, as `set` or `unset` of the whole field. Sound only for the version that the data are of, about
- * whose size and conditions the oracle has judged already.
+ * A change of known data in commands that every server knows: `set` or `unset` of each top-level field that the chain
+ * touches, as the oracle has computed it. Sound only for the version of these data, because the oracle has already judged
+ * their size and the conditions.
  */
 export function resultOf(change: Change, after: Data): Change {
   return { ...change, chain: resultChain(change.chain, after), held: undefined, answer: false, maxBytes: NO_LIMIT }

@@ -1,14 +1,14 @@
 import { createRequire } from 'node:module'
 import { SessionUsageError } from '../../errors/index.ts'
 
-/** The part of a SQLite database that the store uses; `better-sqlite3`, `node:sqlite` and `libsql` all have it. */
+/** The part of a SQLite database that the store uses: `better-sqlite3`, `node:sqlite` and `libsql` have it. */
 export interface SqliteDatabase {
   exec(sql: string): unknown
   prepare(sql: string): SqliteStatement
   close(): unknown
 }
 
-/** The part of a prepared statement that is used. */
+/** The part of a prepared statement that the store uses. */
 export interface SqliteStatement {
   get(...values: SqliteValue[]): unknown
   all(...values: SqliteValue[]): unknown[]
@@ -18,8 +18,8 @@ export interface SqliteStatement {
 export type SqliteValue = string | number | null
 
 /**
- * Opens a file with the first driver at hand: `node:sqlite` where Node has it, else `better-sqlite3`, else `libsql`.
- * Throws a `SessionUsageError` that says what to install when there is none.
+ * Opens a file with the first driver that is there: `node:sqlite`, `better-sqlite3` or `libsql`. If there is none, throws a
+ * `SessionUsageError` that says what to install.
  */
 export function open(file: string): SqliteDatabase {
   const builtin = process.getBuiltinModule?.('node:sqlite') as { DatabaseSync: Driver } | undefined
@@ -37,7 +37,7 @@ type Driver = new (file: string) => SqliteDatabase
 
 const require = createRequire(import.meta.url)
 
-/** A driver that is installed but broken throws; only one that is not there is passed over. */
+/** The driver, or undefined if it is not installed. Throws if it is installed but broken. */
 function installed(name: string): Driver | undefined {
   try {
     return require(name) as Driver

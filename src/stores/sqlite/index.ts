@@ -19,9 +19,10 @@ import type {
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
-import { SessionUsageError, StoreError } from '../../errors/index.ts'
-import { decode, encode } from '../shared/json.ts'
-import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
+import { SessionUsageError } from '../../errors/index.ts'
+import { open, type SqliteDatabase } from './client.ts'
+import { PATIENCE, patiently, transaction } from './lock.ts'
+import { fromRow, type Statements, schema, statements, valuesOf } from './table.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -33,17 +34,18 @@ export interface SqliteOptions {
    */
   readonly table?: string
   /**
-   * How long a call waits for other processes that are writing, in milliseconds; then it fails, surely not applied.
+   * How long a call waits for other processes that are writing, in milliseconds. Then it fails, and is definitely not
+   * applied.
    * @default 1500
    */
   readonly busyTimeout?: number
 }
 
 /**
- * A store in a SQLite file, or in a database handed in, which then stays open on `close()`.
+ * A store in a SQLite file, or in a database that you pass; `close()` leaves that one open.
  *
- * A chain is one immediate transaction: what any process reads and writes in it, no other interrupts. The table is
- * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ * A chain is one immediate transaction, which no other process interrupts. The table is created at the first use. A commit
+ * is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
  */
 export function sqlite(
   database: string | SqliteDatabase,
@@ -55,17 +57,6 @@ export function sqlite(
   }
   return new SqliteStore(database, table, busyTimeout)
 }
-
-type Statements = Record<
-  'begin' | 'commit' | 'rollback' | 'get' | 'page' | 'insert' | 'save' | 'remove' | 'prune',
-  SqliteStatement
->
-
-/**
- * SQLite's own waiting stops the whole process and is unfair: its pauses grow, so that who has waited longest asks
- * least often. So SQLite waits for a moment only, and the rest is done here.
- */
-const PATIENCE = 10
 
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
@@ -84,7 +75,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   create(session: NewSession): Promise<SessionRecord | undefined> {
     return this.#transaction(({ sql }) => {
       const stored = begin(session, Date.now())
-      return Number(sql.insert.run(stored.id, ...columnsOf(stored)).changes) === 1 ? recordOf(stored) : undefined
+      return Number(sql.insert.run(...valuesOf(stored)).changes) === 1 ? recordOf(stored) : undefined
     })
   }
 
@@ -97,7 +88,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   update(access: Access, change: Change): Promise<Updated> {
     return this.#transaction(({ sql }) => {
       const { next, answer } = transition(fromRow(sql.get.get(access.id)), access, change, Date.now())
-      if (next) sql.save.run(...columnsOf(next), next.id)
+      if (next) sql.save.run(...valuesOf(next))
       return answer
     })
   }
@@ -163,7 +154,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
 
   #open(): Promise<Opened> {
     this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
-      // The next request tries again: the disk may have room by then, or the driver be installed.
+      // The next request tries again: by then the disk may have room, or the driver may be installed.
       this.#opening = undefined
       throw error
     })
@@ -178,158 +169,36 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
       database.exec('PRAGMA journal_mode = WAL')
       database.exec('PRAGMA synchronous = FULL')
       database.exec(schema(table, this.#fields))
-      return { database, sql: statements(database, table), having: new Map() }
+      return { database, sql: statements(database, table) }
     } catch (error) {
-      // Every try opens the file anew.
+      // Every try opens the file again.
       if (typeof this.#source === 'string') database.close()
       throw error
     }
   }
 
-  #having({ database, having }: Opened, field: string, value: IndexValue): StoredSession[] {
+  #having({ sql }: Opened, field: string, value: IndexValue): StoredSession[] {
     const path = parsePath(field)
-    let statement = having.get(field)
-    if (!statement) {
-      statement = database.prepare(`SELECT ${COLUMNS} FROM ${this.#table} WHERE ${extract(field)} = ?`)
-      having.set(field, statement)
-    }
     const key = typeof value === 'boolean' ? Number(value) : (value as string | number)
     // SQLite knows no booleans in JSON: true is found as 1 and told apart here.
-    return statement
+    return sql
+      .having(field)
       .all(key)
       .map((row) => fromRow(row)!)
       .filter(({ data }) => equal(valueAt(data, path), value as Value))
   }
 
-  /**
-   * Runs synchronously between BEGIN IMMEDIATE and COMMIT, so that nothing of this process comes between, and
-   * nothing of another one either, because an immediate transaction holds the write lock from its first moment.
-   */
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
     const opened = await this.#open()
-    const { begin, commit } = opened.sql
-    return this.#patiently(() => {
-      begin.run()
-      try {
-        const result = work(opened)
-        commit.run()
-        return result
-      } catch (error) {
-        // What fails before the commit has changed nothing, and so has a commit that SQLite itself refuses.
-        const applied = isIoError(error) ? 'unknown' : false
-        try {
-          opened.sql.rollback.run()
-        } catch {
-          // SQLite has rolled back by itself, as it does when the disk is full.
-        }
-        throw isBusy(error) ? error : new StoreError(this.name, 'failed', applied, error)
-      }
-    })
+    return this.#patiently(() => transaction(this.name, opened.sql, () => work(opened)))
   }
 
-  /** Tries again while another process is in the way: SQLite says so before it has changed anything. */
-  async #patiently<T>(work: () => T): Promise<T> {
-    for (const end = performance.now() + this.#busyTimeout; ; ) {
-      try {
-        return work()
-      } catch (error) {
-        if (error instanceof StoreError || error instanceof SessionUsageError) throw error
-        if (!isBusy(error)) throw new StoreError(this.name, 'failed', false, error)
-        if (performance.now() > end)
-          throw new StoreError(this.name, 'waited too long for another process', false, error)
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * PATIENCE))
-    }
+  #patiently<T>(work: () => T): Promise<T> {
+    return patiently(this.name, this.#busyTimeout, work)
   }
-}
-
-/** The drivers have no error code in common, but SQLite's own words. */
-function isBusy(error: unknown): boolean {
-  return /database (\S+ )?is locked|SQLITE_BUSY/.test(String(error))
-}
-
-/** The disk failed at a commit, so that nobody knows what it holds. */
-function isIoError(error: unknown): boolean {
-  return /disk I\/O error|SQLITE_IOERR/.test(String(error))
 }
 
 interface Opened {
   readonly database: SqliteDatabase
   readonly sql: Statements
-  readonly having: Map<string, SqliteStatement>
-}
-
-const COLUMNS = 'id, hash, previous, data, version, created, expires, max_age, auth_at, rotated, epoch, ops'
-
-function schema(table: string, fields: readonly string[]): string {
-  return [
-    `CREATE TABLE IF NOT EXISTS ${table} (
-      id TEXT PRIMARY KEY, hash TEXT NOT NULL, previous TEXT, data TEXT NOT NULL, version INTEGER NOT NULL,
-      created INTEGER NOT NULL, expires INTEGER NOT NULL, max_age INTEGER, auth_at INTEGER,
-      rotated INTEGER NOT NULL, epoch TEXT NOT NULL, ops TEXT NOT NULL
-    ) WITHOUT ROWID`,
-    `CREATE INDEX IF NOT EXISTS ${table}_expires ON ${table} (expires)`,
-    ...fields.map((field) => `CREATE INDEX IF NOT EXISTS "${table}_by_${field}" ON ${table} (${extract(field)})`),
-  ].join(';')
-}
-
-/** The names of indexed fields hold letters, digits, `_` and `-` only, so that they can stand in SQL. */
-function extract(field: string): string {
-  const path = field.split('.').map((key) => (/^\d+$/.test(key) ? `[${key}]` : `."${key}"`))
-  return `json_extract(data, '$${path.join('')}')`
-}
-
-function statements(database: SqliteDatabase, table: string): Statements {
-  const places = COLUMNS.split(', ').map(() => '?')
-  const sets = COLUMNS.split(', ')
-    .slice(1)
-    .map((column) => `${column} = ?`)
-  return {
-    begin: database.prepare('BEGIN IMMEDIATE'),
-    commit: database.prepare('COMMIT'),
-    rollback: database.prepare('ROLLBACK'),
-    get: database.prepare(`SELECT ${COLUMNS} FROM ${table} WHERE id = ?`),
-    page: database.prepare(
-      `SELECT ${COLUMNS} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
-    ),
-    insert: database.prepare(`INSERT INTO ${table} (${COLUMNS}) VALUES (${places}) ON CONFLICT DO NOTHING`),
-    save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
-    remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
-    prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
-  }
-}
-
-function columnsOf(stored: StoredSession): (string | number | null)[] {
-  return [
-    stored.hash,
-    stored.previous && JSON.stringify(stored.previous),
-    encode(stored.data),
-    stored.version,
-    stored.created,
-    stored.expires,
-    stored.maxAge,
-    stored.authAt,
-    stored.rotated,
-    stored.epoch,
-    stored.ops.join(' '),
-  ]
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a row of COLUMNS; picked by name, because libsql adds a property
-function fromRow(row: any): StoredSession | undefined {
-  if (!row) return undefined
-  return {
-    id: row.id,
-    hash: row.hash,
-    previous: row.previous && JSON.parse(row.previous),
-    data: decode(row.data),
-    version: row.version,
-    created: row.created,
-    expires: row.expires,
-    maxAge: row.max_age,
-    authAt: row.auth_at,
-    rotated: row.rotated,
-    epoch: row.epoch,
-    ops: row.ops === '' ? [] : row.ops.split(' '),
-  }
 }

@@ -1,31 +1,24 @@
-import { MAX_PADDING } from '../../algebra/index.ts'
-import { REFUSED } from './client.ts'
-
-/** Data that may be stored compressed or elsewhere, unpacked once instead of at every use. */
-export function flat(data: string): string {
-  return `${data} || '{}'`
-}
-
-/**
- * Whether flat data are not larger than this, as text. Printing them is left out where even thirty-two times their bytes
- * are fewer: a control character of one byte is printed as six, and 5e-324 of sixteen as 326.
- */
-export function fits(data: string, bytes: string): string {
-  return `(pg_column_size(${data}) <= ${bytes} / 32 OR octet_length(${data}::text) <= ${bytes})`
-}
-
-/**
- * The function that applies a compiled chain to a session's data: the oracle, in the database. Its name carries its
- * version, so that applications of two versions can share a database while one replaces the other.
- *
- * jsonb has operators for most of this, but with other meanings: `jsonb_set` does nothing where a parent is missing,
- * `#>` counts negative indexes from the end, `-` takes a name for an element, and a number is a decimal, not a double.
- * So the path is walked here, and `nodes` keeps what stands above each key. `extra_float_digits` keeps every digit of a
- * double, whatever the role's own setting is.
- */
-export function functionSql(name: string): string {
-  return `CREATE OR REPLACE FUNCTION ${name}(data jsonb, chain jsonb, now_ms bigint, max_bytes integer)
-RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 AS $function$
+CREATE OR REPLACE FUNCTION APPLY(data jsonb, chain jsonb, now_ms bigint, max_bytes integer) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 AS $function$
+-- Applies a chain to a session's data: the oracle (src/algebra/apply.ts), in the database. Its name carries its version, so
+-- applications of two versions can share a database while one replaces the other. It begins on the first line of this
+-- file, so line 57 of the function in a message of the server is line 57 of this file.
+--
+-- In:  data       what the session holds
+--      chain      [conditions, commands], as ../compile.ts writes them: a condition is [path, value] or [path], a command is
+--                 [name, path, ...arguments]
+--      now_ms     the time that currentDate writes
+--      max_bytes  data of more bytes than this must not grow; null if the chain can't make them grow
+-- Out: the data after the chain. If it can't be applied, an error with SQLSTATE REFUSED whose detail is JSON, see
+--      problemOf in ../answers.ts.
+--
+-- jsonb has operators for most of this, but they mean something else: `jsonb_set` does nothing if a parent is missing,
+-- `#>` counts negative indexes from the end, `-` takes a name for an element, and a number is a decimal, not a double. So
+-- the path is walked here, and `nodes` keeps what stands above each key. `extra_float_digits` keeps every digit of a
+-- double, whatever the role's own setting is.
+--
+-- @takes APPLY
+-- @from ../client.ts REFUSED
+-- @from ../../../algebra/index.ts MAX_PADDING
 DECLARE
   bytes integer;
   command jsonb;
@@ -45,8 +38,10 @@ DECLARE
   b float8;
   creates boolean;
 BEGIN
-  data := ${flat('data')};
-  IF NOT ${fits('data', 'max_bytes')} THEN
+  -- Data that may be stored compressed or elsewhere are unpacked once, instead of at every use.
+  data := data || '{}';
+  -- As in fits.sql.
+  IF NOT (pg_column_size(data) <= max_bytes / 32 OR octet_length(data::text) <= max_bytes) THEN
     bytes := octet_length(data::text);
   END IF;
 
@@ -61,7 +56,7 @@ BEGIN
       END;
     END LOOP;
     IF node IS DISTINCT FROM chain -> 0 -> i -> 1 THEN
-      RAISE EXCEPTION USING ERRCODE = '${REFUSED}', MESSAGE = 'the condition does not hold', DETAIL =
+      RAISE EXCEPTION USING ERRCODE = 'REFUSED', MESSAGE = 'the condition does not hold', DETAIL =
         jsonb_build_object('kind', 'condition', 'index', i);
     END IF;
   END LOOP;
@@ -122,7 +117,7 @@ BEGIN
       ELSIF jsonb_typeof(node) = 'object' AND NOT node ? '$date' THEN
         node := node -> key;
       ELSIF jsonb_typeof(node) = 'array' AND key ~ '^(0|[1-9][0-9]{0,8})$' THEN
-        IF creates AND key::integer > jsonb_array_length(node) + ${MAX_PADDING} THEN
+        IF creates AND key::integer > jsonb_array_length(node) + MAX_PADDING THEN
           wrong := 'a list that ends far before this index';
         END IF;
         node := node -> key::integer;
@@ -221,7 +216,7 @@ BEGIN
         WHEN wrong = 'object' AND old ? '$date' THEN 'date'
         ELSE wrong
       END;
-      RAISE EXCEPTION USING ERRCODE = '${REFUSED}', MESSAGE = 'the command does not work on this value', DETAIL =
+      RAISE EXCEPTION USING ERRCODE = 'REFUSED', MESSAGE = 'the command does not work on this value', DETAIL =
         jsonb_build_object('kind', 'type', 'index', i, 'found', wrong);
     END IF;
 
@@ -246,10 +241,9 @@ BEGIN
   END LOOP;
 
   IF bytes > max_bytes THEN
-    RAISE EXCEPTION USING ERRCODE = '${REFUSED}', MESSAGE = 'the session is too large to grow', DETAIL =
+    RAISE EXCEPTION USING ERRCODE = 'REFUSED', MESSAGE = 'the session is too large to grow', DETAIL =
       jsonb_build_object('kind', 'size', 'bytes', bytes, 'limit', max_bytes);
   END IF;
   RETURN data;
 END
-$function$`
-}
+$function$

@@ -1,0 +1,5 @@
+/* Made from before.sql by "npm run languages": change that file. */ export const BEFORE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
+
+
+
+FROM (SELECT id, data FROM ${SESSIONS} WHERE id = :id FOR UPDATE) AS before`

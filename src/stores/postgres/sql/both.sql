@@ -1,0 +1,16 @@
+-- inc.sql and push.sql at once.
+--
+-- @takes OTHERWISE
+(SELECT CASE
+  WHEN CASE WHEN
+    -- @include fits.sql
+    AND number BETWEEN '-1000000000000000' AND '1000000000000000' AND jsonb_typeof(list) = 'array'
+    THEN scale(number::numeric) = 0 AND jsonb_array_length(list) <= :room::integer + 1 END
+  THEN data || :set::jsonb || jsonb_build_object(
+    :counter::text, number::numeric + :by::numeric,
+    :list::text, CASE WHEN jsonb_array_length(list) > :room::integer THEN list - 0 ELSE list END || :added::jsonb)
+  ELSE OTHERWISE END
+FROM (
+  SELECT data, coalesce(data -> :counter::text, '0') AS number, coalesce(data -> :list::text, '[]') AS list
+  FROM (SELECT s.data || '{}' AS data OFFSET 0) AS whole
+) AS old)

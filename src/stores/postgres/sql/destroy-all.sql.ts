@@ -1,0 +1,7 @@
+/* Made from destroy-all.sql by "npm run languages": change that file. */ export const DESTROY_ALL_SQL = ({ SESSIONS, FIELD }: { SESSIONS: string; FIELD: string }): string => `
+
+
+
+
+
+DELETE FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND id IS DISTINCT FROM :except`

@@ -1,0 +1,7 @@
+/* Made from find.sql by "npm run languages": change that file. */ export const FIND_SQL = ({ SESSIONS, FIELD, ANSWER }: { SESSIONS: string; FIELD: string; ANSWER: string }): string => `
+
+
+
+
+SELECT ${ANSWER} AS answer FROM ${SESSIONS} AS s WHERE ${FIELD} = :value::jsonb AND s.expires > ${NOW}`
+import { NOW } from '../answers.ts'

@@ -1,0 +1,25 @@
+-- The table, and the index by which expired sessions are found. May run again, and in several processes at once.
+--
+-- @takes SESSIONS, EXPIRES_INDEX, APPLY_FUNCTION, FIELD_INDEXES
+--
+-- CREATE … IF NOT EXISTS fails if two run at the same moment.
+SELECT pg_advisory_xact_lock(hashtext('koa-atomic-session'));
+CREATE TABLE IF NOT EXISTS SESSIONS (
+  id text COLLATE "C" PRIMARY KEY,
+  hash text COLLATE "C" NOT NULL,
+  previous text COLLATE "C",
+  previous_until timestamptz(3),
+  data jsonb NOT NULL,
+  version integer NOT NULL,
+  created timestamptz(3) NOT NULL,
+  expires timestamptz(3) NOT NULL,
+  max_age double precision,
+  auth_at timestamptz(3),
+  rotated timestamptz(3) NOT NULL,
+  epoch text COLLATE "C" NOT NULL,
+  ops text COLLATE "C" NOT NULL,
+  remembered smallint NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS EXPIRES_INDEX ON SESSIONS (expires);
+FIELD_INDEXES
+APPLY_FUNCTION

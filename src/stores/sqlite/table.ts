@@ -1,0 +1,104 @@
+import type { StoredSession } from '../../contract/record.ts'
+import { LIST_BATCH } from '../../contract/store.ts'
+import { decode, encode } from '../shared/json.ts'
+import type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
+
+/** The columns and their types, in the order in which a statement takes their values; `id` is last for `UPDATE`. */
+const COLUMNS = {
+  hash: 'TEXT NOT NULL',
+  previous: 'TEXT',
+  data: 'TEXT NOT NULL',
+  version: 'INTEGER NOT NULL',
+  created: 'INTEGER NOT NULL',
+  expires: 'INTEGER NOT NULL',
+  max_age: 'INTEGER',
+  auth_at: 'INTEGER',
+  rotated: 'INTEGER NOT NULL',
+  epoch: 'TEXT NOT NULL',
+  ops: 'TEXT NOT NULL',
+  id: 'TEXT PRIMARY KEY',
+}
+
+type Column = keyof typeof COLUMNS
+type Row = Record<Column, SqliteValue>
+const NAMES = Object.keys(COLUMNS) as Column[]
+
+export function schema(table: string, fields: readonly string[]): string {
+  const columns = Object.entries(COLUMNS).map(([name, type]) => `${name} ${type}`)
+  return [
+    `CREATE TABLE IF NOT EXISTS ${table} (${columns}) WITHOUT ROWID`,
+    `CREATE INDEX IF NOT EXISTS ${table}_expires ON ${table} (expires)`,
+    ...fields.map((field) => `CREATE INDEX IF NOT EXISTS "${table}_by_${field}" ON ${table} (${extract(field)})`),
+  ].join(';')
+}
+
+/** What SQLite compares for a field of `index`. Its name holds only letters, digits, `_` and `-`, so it can stand in SQL. */
+function extract(field: string): string {
+  const path = field.split('.').map((key) => (/^\d+$/.test(key) ? `[${key}]` : `."${key}"`))
+  return `json_extract(data, '$${path.join('')}')`
+}
+
+export type Statements = ReturnType<typeof statements>
+
+export function statements(database: SqliteDatabase, table: string) {
+  const sets = NAMES.filter((name) => name !== 'id').map((name) => `${name} = ?`)
+  const having = new Map<string, SqliteStatement>()
+  return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
+    rollback: database.prepare('ROLLBACK'),
+    get: database.prepare(`SELECT ${NAMES} FROM ${table} WHERE id = ?`),
+    page: database.prepare(
+      `SELECT ${NAMES} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
+    ),
+    /** Takes {@link valuesOf} a session, as `save` does. */
+    insert: database.prepare(`INSERT INTO ${table} (${NAMES}) VALUES (${NAMES.map(() => '?')}) ON CONFLICT DO NOTHING`),
+    save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
+    remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
+    prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
+    /** The sessions that hold a value at this field. */
+    having: (field: string): SqliteStatement => {
+      const statement =
+        having.get(field) ?? database.prepare(`SELECT ${NAMES} FROM ${table} WHERE ${extract(field)} = ?`)
+      having.set(field, statement)
+      return statement
+    },
+  }
+}
+
+export function valuesOf(stored: StoredSession): SqliteValue[] {
+  const row: Row = {
+    id: stored.id,
+    hash: stored.hash,
+    previous: stored.previous && JSON.stringify(stored.previous),
+    data: encode(stored.data),
+    version: stored.version,
+    created: stored.created,
+    expires: stored.expires,
+    max_age: stored.maxAge,
+    auth_at: stored.authAt,
+    rotated: stored.rotated,
+    epoch: stored.epoch,
+    ops: stored.ops.join(' '),
+  }
+  return NAMES.map((name) => row[name])
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row as the driver has it; read by name, because libsql adds a property
+export function fromRow(row: any): StoredSession | undefined {
+  if (!row) return undefined
+  return {
+    id: row.id,
+    hash: row.hash,
+    previous: row.previous && JSON.parse(row.previous),
+    data: decode(row.data),
+    version: row.version,
+    created: row.created,
+    expires: row.expires,
+    maxAge: row.max_age,
+    authAt: row.auth_at,
+    rotated: row.rotated,
+    epoch: row.epoch,
+    ops: row.ops === '' ? [] : row.ops.split(' '),
+  }
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { statements } from '../../src/stores/postgres/statements.ts'
+
+const { change, direct, find, destroyAll, ...others } = statements('public', `odd ":id" ''`)
+const all = { ...others, change, ...direct, find: find('user_id'), destroyAll: destroyAll(`a.':b'`) }
+
+describe("the statements' parameters", () => {
+  /** Each parameter's value is its own name. */
+  const names = new Proxy({}, { get: (_, name) => name })
+
+  it.each(Object.entries(all))('%s takes as many values as its text has numbers', (_, { text, valuesOf }) => {
+    const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n))
+    const values = valuesOf(names)
+    expect(values).toHaveLength(Math.max(...numbers))
+    expect(new Set(values).size).toBe(values.length)
+    expect(new Set(numbers).size).toBe(values.length)
+  })
+
+  it('come in the order of the numbers', () => {
+    expect(all.find.valuesOf({ value: '7', more: 1 })).toEqual(['7'])
+    expect(all.page.text).toMatch(/s\.id > \$1 .* LIMIT \$2$/s)
+    expect(all.page.valuesOf({ limit: 500, last: 'x' })).toEqual(['x', 500])
+  })
+
+  it('are not looked for within names and texts', () => {
+    expect(all.destroyAll.text).toContain(`"odd "":id"" ''"`)
+    expect(all.destroyAll.text).toContain(`'{a,'':b''}'`)
+    expect(all.destroyAll.valuesOf(names)).toEqual(['value', 'except'])
+  })
+
+  it('are all there, or nothing is sent', () => {
+    expect(() => all.page.valuesOf({ last: 'x' })).toThrow("the statement's parameter :limit has no value")
+    expect(all.load.valuesOf({ id: null })).toEqual([null])
+  })
+})
