@@ -56,7 +56,7 @@ async function fromNpm(needs: readonly Need[], when: 'first' | 'last'): Promise<
 }
 
 async function fromDebian(needs: readonly Need[]): Promise<void> {
-  const names = needs.map(({ programs }) => programs[0]!)
+  const names = [...new Set(needs.map(({ programs }) => programs[0]!))]
   const packages = [...new Set(needs.flatMap(({ debian }) => debian!))]
   await trying(names, async () => {
     if (process.getuid?.() === 0) return installed(packages)
