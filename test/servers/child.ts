@@ -210,5 +210,9 @@ export function program(name: string, ...folders: string[]): string | undefined 
 }
 
 export function versionOf(command: string, pattern: RegExp): string {
-  return pattern.exec(execFileSync(command, ['--version'], { encoding: 'utf8' }))?.[0] ?? ''
+  return (
+    pattern.exec(
+      execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[0] ?? ''
+  )
 }

@@ -33,7 +33,8 @@ export async function pgbouncer(
     unix_socket_dir: '',
     ...settings,
   }
-  const target = `host=${server.hostname} port=${server.port} user=${server.username} password=${server.password || "''"}`
+  const secret = server.password ? ` password=${server.password}` : ''
+  const target = `host=${server.hostname} port=${server.port} user=${server.username}${secret}`
   const lines = Object.entries(all).map(([key, value]) => `${key} = ${value}`)
   writeFileSync(join(folder, 'pgbouncer.ini'), ['[databases]', `* = ${target}`, '[pgbouncer]', ...lines, ''].join('\n'))
   writeFileSync(join(folder, 'users.txt'), `"${server.username}" "${server.password}"\n`)

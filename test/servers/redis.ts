@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { createClient } from 'redis'
 import { bring, found, type Need, whyNot } from './bring.ts'
 import {
   freePort,
@@ -49,23 +50,29 @@ export async function redisServer(args: readonly string[] = [], { asShipped = fa
   return node((folder) => ['--dir', folder, ...durable, ...args])
 }
 
-/** A Sentinel of a test's own, which watches the Redis at this URL under this name. Its URL is the Sentinel's. */
+/**
+ * A Sentinel of a test's own, which watches the Redis at this URL under this name, and knows its replicas. Its URL is
+ * the Sentinel's.
+ */
 export async function redisSentinel(
   master: string,
   { name = 'tests', quorum = 1, downAfter = 500 } = {},
 ): Promise<Server | Missing> {
   const { hostname, port } = new URL(master)
-  return node((folder) => {
-    const lines = [
-      `sentinel monitor ${name} ${hostname} ${port} ${quorum}`,
-      `sentinel down-after-milliseconds ${name} ${downAfter}`,
-      `sentinel failover-timeout ${name} ${10 * downAfter}`,
-      `dir ${folder}`,
-    ]
-    const file = join(folder, 'sentinel.conf')
-    writeFileSync(file, `${lines.join('\n')}\n`)
-    return [file, '--sentinel']
-  })
+  return node(
+    (folder) => {
+      const lines = [
+        `sentinel monitor ${name} ${hostname} ${port} ${quorum}`,
+        `sentinel down-after-milliseconds ${name} ${downAfter}`,
+        `sentinel failover-timeout ${name} ${10 * downAfter}`,
+        `dir ${folder}`,
+      ]
+      const file = join(folder, 'sentinel.conf')
+      writeFileSync(file, `${lines.join('\n')}\n`)
+      return [file, '--sentinel']
+    },
+    knows(master, name),
+  )
 }
 
 /** A cluster of nodes, each a server of its own, with so many replicas of each; its URL names the first. */
@@ -87,8 +94,11 @@ export async function startRedisCluster({ masters = 3, replicas = 0 } = {}): Pro
   for (const address of addresses) {
     const [host, port] = address.split(':') as [string, string]
     await untilItWorks(async () => {
-      const info = execFileSync(cli, ['-h', host, '-p', port, 'cluster', 'info'], { encoding: 'utf8' })
-      if (!info.includes('cluster_state:ok')) throw new Error(`The cluster does not form:\n${info}`)
+      const told = ['info', 'nodes'].map((what) =>
+        execFileSync(cli, ['-h', host, '-p', port, 'cluster', what], { encoding: 'utf8' }),
+      )
+      const formed = told[0]!.includes('cluster_state:ok') && told[1]!.match(/\bmaster\b/g)?.length === masters
+      if (!formed) throw new Error(`The cluster does not form:\n${told.join('\n')}`)
     })
   }
   const all = (work: (node: Server) => Promise<void>) => async () => void (await Promise.all(nodes.map(work)))
@@ -103,7 +113,27 @@ export async function startRedisCluster({ masters = 3, replicas = 0 } = {}): Pro
   }
 }
 
-async function node(options: (folder: string) => readonly string[]): Promise<Server | Missing> {
+/** Resolves when a Sentinel has heard of every replica that the master has. */
+function knows(master: string, name: string) {
+  return async (sentinel: string) => {
+    const [leader, watcher] = [createClient({ url: master }), createClient({ url: sentinel })]
+    for (const client of [leader, watcher]) client.on('error', () => {})
+    try {
+      await Promise.all([leader.connect(), watcher.connect()])
+      const [, replicas] = /connected_slaves:(\d+)/.exec(await leader.info('replication'))!
+      const seen = (await watcher.sendCommand(['SENTINEL', 'REPLICAS', name])) as unknown[]
+      if (seen.length < Number(replicas)) throw new Error(`The Sentinel knows ${seen.length} of ${replicas} replicas`)
+    } finally {
+      leader.destroy()
+      watcher.destroy()
+    }
+  }
+}
+
+async function node(
+  options: (folder: string) => readonly string[],
+  ready?: (url: string) => Promise<unknown>,
+): Promise<Server | Missing> {
   await bring([SERVER])
   const command = found(SERVER)
   if (!command)
@@ -120,6 +150,7 @@ async function node(options: (folder: string) => readonly string[]): Promise<Ser
     folder,
     command,
     arguments: [...file, '--port', String(port), '--bind', '127.0.0.1', ...args],
+    ...(ready && { ready: () => ready(`redis://127.0.0.1:${port}`) }),
   })
 }
 
