@@ -75,12 +75,14 @@ async function trying(names: readonly string[], work: () => Promise<string>): Pr
     for (const name of names) reasons.delete(name)
     console.log(`brought ${names.join(', ')} from ${from}, in ${seconds} s; kept for the next run`)
   } catch (error) {
-    for (const name of names) reasons.set(name, lastLine(error as Error & { stderr?: string }))
+    for (const name of names) reasons.set(name, inOneLine(error as Error & { stderr?: string }))
     console.error(`could not bring ${names.join(', ')}: ${reasons.get(names[0]!)}`)
   }
 }
 
-function lastLine({ message, stderr }: Error & { stderr?: string }): string {
-  const lines = (stderr || message).split('\n').map((line) => line.trim())
-  return lines.filter(Boolean).at(-1)?.slice(0, 300) ?? 'no reason given'
+/** Of all that npm or apt says, the line with the reason. */
+function inOneLine({ message, stderr }: Error & { stderr?: string }): string {
+  const lines = `${message}\n${stderr ?? ''}`.split('\n').map((line) => line.trim())
+  const reason = lines.find((line) => /reason:|failed to fetch|resolv/i.test(line) && !line.startsWith('Command'))
+  return (reason ?? lines.filter(Boolean).at(-1) ?? 'no reason given').slice(0, 200)
 }

@@ -26,14 +26,20 @@ const QUIET = {
 const PATIENCE = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::https::Timeout=20']
 const POLICY = '/usr/sbin/policy-rc.d'
 
+/** Fetches the lists, and then installs or downloads. Stale lists may do, so they are an error only if that fails. */
+async function apt(places: readonly string[], ...args: string[]): Promise<void> {
+  const { stderr: warnings } = await run('apt-get', [...PATIENCE, ...places, 'update'], QUIET)
+  await run('apt-get', [...PATIENCE, ...places, ...args], QUIET).catch((error) => {
+    throw new Error(`${warnings}${error.stderr ?? error.message}`)
+  })
+}
+
 /** Installs packages, as root. None of their services starts. */
 export async function installed(packages: readonly string[]): Promise<string> {
-  const apt = (...args: string[]) => run('apt-get', [...PATIENCE, '-o', 'DPkg::Lock::Timeout=300', ...args], QUIET)
   console.log(`bringing ${packages.join(', ')}: apt-get install, as root; no service is started`)
-  await apt('update')
   const allow = forbidServices()
   try {
-    await apt('install', '-y', '--no-install-recommends', ...packages)
+    await apt(['-o', 'DPkg::Lock::Timeout=300'], 'install', '-y', '--no-install-recommends', ...packages)
   } finally {
     allow()
   }
@@ -57,21 +63,23 @@ function forbidServices(): () => void {
  * programs of these names. It needs no rights: apt works with lists and a cache of its own, and installs nothing.
  */
 export async function unpacked(packages: readonly string[], names: readonly string[]): Promise<string> {
-  const apt = join(KEPT, 'apt')
+  const own = join(KEPT, 'apt')
   const root = join(KEPT, 'debian')
-  const archives = join(apt, 'cache', 'archives')
-  for (const folder of [root, join(archives, 'partial'), join(apt, 'state', 'lists', 'partial')])
+  const archives = join(own, 'cache', 'archives')
+  for (const folder of [root, join(archives, 'partial'), join(own, 'state', 'lists', 'partial')])
     mkdirSync(folder, { recursive: true })
-  const own = [`Dir::State=${join(apt, 'state')}`, 'Dir::State::status=/var/lib/dpkg/status']
-  const places = [...own, `Dir::Cache=${join(apt, 'cache')}`, 'Debug::NoLocking=1'].flatMap((set) => ['-o', set])
+  const places = [
+    `Dir::State=${join(own, 'state')}`,
+    'Dir::State::status=/var/lib/dpkg/status',
+    `Dir::Cache=${join(own, 'cache')}`,
+    'Debug::NoLocking=1',
+  ].flatMap((setting) => ['-o', setting])
   console.log(`bringing ${packages.join(', ')}: Debian's packages, unpacked below .cache/servers; nothing is installed`)
-  await run('apt-get', [...PATIENCE, ...places, 'update'], QUIET)
-  const download = ['install', '--download-only', '-y', '--no-install-recommends', ...packages]
-  await run('apt-get', [...PATIENCE, ...places, ...download], QUIET)
+  await apt(places, 'install', '--download-only', '-y', '--no-install-recommends', ...packages)
   const files = readdirSync(archives).filter((file) => file.endsWith('.deb'))
   console.log(`unpacking ${files.length} packages`)
   for (const file of files) await run('dpkg', ['-x', join(archives, file), root], QUIET)
-  rmSync(apt, { recursive: true, force: true })
+  rmSync(own, { recursive: true, force: true })
   relink(root, root)
   const libraries = ['usr/lib', 'lib']
     .flatMap((folder) => list(join(root, folder)).map((name) => join(root, folder, name)))
