@@ -2,7 +2,7 @@
 // inserts. Each answers the cookies of some of them, which lie anywhere among all.
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { keygripOf } from '../dist/credential.js'
+import { keygripOf } from '../dist/cookie/credential.js'
 import { KEY } from './app.mjs'
 
 const require = createRequire(import.meta.url)

@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session
  */
-export type { Call } from './call.ts'
-export type { SessionChain } from './chain.ts'
+
 export type {
   BsonValue,
   Chain,
@@ -17,9 +16,16 @@ export type {
   Path,
   Problem,
   Value,
-} from './command/index.ts'
-export type { PushOptions } from './commands.ts'
-export type { Keys } from './credential.ts'
+} from './algebra/index.ts'
+export type { Call } from './api/call.ts'
+export type { SessionChain } from './api/chain.ts'
+export type { PushOptions } from './api/commands.ts'
+export type { SessionHandle } from './api/handle.ts'
+export type { LoadedSession, Session } from './api/loaded.ts'
+export type { FoundSession, Sessions } from './api/sessions.ts'
+export type * from './contract/store.ts'
+export type { Keys } from './cookie/credential.ts'
+export type { OutputOf, StandardSchema } from './data/schema.ts'
 export type {
   Assignments,
   At,
@@ -34,11 +40,10 @@ export type {
   SessionView,
   Target,
   Unreserved,
-} from './data.ts'
-export type { Duration } from './duration.ts'
-export * from './errors.ts'
-export type { SessionEvent } from './events.ts'
-export type { SessionHandle } from './handle.ts'
+} from './data/types.ts'
+export type { SessionEvent } from './diagnostics/events.ts'
+export type { StoreCall } from './diagnostics/tracing.ts'
+export * from './errors/index.ts'
 export {
   atomicSession,
   atomicSession as default,
@@ -46,11 +51,7 @@ export {
   type KoaContext,
   type KoaSessions,
   type SessionContext,
-} from './koa.ts'
-export type { Adopted, SessionOptions } from './options.ts'
-export type { OutputOf, StandardSchema } from './schema.ts'
-export type { LoadedSession, Session } from './session.ts'
-export type { FoundSession, Sessions } from './sessions.ts'
-export type { RotateOptions } from './step.ts'
-export type * from './store.ts'
-export type { StoreCall } from './tracing.ts'
+} from './koa/index.ts'
+export type { Duration } from './settings/duration.ts'
+export type { Adopted, SessionOptions } from './settings/options.ts'
+export type { RotateOptions } from './visit/step.ts'

@@ -10,7 +10,7 @@ import {
 } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { z } from 'zod'
-import type { CommandName, commands } from '../src/command/index.ts'
+import type { CommandName, commands } from '../src/algebra/index.ts'
 
 type Equals<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 declare function exactly<A, B>(same: Equals<A, B>): void

@@ -1,6 +1,6 @@
 import { EXAMPLES } from 'koa-atomic-session/testing'
 import { describe, expect, it } from 'vitest'
-import { type Chain, type Command, commands, condition, EMPTY_CHAIN, extend, onlyIf } from '../src/command/index.ts'
+import { type Chain, type Command, commands, condition, EMPTY_CHAIN, extend, onlyIf } from '../src/algebra/index.ts'
 import { compile as mongodb } from '../src/stores/mongodb/compile.ts'
 import { compile as postgres, knows as postgresKnows } from '../src/stores/postgres/compile.ts'
 import { compile as redis, knows as redisKnows } from '../src/stores/redis/compile.ts'

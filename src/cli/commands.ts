@@ -1,5 +1,5 @@
-import { type Value, valueAt } from '../command/index.ts'
-import type { InspectableStore, SessionRecord, Store } from '../store.ts'
+import { type Value, valueAt } from '../algebra/index.ts'
+import type { InspectableStore, SessionRecord, Store } from '../contract/store.ts'
 import type { CommandName, Options } from './options.ts'
 import { type Output, rowOf, textOf } from './output.ts'
 

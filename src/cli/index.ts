@@ -4,7 +4,7 @@
  *
  * @module koa-atomic-session/cli
  */
-import { isSessionError } from '../errors.ts'
+import { isSessionError } from '../errors/index.ts'
 import { openStore } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
 import { HELP, parse, UsageError } from './options.ts'

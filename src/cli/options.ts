@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type Path, parsePath, Refusal } from '../command/index.ts'
-import { errorOf } from '../errors.ts'
+import { type Path, parsePath, Refusal } from '../algebra/index.ts'
+import { errorOf } from '../errors/index.ts'
 
 export const HELP = `Shows and removes the sessions of a store.
 

@@ -1,5 +1,5 @@
-import { isBson } from '../command/index.ts'
-import type { SessionRecord } from '../store.ts'
+import { isBson } from '../algebra/index.ts'
+import type { SessionRecord } from '../contract/store.ts'
 
 /** What a line shows of a session: nothing that proves access, and its data only where they are asked for. */
 export interface Row {

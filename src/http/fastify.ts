@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isSessionError, SessionUsageError } from '../errors.ts'
+import { isSessionError, SessionUsageError } from '../errors/index.ts'
 import type { HttpSessions } from './index.ts'
 
 /** The part of a Fastify request that is used. */

@@ -4,18 +4,18 @@
  * @module koa-atomic-session/http
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Keys, keygripOf } from '../credential.ts'
-import type { SessionData, Unreserved } from '../data.ts'
-import type { SessionHandle } from '../handle.ts'
-import { type SessionOptions, settingsOf } from '../options.ts'
-import type { OutputOf, StandardSchema } from '../schema.ts'
-import { Sessions } from '../sessions.ts'
-import type { Visit } from '../visit.ts'
+import type { SessionHandle } from '../api/handle.ts'
+import { Sessions } from '../api/sessions.ts'
+import { type Keys, keygripOf } from '../cookie/credential.ts'
+import type { OutputOf, StandardSchema } from '../data/schema.ts'
+import type { SessionData, Unreserved } from '../data/types.ts'
+import { type SessionOptions, settingsOf } from '../settings/options.ts'
+import type { Visit } from '../visit/visit.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
 import { clientOf, HttpExchange, holdEnd, isSecure } from './node.ts'
 
-export type { Session } from '../session.ts'
+export type { Session } from '../api/loaded.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
 export type { SessionHandle, SessionOptions }

@@ -1,8 +1,8 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { Keys } from '../credential.ts'
-import { isSessionError } from '../errors.ts'
-import type { Exchange, Visit } from '../visit.ts'
+import type { Keys } from '../cookie/credential.ts'
+import { isSessionError } from '../errors/index.ts'
+import type { Exchange, Visit } from '../visit/visit.ts'
 
 export class HttpExchange implements Exchange {
   readonly headers: IncomingHttpHeaders

@@ -5,8 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { SessionUsageError, StoreError } from '../errors.ts'
-import type { IndexableStore, InspectableStore } from '../store.ts'
+import type { IndexableStore, InspectableStore } from '../contract/store.ts'
+import { SessionUsageError, StoreError } from '../errors/index.ts'
 
 /** A store with the connection that it was opened by. */
 export interface OpenedStore {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Data } from '../command/index.ts'
+import type { Data } from '../algebra/index.ts'
 
 /** Few keys, so that commands meet each other's results; quotes, digits and other alphabets among them. */
 const key = fc.constantFrom('a', 'b', 'c', '0', '1', '2', '10', `q'"\\`, 'é', '名')

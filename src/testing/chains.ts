@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Chain, type Condition, condition, EMPTY_CHAIN, extend, onlyIf, Refusal } from '../command/index.ts'
+import { type Chain, type Condition, condition, EMPTY_CHAIN, extend, onlyIf, Refusal } from '../algebra/index.ts'
 import { path, value } from './arbitraries.ts'
 import { RANDOM } from './examples.ts'
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Command, type CommandName, commands, type Data, type Found } from '../command/index.ts'
+import { type Command, type CommandName, commands, type Data, type Found } from '../algebra/index.ts'
 import { comparable, number, path, value, values } from './arbitraries.ts'
 
 /** One command on one document, and what must come of it: the data, or what stands in its way. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { type Chain, type Command, type Condition, type Data, EMPTY_CHAIN, extend, onlyIf } from '../command/index.ts'
-import type { Access, Change, NewSession, SessionRecord, Store, Updated } from '../store.ts'
+import { type Chain, type Command, type Condition, type Data, EMPTY_CHAIN, extend, onlyIf } from '../algebra/index.ts'
+import type { Access, Change, NewSession, SessionRecord, Store, Updated } from '../contract/store.ts'
 
 /** The two functions of a test runner that the suite needs; vitest, node:test, mocha and jest have them. */
 export interface Runner {

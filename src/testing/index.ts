@@ -3,7 +3,7 @@
  *
  * @module koa-atomic-session/testing
  */
-import type { IndexedStore } from '../store.ts'
+import type { IndexedStore } from '../contract/store.ts'
 import { atomicity } from './cases/atomicity.ts'
 import { examples } from './cases/commands.ts'
 import { expiry } from './cases/expiry.ts'

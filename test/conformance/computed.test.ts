@@ -4,7 +4,7 @@ import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, inject, it, vi } from 'vitest'
-import type { Chain } from '../../src/command/index.ts'
+import type { Chain } from '../../src/algebra/index.ts'
 
 // A server-side function that knows no command at all: every chain goes the way of one that is new.
 const knowsNothing = vi.hoisted(() => async (original: () => Promise<object>) => ({

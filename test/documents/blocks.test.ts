@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { describe, expect, it } from 'vitest'
 import { parse } from '../../src/cli/options.ts'
+import { begin } from '../../src/contract/transition.ts'
 import { toDocument } from '../../src/stores/mongodb/document.ts'
-import { begin } from '../../src/transition.ts'
 import { blocks, root } from './examples.ts'
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

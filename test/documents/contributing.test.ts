@@ -33,7 +33,7 @@ describe('a command that is added by CONTRIBUTING alone', () => {
 
   it('means what its examples say, is reserved, and every server leaves it to the oracle', async () => {
     const load = (file: string) => import(/* @vite-ignore */ join(copy, 'src', file))
-    const { apply, commands, EMPTY_CHAIN, extend } = await load('command/index.ts')
+    const { apply, commands, EMPTY_CHAIN, extend } = await load('algebra/index.ts')
     const { EXAMPLES, RANDOM } = await load('testing/examples.ts')
     const bits = EXAMPLES.filter(({ command }: { command: { kind: string } }) => command.kind === 'bit')
     expect(bits.length).toBeGreaterThan(2)
@@ -43,7 +43,7 @@ describe('a command that is added by CONTRIBUTING alone', () => {
       else expect(result.data).toEqual(after)
     }
     expect(RANDOM).toHaveProperty('bit')
-    expect((await load('data.ts')).isReserved('bit')).toBe(true)
+    expect((await load('data/types.ts')).isReserved('bit')).toBe(true)
     const chain = extend(EMPTY_CHAIN, [commands.bit('n', { or: 1 })])
     expect((await load('stores/mongodb/compile.ts')).compile(chain)).toBe(undefined)
     for (const store of ['postgres', 'redis'])
@@ -51,7 +51,7 @@ describe('a command that is added by CONTRIBUTING alone', () => {
   })
 
   it('is written on the version that was read where MongoDB has to begin the field', async () => {
-    const { commands, EMPTY_CHAIN, extend } = await import(/* @vite-ignore */ join(copy, 'src/command/index.ts'))
+    const { commands, EMPTY_CHAIN, extend } = await import(/* @vite-ignore */ join(copy, 'src/algebra/index.ts'))
     const { compileKnown } = await import(/* @vite-ignore */ join(copy, 'src/stores/mongodb/compile.ts'))
     const chain = extend(EMPTY_CHAIN, [commands.bit('n', { or: 1 })])
     expect(compileKnown(chain, {}, { n: 1 })).toEqual({ $set: { 'data.n': 1 } })

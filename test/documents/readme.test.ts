@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Store } from 'koa-atomic-session'
 import type { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { RESERVED } from '../../src/data.ts'
+import { RESERVED } from '../../src/data/types.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
 import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
 
@@ -88,7 +88,7 @@ describe("the README's examples", () => {
     const rows = readme
       .slice(readme.indexOf('## Options'), readme.indexOf('Durations are'))
       .matchAll(/^\| `(.*?)` +\|/gm)
-    const options = readFileSync(join(root, 'src', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
+    const options = readFileSync(join(root, 'src', 'settings', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
     const all = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name)
     expect([...rows].flatMap(([, names]) => names!.split('`, `')).sort()).toEqual(all.sort())
   })

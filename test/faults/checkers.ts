@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { isSessionError } from '../../src/errors.ts'
+import { isSessionError } from '../../src/errors/index.ts'
 
 /** What clients were told of their changes: applied, surely not, or nobody knows. */
 export class History {

@@ -1,8 +1,8 @@
 import { mongodb } from 'koa-atomic-session/mongodb'
 import { MongoClient } from 'mongodb'
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
-import { ReliableStore } from '../../src/reliable.ts'
+import { commands } from '../../src/algebra/index.ts'
+import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
 import { History } from './checkers.ts'
 

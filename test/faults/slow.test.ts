@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
-import { ReliableStore } from '../../src/reliable.ts'
+import { commands } from '../../src/algebra/index.ts'
+import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changeOf, dataOf, randomId, visitor } from '../../src/testing/harness.ts'
 import { untilItWorks } from '../servers/child.ts'
 import { TcpProxy } from '../servers/proxy.ts'

@@ -175,7 +175,7 @@ describe("a WebSocket's upgrade", () => {
   async function upgraded<T>(
     cookie: string,
     store: ReturnType<typeof memory>,
-    use: (session: import('../../src/handle.ts').SessionHandle<{ views: number; user: number }>) => Promise<T>,
+    use: (session: import('../../src/api/handle.ts').SessionHandle<{ views: number; user: number }>) => Promise<T>,
   ): Promise<T> {
     const sessions = httpSessions<{ views: number; user: number }>({ store, keys: [KEY] })
     const server = createServer()

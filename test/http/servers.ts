@@ -6,7 +6,7 @@ import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { type HttpOptions, type HttpSessions, httpSessions } from 'koa-atomic-session/http'
 import Koa2 from 'koa2'
-import type { SessionHandle } from '../../src/handle.ts'
+import type { SessionHandle } from '../../src/api/handle.ts'
 import { KEY, Visitor } from '../visitor.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: sessions of any shape

@@ -1,7 +1,7 @@
 import { atomicSession, type SessionOptions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
-import type { SessionEvent } from '../../src/events.ts'
-import type { Store } from '../../src/store.ts'
+import type { Store } from '../../src/contract/store.ts'
+import type { SessionEvent } from '../../src/diagnostics/events.ts'
 import { counting, TestApp } from '../visitor.ts'
 
 /** An application with the routes that attacks are tried on, and all that a test may look at. */

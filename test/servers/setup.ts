@@ -10,6 +10,8 @@ import { redisClusterNeeds, redisNeeds, startRedis, startRedisCluster } from './
 /** What a test file is told of a server: where it is, or why there is none. */
 export type Provided = { readonly url: string; readonly what: string; readonly real: boolean } | Missing
 
+export const NOT_ASKED = 'not among STORES'
+
 declare module 'vitest' {
   export interface ProvidedContext {
     mongodb: Provided
@@ -47,7 +49,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const servers: Server[] = []
   await Promise.all(
     kinds.map(async ([name, kind]) => {
-      const server = left(name) && name !== 'chromium' ? { missing: 'not among STORES' } : await kind.start()
+      const server = left(name) && name !== 'chromium' ? { missing: NOT_ASKED } : await kind.start()
       if ('missing' in server) {
         // Elsewhere the suite goes on without it; where no store may be missing, it must not look like success.
         if (process.env.CI && !left(name)) throw new Error(`The tests need every server: ${server.missing}`)

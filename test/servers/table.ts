@@ -1,6 +1,6 @@
 import type { ProvidedContext } from 'vitest'
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
-import type { Provided } from './setup.ts'
+import { NOT_ASKED, type Provided } from './setup.ts'
 
 /** The rows, and by which words in its file's path or its name a test belongs to one. A test may belong to several. */
 const ROWS: readonly { name: string; words: RegExp; server?: keyof ProvidedContext; what?: string }[] = [
@@ -46,7 +46,7 @@ export default class Table implements Reporter {
     for (const { name, server } of ROWS) {
       const at = server && provided[server]
       const left = counts.get(name)?.left
-      if (left && at && 'missing' in at)
+      if (left && at && 'missing' in at && at.missing !== NOT_ASKED)
         console.error(`*** ${left} TESTS OF ${name.toUpperCase()} WERE LEFT OUT: ${at.missing}`)
     }
   }
@@ -67,9 +67,9 @@ function isMissing(provided: ProvidedContext, { server }: (typeof ROWS)[number])
 }
 
 function whyLeft(provided: Provided | undefined): string {
-  if (!provided) return 'they need another machine, or a server that is missing'
-  if ('missing' in provided) return 'no server, see below'
-  return provided.real ? 'they need another machine' : "they need MongoDB's own server"
+  if (!provided) return 'they do not apply to it'
+  if ('missing' in provided) return provided.missing === NOT_ASKED ? NOT_ASKED : 'no server, see below'
+  return provided.real ? 'they do not apply to it' : "they need MongoDB's own server"
 }
 
 function print(rows: readonly (readonly string[])[]): void {

@@ -1,6 +1,6 @@
 import { type Agent, request } from 'node:http'
 import { expect } from 'vitest'
-import { StoreError } from '../../src/errors.ts'
+import { StoreError } from '../../src/errors/index.ts'
 import { History } from '../faults/checkers.ts'
 
 interface Answer {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
+import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changeOf, type Visitor, visitor } from '../../src/testing/harness.ts'
 import { TcpProxy } from '../servers/proxy.ts'
 import { OPEN, type Opened } from './clients.ts'

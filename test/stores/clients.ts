@@ -5,7 +5,7 @@ import { redis } from 'koa-atomic-session/redis'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createClient } from 'redis'
-import type { IndexableStore } from '../../src/store.ts'
+import type { IndexableStore } from '../../src/contract/store.ts'
 import { untilItWorks } from '../servers/child.ts'
 
 /** A store over a connection of its own. */

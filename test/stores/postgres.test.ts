@@ -1,7 +1,7 @@
 import { postgres, postgresSchema } from 'koa-atomic-session/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
+import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changed, changeOf, randomId, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('postgres')

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
-import { apply, type Command, commands, condition, type Data } from '../../src/command/index.ts'
-import type { IndexedStore } from '../../src/store.ts'
+import { apply, type Command, commands, condition, type Data } from '../../src/algebra/index.ts'
+import type { IndexedStore } from '../../src/contract/store.ts'
 import { chainOf, changed, changeOf, eventually, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('redis')

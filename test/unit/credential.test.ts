@@ -1,6 +1,6 @@
 import Keygrip from 'keygrip'
 import { describe, expect, it } from 'vitest'
-import { keygripOf, newId, newSecret, readCredential, writeCredential } from '../../src/credential.ts'
+import { keygripOf, newId, newSecret, readCredential, writeCredential } from '../../src/cookie/credential.ts'
 
 const keys = ['the first key, sixteen or more', 'the second key, sixteen or more']
 const keygrip = keygripOf(keys)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { milliseconds } from '../../src/duration.ts'
+import { milliseconds } from '../../src/settings/duration.ts'
 
 describe('a duration', () => {
   it.each([

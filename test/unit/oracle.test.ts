@@ -15,7 +15,7 @@ import {
   printPath,
   type Value,
   valueAt,
-} from '../../src/command/index.ts'
+} from '../../src/algebra/index.ts'
 
 const chainOf = (...list: Command[]) => extend(EMPTY_CHAIN, list)
 

@@ -1,9 +1,9 @@
 import { memory } from 'koa-atomic-session/memory'
 import { describe, expect, it } from 'vitest'
-import { commands } from '../../src/command/index.ts'
-import { StoreError } from '../../src/errors.ts'
-import { ReliableStore } from '../../src/reliable.ts'
-import { REMEMBERED_OPS } from '../../src/store.ts'
+import { commands } from '../../src/algebra/index.ts'
+import { REMEMBERED_OPS } from '../../src/contract/store.ts'
+import { ReliableStore } from '../../src/delivery/reliable.ts'
+import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
 
 const lost = () => new StoreError('memory', 'lost the reply', 'unknown')

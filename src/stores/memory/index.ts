@@ -3,7 +3,7 @@
  *
  * @module koa-atomic-session/memory
  */
-import { equal, parsePath, type Value, valueAt } from '../../command/index.ts'
+import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
 import type {
   Access,
   Change,
@@ -15,8 +15,8 @@ import type {
   NewSession,
   SessionRecord,
   Updated,
-} from '../../store.ts'
-import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
+} from '../../contract/store.ts'
+import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
 
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {

@@ -1,6 +1,6 @@
-import { apply, canGrow, sizeOf, weigh } from '../../command/index.ts'
-import { type Access, type Change, REMEMBERED_OPS, type SessionRecord } from '../../store.ts'
-import { remember } from '../../transition.ts'
+import { apply, canGrow, sizeOf, weigh } from '../../algebra/index.ts'
+import { type Access, type Change, REMEMBERED_OPS, type SessionRecord } from '../../contract/store.ts'
+import { remember } from '../../contract/transition.ts'
 import type { Document } from './client.ts'
 import { compile, compileKnown } from './compile.ts'
 

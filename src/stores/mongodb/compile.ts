@@ -14,7 +14,7 @@ import {
   pullsByFields,
   type Value,
   valueAt,
-} from '../../command/index.ts'
+} from '../../algebra/index.ts'
 import type { Document } from './client.ts'
 
 /** An update in MongoDB's own operators, and what must hold of the document for them to mean what the oracle means. */

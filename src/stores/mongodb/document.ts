@@ -1,5 +1,5 @@
-import { type Data, isBson, isDate, sizeOf, type Value } from '../../command/index.ts'
-import type { StoredSession } from '../../transition.ts'
+import { type Data, isBson, isDate, sizeOf, type Value } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/transition.ts'
 import type { Document } from './client.ts'
 
 /** A session as MongoDB keeps it. `size` is an upper bound of the data's size, which the store keeps by adding. */

@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session/mongodb
  */
-import { type CommandName, equal, parsePath, type Value, valueAt } from '../../command/index.ts'
-import { SessionUsageError, StoreError } from '../../errors.ts'
+import { type CommandName, equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
 import type {
   Access,
   Change,
@@ -16,10 +15,11 @@ import type {
   NewSession,
   SessionRecord,
   Updated,
-} from '../../store.ts'
-import { LIST_BATCH } from '../../store.ts'
-import { begin, loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { pause } from '../result.ts'
+} from '../../contract/store.ts'
+import { LIST_BATCH } from '../../contract/store.ts'
+import { begin, loaded, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { pause } from '../shared/oracle.ts'
 import { compileChange, compileHeld, live, neverApplied } from './change.ts'
 import { type Document, type MongoCollection, ServerClock } from './client.ts'
 import { field } from './compile.ts'

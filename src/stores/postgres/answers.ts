@@ -1,7 +1,7 @@
-import { type Problem, printPath, valueAt } from '../../command/index.ts'
-import type { Access, Change, SessionRecord, Updated } from '../../store.ts'
-import type { StoredSession } from '../../transition.ts'
-import { revive } from '../json.ts'
+import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
+import type { Access, Change, SessionRecord, Updated } from '../../contract/store.ts'
+import type { StoredSession } from '../../contract/transition.ts'
+import { revive } from '../shared/json.ts'
 
 export interface Found {
   readonly now: number

@@ -1,5 +1,5 @@
-import type { Chain } from '../../command/index.ts'
-import { tag } from '../json.ts'
+import type { Chain } from '../../algebra/index.ts'
+import { tag } from '../shared/json.ts'
 import { fits, flat } from './functions.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { MAX_PADDING } from '../../command/index.ts'
+import { MAX_PADDING } from '../../algebra/index.ts'
 import { REFUSED } from './client.ts'
 
 /** Data that may be stored compressed or elsewhere, unpacked once instead of at every use. */

@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session/postgres
  */
-import type { Value } from '../../command/index.ts'
-import { SessionUsageError, StoreError } from '../../errors.ts'
+import type { Value } from '../../algebra/index.ts'
 import type {
   Access,
   Change,
@@ -16,11 +15,12 @@ import type {
   NewSession,
   SessionRecord,
   Updated,
-} from '../../store.ts'
-import { LIST_BATCH } from '../../store.ts'
-import { loaded, recordOf, transition } from '../../transition.ts'
-import { encode, tag } from '../json.ts'
-import { expiring, isPlain, pause, resultOf } from '../result.ts'
+} from '../../contract/store.ts'
+import { LIST_BATCH } from '../../contract/store.ts'
+import { loaded, recordOf, transition } from '../../contract/transition.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { encode, tag } from '../shared/json.ts'
+import { expiring, isPlain, pause, resultOf } from '../shared/oracle.ts'
 import { answerOf, EXPIRES, type Found, problemOf, read, storedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { compile, knows } from './compile.ts'

@@ -1,5 +1,5 @@
-import { canGrow } from '../../command/index.ts'
-import type { Access, Change } from '../../store.ts'
+import { canGrow } from '../../algebra/index.ts'
+import type { Access, Change } from '../../contract/store.ts'
 import { compile } from './compile.ts'
 
 /** PostgreSQL's, which is more than a row can hold. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { REMEMBERED_OPS } from '../../store.ts'
+import { REMEMBERED_OPS } from '../../contract/store.ts'
 import { directSql, SHAPES, type Shape } from './direct.ts'
 import { functionSql } from './functions.ts'
 

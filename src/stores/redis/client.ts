@@ -1,4 +1,4 @@
-import { StoreError } from '../../errors.ts'
+import { StoreError } from '../../errors/index.ts'
 
 /** The part of a node-redis client, pool or cluster (5 or 6) that the store uses. */
 export interface NodeRedisClient {

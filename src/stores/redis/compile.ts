@@ -1,6 +1,6 @@
-import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../command/index.ts'
-import { tag } from '../json.ts'
-import { NATIVE } from '../result.ts'
+import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../algebra/index.ts'
+import { tag } from '../shared/json.ts'
+import { NATIVE } from '../shared/oracle.ts'
 
 /**
  * Adds a chain to what the script is told: five words for each condition and then for each command: what it is, the

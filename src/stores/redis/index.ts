@@ -16,8 +16,7 @@ import {
   printPath,
   type Value,
   valueAt,
-} from '../../command/index.ts'
-import { SessionUsageError, StoreError } from '../../errors.ts'
+} from '../../algebra/index.ts'
 import type {
   Access,
   Change,
@@ -29,9 +28,10 @@ import type {
   NewSession,
   SessionRecord,
   Updated,
-} from '../../store.ts'
-import { loaded, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { expiring, isPlain, pause, resultOf } from '../result.ts'
+} from '../../contract/store.ts'
+import { loaded, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { expiring, isPlain, pause, resultOf } from '../shared/oracle.ts'
 import { failed, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { compile, knows } from './compile.ts'
 import { INDEX_SCRIPT, INDEX_SCRIPT_SHA, Index } from './indexing.ts'

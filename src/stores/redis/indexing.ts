@@ -12,7 +12,7 @@ import {
   places,
   type Value,
   valueAt,
-} from '../../command/index.ts'
+} from '../../algebra/index.ts'
 import type { RunScript } from './client.ts'
 import { json } from './compile.ts'
 

@@ -1,4 +1,4 @@
-import { MAX_PADDING } from '../../command/index.ts'
+import { MAX_PADDING } from '../../algebra/index.ts'
 
 /**
  * The oracle in Lua, for whatever lies below a top-level field: a function that makes the functions which read JSON

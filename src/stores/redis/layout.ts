@@ -1,7 +1,7 @@
-import type { Data, Value } from '../../command/index.ts'
-import type { SessionRecord } from '../../store.ts'
-import type { StoredSession } from '../../transition.ts'
-import { decode } from '../json.ts'
+import type { Data, Value } from '../../algebra/index.ts'
+import type { SessionRecord } from '../../contract/store.ts'
+import type { StoredSession } from '../../contract/transition.ts'
+import { decode } from '../shared/json.ts'
 import { json } from './compile.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { LIST_BATCH } from '../../store.ts'
+import { LIST_BATCH } from '../../contract/store.ts'
 import { failed, type RedisClient } from './client.ts'
 
 /** The names of a store's keys, without the prefix, in batches; a name may come twice. */

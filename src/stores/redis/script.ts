@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { REMEMBERED_OPS } from '../../store.ts'
+import { REMEMBERED_OPS } from '../../contract/store.ts'
 import { INTERPRETER } from './interpreter.ts'
 import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
 

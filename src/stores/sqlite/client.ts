@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { SessionUsageError } from '../../errors.ts'
+import { SessionUsageError } from '../../errors/index.ts'
 
 /** The part of a SQLite database that the store uses; `better-sqlite3`, `node:sqlite` and `libsql` all have it. */
 export interface SqliteDatabase {

@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session/sqlite
  */
-import { equal, parsePath, type Value, valueAt } from '../../command/index.ts'
-import { SessionUsageError, StoreError } from '../../errors.ts'
+import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
 import type {
   Access,
   Change,
@@ -16,10 +15,11 @@ import type {
   NewSession,
   SessionRecord,
   Updated,
-} from '../../store.ts'
-import { LIST_BATCH } from '../../store.ts'
-import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../transition.ts'
-import { decode, encode } from '../json.ts'
+} from '../../contract/store.ts'
+import { LIST_BATCH } from '../../contract/store.ts'
+import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { decode, encode } from '../shared/json.ts'
 import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'

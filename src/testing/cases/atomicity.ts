@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { commands, condition } from '../../command/index.ts'
-import { REMEMBERED_OPS, type Store, type Updated } from '../../store.ts'
-import { afterHeld } from '../../transition.ts'
+import { commands, condition } from '../../algebra/index.ts'
+import { REMEMBERED_OPS, type Store, type Updated } from '../../contract/store.ts'
+import { afterHeld } from '../../contract/transition.ts'
 import {
   chainOf,
   changed,

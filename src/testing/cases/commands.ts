@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { commands, condition } from '../../command/index.ts'
-import type { Store } from '../../store.ts'
+import { commands, condition } from '../../algebra/index.ts'
+import type { Store } from '../../contract/store.ts'
 import { EXAMPLES } from '../examples.ts'
 import { chainOf, changed, changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
 

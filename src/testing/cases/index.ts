@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { commands } from '../../command/index.ts'
-import type { IndexedStore } from '../../store.ts'
+import { commands } from '../../algebra/index.ts'
+import type { IndexedStore } from '../../contract/store.ts'
 import { chainOf, changed, changeOf, eventually, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
 
 /** The fields that a store given to the index cases must have been told to index. */

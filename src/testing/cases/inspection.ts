@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { InspectableStore, SessionRecord, Store } from '../../store.ts'
+import type { InspectableStore, SessionRecord, Store } from '../../contract/store.ts'
 import { eventually, type MakeStore, type Runner, randomId, visitor } from '../harness.ts'
 
 /** For stores that have `list` and `get`; any other passes. */

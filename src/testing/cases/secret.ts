@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { commands } from '../../command/index.ts'
-import type { Access, Rotation, Store } from '../../store.ts'
+import { commands } from '../../algebra/index.ts'
+import type { Access, Rotation, Store } from '../../contract/store.ts'
 import {
   chainOf,
   changed,

@@ -1,0 +1,176 @@
+import { type Chain, pullsByFields } from './chain.ts'
+import type { Command } from './commands.ts'
+import { indexOf, MAX_PADDING, type Path, printPath } from './path.ts'
+import { type Found, type Problem, Refusal } from './problem.ts'
+import { type Data, equal, hasFields, isDate, isList, isObject, type List, typeOf, type Value } from './value.ts'
+
+/** What a chain makes of a session's data, or why it applies nothing. `taken` is what `take` removed. */
+export type Applied =
+  | { readonly ok: true; readonly data: Data; readonly taken: Value | undefined }
+  | { readonly ok: false; readonly problem: Problem }
+
+/**
+ * The meaning of every command: what each store must do with a chain. Pure: the data given are not changed, what
+ * the chain does not touch is shared with the result. `now` is the store's clock, in milliseconds, for `currentDate`.
+ */
+export function apply(data: Data, chain: Chain, now: number): Applied {
+  for (const { path, value } of chain.conditions) {
+    if (!equal(valueAt(data, path), value)) return { ok: false, problem: { kind: 'condition', path: printPath(path) } }
+  }
+  try {
+    let taken: Value | undefined
+    for (const command of chain.commands) {
+      if (command.kind === 'take') taken = valueAt(data, command.path)
+      data = run(data, command, now) as Data
+    }
+    return { ok: true, data, taken }
+  } catch (error) {
+    if (error instanceof Refusal) return { ok: false, problem: error.problem }
+    throw error
+  }
+}
+
+/** What stands at a path, undefined where nothing does. */
+export function valueAt(data: Data, path: Path): Value | undefined {
+  let node: Value | undefined = data
+  for (const key of path) {
+    if (isObject(node)) node = Object.hasOwn(node, key) ? node[key] : undefined
+    else if (isList(node)) node = node[indexOf(key)]
+    else return undefined
+  }
+  return node
+}
+
+function run(data: Value, command: Command, now: number): Value {
+  const { kind, path } = command
+  const wrong = (found: Found): never => {
+    throw new Refusal({ kind: 'type', command: kind, path: printPath(path), found })
+  }
+  const listAt = (old: Value): List => (isList(old) ? old : wrong(typeOf(old)))
+  switch (command.kind) {
+    case 'set':
+      return place(data, path, () => command.value, wrong)
+    case 'currentDate':
+      return place(data, path, () => new Date(now), wrong)
+    case 'unset':
+    case 'take':
+      return edit(data, path, () => undefined)
+    case 'inc':
+      return place(data, path, (old) => number(old, (n) => n + command.by, wrong), wrong)
+    case 'mul':
+      return place(data, path, (old) => number(old, (n) => n * command.by, wrong), wrong)
+    case 'min':
+      return place(data, path, (old) => extreme(old, command.value, (a, b) => b < a, wrong), wrong)
+    case 'max':
+      return place(data, path, (old) => extreme(old, command.value, (a, b) => b > a, wrong), wrong)
+    case 'push':
+      return place(data, path, (old = []) => cut([...listAt(old), ...command.values], command.slice), wrong)
+    case 'addToSet':
+      return place(data, path, (old = []) => union(listAt(old), command.values), wrong)
+    case 'pull': {
+      const matches = pullsByFields(command)
+        ? (value: Value) => hasFields(value, command.value)
+        : (value: Value) => equal(value, command.value)
+      return edit(data, path, (old) => without(listAt(old), matches))
+    }
+    case 'pullAll':
+      return edit(data, path, (old) => without(listAt(old), (value) => command.values.some((v) => equal(v, value))))
+    case 'pop':
+      return edit(data, path, (old) => (command.end === 1 ? listAt(old).slice(0, -1) : listAt(old).slice(1)))
+    case 'rename':
+      return move(data, path, command.to, wrong)
+  }
+}
+
+type Wrong = (found: Found) => never
+
+/** Writes at a path and creates the parents it lacks; `wrong` where something that holds no keys is in the way. */
+function place(node: Value | undefined, path: Path, make: (old?: Value) => Value, wrong: Wrong, at = 0): Value {
+  if (at === path.length) return make(node)
+  const key = path[at]!
+  if (node === undefined) return { [key]: place(undefined, path, make, wrong, at + 1) }
+  if (isObject(node)) {
+    const old = Object.hasOwn(node, key) ? node[key] : undefined
+    return { ...node, [key]: place(old, path, make, wrong, at + 1) }
+  }
+  const index = isList(node) ? indexOf(key) : -1
+  if (!isList(node) || index < 0) return wrong(typeOf(node))
+  if (index > node.length + MAX_PADDING) return wrong('a list that ends far before this index')
+  const copy = [...node]
+  while (copy.length < index) copy.push(null)
+  copy[index] = place(node[index], path, make, wrong, at + 1)
+  return copy
+}
+
+/** Changes what stands at a path, or removes it; a path that leads nowhere is left alone. */
+function edit(node: Value, path: Path, change: (old: Value) => Value | undefined, at = 0): Value {
+  const key = path[at]!
+  const last = at === path.length - 1
+  if (isObject(node) && Object.hasOwn(node, key)) {
+    const next = last ? change(node[key]!) : edit(node[key]!, path, change, at + 1)
+    if (next !== undefined) return { ...node, [key]: next }
+    const { [key]: _, ...rest } = node
+    return rest
+  }
+  const index = isList(node) ? indexOf(key) : -1
+  if (!isList(node) || index < 0 || index >= node.length) return node
+  const copy = [...node]
+  // MongoDB's $unset leaves null in a list, so that no other element moves.
+  copy[index] = (last ? change(node[index]!) : edit(node[index]!, path, change, at + 1)) ?? null
+  return copy
+}
+
+function move(data: Value, from: Path, to: Path, wrong: Wrong): Value {
+  const value = valueAt(data as Data, from)
+  if (value === undefined) return data
+  if (crossesList(data, from) || crossesList(data, to)) return wrong('element')
+  return place(
+    edit(data, from, () => undefined),
+    to,
+    () => value,
+    wrong,
+  )
+}
+
+function crossesList(node: Value | undefined, path: Path): boolean {
+  for (const key of path) {
+    if (isList(node)) return true
+    if (!isObject(node)) return false
+    node = Object.hasOwn(node, key) ? node[key] : undefined
+  }
+  return false
+}
+
+function number(old: Value | undefined, change: (n: number) => number, wrong: Wrong): number {
+  if (old !== undefined && typeof old !== 'number') return wrong(typeOf(old))
+  const result = change(old ?? 0)
+  // A sum that is -0 is stored as 0, because not every database has a negative zero.
+  return Number.isFinite(result) ? result + 0 : wrong('a result that is no finite number')
+}
+
+function extreme(
+  old: Value | undefined,
+  value: number | Date,
+  beats: (old: number | Date, value: number | Date) => boolean,
+  wrong: Wrong,
+): Value {
+  if (old === undefined) return value
+  const comparable = typeof value === 'number' ? typeof old === 'number' : isDate(old)
+  if (!comparable) return wrong(typeOf(old))
+  return beats(old as number | Date, value) ? value : old
+}
+
+function cut(list: List, slice: number | undefined): List {
+  if (slice === undefined) return list
+  return slice < 0 ? list.slice(slice) : list.slice(0, slice)
+}
+
+function union(list: List, values: List): List {
+  const result = [...list]
+  for (const value of values) if (!result.some((element) => equal(element, value))) result.push(value)
+  return result
+}
+
+function without(list: List, matches: (value: Value) => boolean): List {
+  return list.filter((value) => !matches(value))
+}

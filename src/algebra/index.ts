@@ -1,0 +1,30 @@
+/** The algebra of commands: pure, and nothing in this folder imports anything from outside it. */
+export { type Applied, apply, valueAt } from './apply.ts'
+export {
+  type Chain,
+  type Condition,
+  canGrow,
+  condition,
+  EMPTY_CHAIN,
+  extend,
+  onlyIf,
+  places,
+  pullsByFields,
+  weigh,
+} from './chain.ts'
+export type { Command, CommandName } from './commands.ts'
+export * as commands from './commands.ts'
+export { indexOf, keyFault, MAX_PADDING, overlap, type Path, parsePath, printPath } from './path.ts'
+export { type Found, type Problem, Refusal } from './problem.ts'
+export { sizeOf } from './size.ts'
+export {
+  type BsonValue,
+  type Data,
+  equal,
+  isBson,
+  isDate,
+  isList,
+  isObject,
+  type List,
+  type Value,
+} from './value.ts'

@@ -1,0 +1,188 @@
+import { type Command, commands, condition, Refusal } from '../algebra/index.ts'
+import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from '../data/types.ts'
+import type { Duration } from '../settings/duration.ts'
+import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
+import type { SessionChain } from './chain.ts'
+
+/**
+ * Adds to a chain: the one thing that handles, sessions and chains do each in its own way. The arguments are checked
+ * within `change`, so that a chain which can't be completed knows it and applies none of its commands.
+ */
+export const ADD: unique symbol = Symbol('add')
+
+/**
+ * The commands, with the names and meanings of MongoDB's update operators.
+ *
+ * Each call returns the chain, so that more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of
+ * it or nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
+ * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
+ * Everything else rejects the chain.
+ */
+export abstract class Commands<D> {
+  /** @internal */
+  abstract [ADD](change: (step: Step) => Step): SessionChain<D>
+
+  /** Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents; an error if a parent is no object. */
+  set<const P extends string>(path: Place<D, P>, value: At<D, P>): SessionChain<D>
+  set<const P extends string>(values: Assignments<D, P>): SessionChain<D>
+  set(path: unknown, value?: unknown): SessionChain<D> {
+    return this.#add(() => (typeof path === 'string' ? [commands.set(path, value)] : assignments(path)))
+  }
+
+  /** Removes values; what is missing stays missing. An element of a list becomes `null`. */
+  unset<const P extends string>(...paths: Place<D, P>[]): SessionChain<D>
+  unset(...paths: unknown[]): SessionChain<D> {
+    return this.#add(() => paths.map(commands.unset))
+  }
+
+  /** Adds to a number; a missing one begins at 0. An error on anything but a number. */
+  inc<const P extends string>(path: Place<D, P, number, 'number'>, by?: number): SessionChain<D>
+  inc(path: unknown, by = 1): SessionChain<D> {
+    return this.#add(() => [commands.inc(path, by)])
+  }
+
+  /** Multiplies a number; a missing one becomes 0. An error on anything but a number. */
+  mul<const P extends string>(path: Place<D, P, number, 'number'>, by: number): SessionChain<D>
+  mul(path: unknown, by: number): SessionChain<D> {
+    return this.#add(() => [commands.mul(path, by)])
+  }
+
+  /** Keeps the smaller of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  min<const P extends string>(
+    path: Place<D, P, number | Date, 'number or date'>,
+    value: Comparable<D, P>,
+  ): SessionChain<D>
+  min(path: unknown, value: number | Date): SessionChain<D> {
+    return this.#add(() => [commands.min(path, value)])
+  }
+
+  /** Keeps the larger of what is there and the value; sets what is missing. Both are numbers, or both dates. */
+  max<const P extends string>(
+    path: Place<D, P, number | Date, 'number or date'>,
+    value: Comparable<D, P>,
+  ): SessionChain<D>
+  max(path: unknown, value: number | Date): SessionChain<D> {
+    return this.#add(() => [commands.max(path, value)])
+  }
+
+  /** Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists. */
+  rename<const P extends string, const Q extends string>(path: Place<D, P>, to: Target<D, Q, P>): SessionChain<D>
+  rename(path: unknown, to: unknown): SessionChain<D> {
+    return this.#add(() => [commands.rename(path, to)])
+  }
+
+  /** Appends to a list; a missing one begins empty. An error on anything but a list. */
+  push<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    ...values: ElementAt<D, P>[]
+  ): SessionChain<D>
+  push(path: unknown, ...values: unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.push(path, values)])
+  }
+
+  /** Appends to a list and keeps only `slice` elements of it: the first, or with a negative number the last. */
+  pushAll<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    values: readonly ElementAt<D, P>[],
+    options?: PushOptions,
+  ): SessionChain<D>
+  pushAll(path: unknown, values: readonly unknown[], { slice }: PushOptions = {}): SessionChain<D> {
+    return this.#add(() => [commands.push(path, values, slice)])
+  }
+
+  /** Appends the values that the list does not hold yet, compared deeply, keys in any order. */
+  addToSet<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    ...values: ElementAt<D, P>[]
+  ): SessionChain<D>
+  addToSet(path: unknown, ...values: unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.addToSet(path, values)])
+  }
+
+  /** Removes the elements equal to the value; an object removes the elements that have all of its fields. */
+  pull<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    value: Pulled<ElementAt<D, P>>,
+  ): SessionChain<D>
+  pull(path: unknown, value: unknown): SessionChain<D> {
+    return this.#add(() => [commands.pull(path, value)])
+  }
+
+  /** Removes the elements that are equal to one of the values. */
+  pullAll<const P extends string>(
+    path: Place<D, P, readonly unknown[], 'list'>,
+    values: readonly ElementAt<D, P>[],
+  ): SessionChain<D>
+  pullAll(path: unknown, values: readonly unknown[]): SessionChain<D> {
+    return this.#add(() => [commands.pullAll(path, values)])
+  }
+
+  /** Removes the last element, or with -1 the first. Nothing happens on a missing or empty list. */
+  pop<const P extends string>(path: Place<D, P, readonly unknown[], 'list'>, end?: 1 | -1): SessionChain<D>
+  pop(path: unknown, end: 1 | -1 = 1): SessionChain<D> {
+    return this.#add(() => [commands.pop(path, end)])
+  }
+
+  /** Writes the present time, by the store's clock. */
+  currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): SessionChain<D>
+  currentDate(path: unknown): SessionChain<D> {
+    return this.#add(() => [commands.currentDate(path)])
+  }
+
+  /**
+   * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
+   * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   */
+  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): SessionChain<D>
+  if(path: unknown, value: unknown): SessionChain<D> {
+    return this[ADD]((step) => withCondition(step, condition(path, value)))
+  }
+
+  /**
+   * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
+   * exactly one gets the value: for flash messages and one-time codes.
+   *
+   * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
+   */
+  take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
+  take(path: unknown): Promise<unknown> {
+    return this.#add(() => [commands.take(path)]).taken()
+  }
+
+  /**
+   * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
+   * with null it takes that away. A session that is gone is passed over in silence.
+   */
+  touch(maxAge?: Duration | null): SessionChain<D> {
+    return this[ADD]((step) => ({ ...step, touch: touchOf(maxAge) }))
+  }
+
+  /**
+   * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. For log-in and
+   * every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
+   *
+   * @throws {@link RotationLostError} when another request rotated first; nothing of the chain is applied then.
+   */
+  rotate(options: RotateOptions = {}): SessionChain<D> {
+    return this[ADD]((step) => ({ ...step, rotate: rotationOf(options) }))
+  }
+
+  #add(make: () => Command[]): SessionChain<D> {
+    return this[ADD]((step) => withCommands(step, make()))
+  }
+}
+
+/** How `pushAll` appends. */
+export interface PushOptions {
+  /** How many elements stay: `10` the first ten, `-10` the last ten. */
+  readonly slice?: number
+}
+
+/** One `set` for each key of an object; the keys are paths. */
+function assignments(values: unknown): Command[] {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    const reason = 'set takes a path and a value, or an object of them'
+    throw new Refusal({ kind: 'path', path: `(${typeof values})`, reason })
+  }
+  return Object.entries(values).map(([path, value]) => commands.set(path, value))
+}

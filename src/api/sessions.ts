@@ -1,0 +1,189 @@
+import { isBson } from '../algebra/index.ts'
+import type { IndexableStore, IndexValue, InspectableStore, Store } from '../contract/store.ts'
+import { aliasOf, isId, type Keys } from '../cookie/credential.ts'
+import type { SessionView } from '../data/types.ts'
+import { ReliableStore } from '../delivery/reliable.ts'
+import { publish, type SessionEvent } from '../diagnostics/events.ts'
+import { traced } from '../diagnostics/tracing.ts'
+import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
+import type { Settings } from '../settings/options.ts'
+import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
+import { type Exchange, type Host, Visit } from '../visit/visit.ts'
+import { SessionHandle } from './handle.ts'
+import { picture } from './loaded.ts'
+
+/** A session as `find` shows it. */
+export interface FoundSession<D> {
+  readonly id: string
+  readonly data: SessionView<D>
+  readonly created: Date
+  readonly expires: Date
+  readonly authAt: Date | undefined
+}
+
+/** The sessions of one application: what `atomicSession()` returns. */
+export class Sessions<D> {
+  /** @internal */
+  readonly settings: Settings
+  #store: Store | undefined
+  #host: Host | undefined
+  #pruning: NodeJS.Timeout | undefined
+  /** @internal */
+  protected readonly background: Host['background']
+  readonly #keys: () => Keys
+
+  constructor(
+    settings: Settings,
+    store: Store | undefined,
+    background: Host['background'],
+    keys: () => Keys = () => undefined,
+  ) {
+    this.settings = settings
+    this.background = background
+    this.#keys = keys
+    if (store) this.store = store
+  }
+
+  /** Where sessions are kept; may be set at any time before the first request that uses a session. */
+  get store(): Store {
+    if (this.#store) return this.#store
+    throw new SessionUsageError(
+      "No store is set: pass { store: sqlite('sessions.db') } to atomicSession(), or set sessions.collection = db.collection('sessions') before a request uses a session",
+    )
+  }
+
+  set store(store: Store) {
+    if (typeof store?.update !== 'function') {
+      throw new SessionUsageError(
+        "A store comes from a function of this package, such as sqlite('sessions.db') or mongodb(collection)",
+      )
+    }
+    const { index } = this.settings
+    if (index.length > 0 && typeof (store as IndexableStore).indexed !== 'function') {
+      throw new SessionUsageError(`The ${store.name} store keeps no index; leave out the option index`)
+    }
+    this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
+    this.#host = undefined
+    if (this.settings.pruneEvery > 0 && !this.#pruning) this.#prune()
+  }
+
+  /** A collection of the MongoDB driver, 6 or 7: short for `store = mongodb(collection)`. */
+  set collection(collection: MongoCollection) {
+    this.store = mongodb(collection)
+  }
+
+  /**
+   * The handle of a request, the same one every time.
+   *
+   * @internal
+   */
+  handle(exchange: Exchange): { visit: Visit; handle: SessionHandle<D> } {
+    const visit = new Visit(this.#hostOf(), exchange)
+    return { visit, handle: new SessionHandle<D>(visit) }
+  }
+
+  /** Prepares the store: tables, functions, the index on `expires`. Can be repeated, also by several processes at once. */
+  async ensureIndex(): Promise<void> {
+    const { store } = this
+    await traced(store.name, { operation: 'setup' }, () => store.setup())
+  }
+
+  /**
+   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
+   */
+  async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
+    const wanted = this.#lookedUp(field, value)
+    const records = await this.#hostOf().reliable.find(field, wanted, this.settings.maxLifetime)
+    return records.map(({ id, data, created, expires, authAt }) => ({
+      id,
+      data: picture(data) as SessionView<D>,
+      created: new Date(created),
+      expires: new Date(expires),
+      authAt: authAt === null ? undefined : new Date(authAt),
+    }))
+  }
+
+  /** Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. */
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    { except }: { except?: string | undefined } = {},
+  ): Promise<number> {
+    const wanted = this.#lookedUp(field, value)
+    const count = await this.#hostOf().reliable.destroyAll(field, wanted, except)
+    if (count > 0) this.#tell({ session: undefined, count })
+    return count
+  }
+
+  /**
+   * Removes the session with this id, whoever holds its cookie; answers whether there was one. Where a visitor names
+   * the id, look first whether it is among the sessions that `find` gives for them.
+   */
+  async revoke(id: string): Promise<boolean> {
+    const { store, reliable } = this.#hostOf()
+    if (typeof (store as InspectableStore).get !== 'function') {
+      throw new SessionUsageError(`The ${store.name} store can't look up an id`)
+    }
+    // What comes from a body may be an object, which a database could take for a query.
+    if (!isId(id)) return false
+    const record = await reliable.get(id)
+    if (!record) return false
+    // By its `created`, so that a session that takes the same id meanwhile is another one.
+    const proof = { created: record.created }
+    const removed = await reliable.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY })
+    if (removed) this.#tell({ session: aliasOf(id, this.#keys()) })
+    return removed
+  }
+
+  /** Removes what has expired, where the database does not do it by itself; answers how many. */
+  async prune(): Promise<number> {
+    const { store } = this
+    return traced(store.name, { operation: 'prune' }, () => store.prune())
+  }
+
+  /** Releases what the store has opened by itself. */
+  async close(): Promise<void> {
+    clearTimeout(this.#pruning)
+    this.#pruning = undefined
+    await this.#store?.close()
+  }
+
+  /** Half to one and a half times the interval, so that processes that start together don't all prune at once. */
+  #prune(): void {
+    const pause = this.settings.pruneEvery * (0.5 + Math.random())
+    this.#pruning = setTimeout(() => {
+      this.prune()
+        .catch((error) => this.background(error))
+        .finally(() => this.#pruning && this.#prune())
+    }, pause).unref()
+  }
+
+  #hostOf(): Host {
+    this.#host ??= {
+      settings: this.settings,
+      store: this.store,
+      reliable: new ReliableStore(this.store, this.settings.timeout),
+      background: this.background,
+    }
+    return this.#host
+  }
+
+  /** A value that can be looked up, with one verdict on every store: none would stand for every session without the field. */
+  #lookedUp(field: string, value: unknown): IndexValue {
+    if (!this.settings.index.includes(field)) {
+      throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
+    }
+    if (
+      typeof value === 'string' ||
+      typeof value === 'boolean' ||
+      (typeof value === 'number' && Number.isFinite(value))
+    )
+      return value
+    if (this.store.bson && isBson(value)) return value
+    throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
+  }
+
+  #tell(about: Pick<SessionEvent, 'session' | 'count'>): void {
+    publish(() => ({ type: 'destroyed', client: undefined, cookie: this.settings.cookie.name, ...about }))
+  }
+}

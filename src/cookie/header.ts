@@ -1,0 +1,41 @@
+import type { CookieSettings } from '../settings/options.ts'
+
+/**
+ * Every value that a Cookie header gives to exactly this name. Nothing is decoded, unquoted or compared without case,
+ * so that no other cookie can pass for this one (CVE-2020-8184, CVE-2023-23934).
+ */
+export function readCookie(header: string | undefined, name: string): string[] {
+  if (!header?.includes(name)) return []
+  const values: string[] = []
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=')
+    if (at > 0 && pair.slice(0, at).replace(/^[ \t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))
+  }
+  return values
+}
+
+/** By a loop: `/[ \t]+$/` tries anew at each space, and a header of spaces would take a moment that anybody can ask for. */
+function withoutEnd(value: string): string {
+  let end = value.length
+  while (value[end - 1] === ' ' || value[end - 1] === '\t') end--
+  return value.slice(0, end)
+}
+
+/** A Set-Cookie header. `maxAge` in milliseconds; undefined makes a cookie that ends with the browser, 0 removes it. */
+export function writeCookie(
+  settings: CookieSettings,
+  value: string,
+  maxAge: number | undefined,
+  secure: boolean,
+): string {
+  const parts = [`${settings.name}=${value}`, `Path=${settings.path}`]
+  if (settings.domain !== undefined) parts.push(`Domain=${settings.domain}`)
+  if (maxAge !== undefined) {
+    const seconds = Math.ceil(maxAge / 1000)
+    parts.push(`Max-Age=${seconds}`, `Expires=${new Date(seconds && Date.now() + seconds * 1000).toUTCString()}`)
+  }
+  if (secure) parts.push('Secure')
+  parts.push('HttpOnly', `SameSite=${settings.sameSite}`)
+  if (settings.partitioned) parts.push('Partitioned')
+  return parts.join('; ')
+}

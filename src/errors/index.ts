@@ -1,0 +1,220 @@
+import type { Found, Problem } from '../algebra/index.ts'
+import { tellable } from './cause.ts'
+
+/** Marks errors of this package, also those of a second copy of it in the same process. */
+const BRAND = Symbol.for('koa-atomic-session.error')
+
+/**
+ * What every error of this package has in common.
+ *
+ * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
+ * the change: `false` (surely not applied) or `'unknown'` (the store may have applied it). No message holds a
+ * secret, a cookie or session data.
+ */
+export abstract class SessionError extends Error {
+  /** Which error it is, for `switch`: `ERR_SESSION_GONE`. */
+  abstract readonly code: string
+  /** The HTTP status that the request is answered with, unless somebody handles the error. */
+  abstract status: number
+  /** Whether the visitor may read the message. */
+  expose = false
+  /** `false`: the change was surely not applied. `'unknown'`: the store may have applied it. */
+  applied: false | 'unknown' = false
+}
+
+Object.defineProperty(SessionError.prototype, BRAND, { value: true })
+
+/** The library is used wrongly; the message says what to write instead. Thrown at set-up wherever that is possible. */
+export class SessionUsageError extends SessionError {
+  override name = 'SessionUsageError' as const
+  readonly code = 'ERR_SESSION_USAGE'
+  status = 500
+}
+
+/** A path that no session can have: empty keys, `$`, `__proto__` and the like. Thrown before any I/O. */
+export class InvalidPathError extends SessionError {
+  override name = 'InvalidPathError' as const
+  readonly code = 'ERR_SESSION_PATH'
+  status = 400
+  readonly path: string
+  constructor(path: string, reason: string) {
+    super(`'${path}' cannot be a path in a session: ${reason}`)
+    this.path = path
+  }
+}
+
+/** A value, or a part of one, that a session can't keep. Thrown before any I/O; `path` is where it would stand. */
+export class InvalidValueError extends SessionError {
+  override name = 'InvalidValueError' as const
+  readonly code = 'ERR_SESSION_VALUE'
+  status = 400
+  readonly path: string
+  constructor(path: string, reason: string) {
+    super(`A session cannot keep the value at '${path}': ${reason}`)
+    this.path = path
+  }
+}
+
+/** Two commands of one chain touch the same place, so that their order would matter. Thrown before any I/O. */
+export class PathConflictError extends SessionError {
+  override name = 'PathConflictError' as const
+  readonly code = 'ERR_SESSION_CONFLICT'
+  status = 500
+  readonly path: string
+  constructor(path: string, other: string) {
+    super(`One chain cannot change both '${other}' and '${path}': await the first command, then call the second`)
+    this.path = path
+  }
+}
+
+/** A command met a value on which it has no meaning, such as `inc` on a string. Nothing of its chain was applied. */
+export class CommandTypeError extends SessionError {
+  override name = 'CommandTypeError' as const
+  readonly code = 'ERR_SESSION_TYPE'
+  status = 500
+  readonly path: string
+  readonly command: string
+  readonly found: Found
+  constructor(path: string, command: string, found: Found) {
+    super(`${command}('${path}') does not work on ${NOUN[found] ?? found}; nothing of its chain was applied`)
+    this.path = path
+    this.command = command
+    this.found = found
+  }
+}
+
+const NOUN: Partial<Record<Found, string>> = {
+  boolean: 'a boolean',
+  number: 'a number',
+  string: 'a string',
+  date: 'a date',
+  list: 'a list',
+  object: 'an object',
+  bson: 'a BSON value',
+  element: 'an element of a list',
+}
+
+/** What `if(path, value)` asked for does not hold. Nothing of its chain was applied. */
+export class ConditionFailedError extends SessionError {
+  override name = 'ConditionFailedError' as const
+  readonly code = 'ERR_SESSION_CONDITION'
+  status = 409
+  readonly path: string
+  constructor(path: string) {
+    super(`The session holds another value at '${path}' than if() asked for; nothing of its chain was applied`)
+    this.path = path
+  }
+}
+
+/** The chain is larger than `maxBytes`, or would make a session grow that already is. Nothing was applied. */
+export class SessionTooLargeError extends SessionError {
+  override name = 'SessionTooLargeError' as const
+  readonly code = 'ERR_SESSION_TOO_LARGE'
+  status = 413
+  constructor(bytes: number, limit: number) {
+    super(`The session or the change has a size of ${bytes}, the limit is ${limit}; keep large data elsewhere`)
+  }
+}
+
+/** The session was destroyed, or its time ran out, while this request was running. Nothing was applied. */
+export class SessionGoneError extends SessionError {
+  override name = 'SessionGoneError' as const
+  readonly code = 'ERR_SESSION_GONE'
+  status = 409
+  constructor() {
+    super('The session was destroyed or expired while the request was running; nothing was applied')
+  }
+}
+
+/** Another request renewed this session's secret first, so that this `rotate()` and its chain were not applied. */
+export class RotationLostError extends SessionError {
+  override name = 'RotationLostError' as const
+  readonly code = 'ERR_SESSION_ROTATED'
+  status = 409
+  constructor() {
+    super("Another request rotated the session's secret first; nothing was applied")
+  }
+}
+
+/** A form or request without a valid CSRF token, or from another site. */
+export class CsrfError extends SessionError {
+  override name = 'CsrfError' as const
+  readonly code = 'ERR_SESSION_CSRF'
+  status = 403
+  override expose = true
+  /** Which check refused it. */
+  readonly reason: 'token' | 'site' | 'origin'
+  constructor(reason: 'token' | 'site' | 'origin') {
+    super('The form is not valid any more; please open it again')
+    this.reason = reason
+  }
+}
+
+/** The visitor proved who they are too long ago for this. */
+export class FreshAuthRequiredError extends SessionError {
+  override name = 'FreshAuthRequiredError' as const
+  readonly code = 'ERR_SESSION_AUTH'
+  status = 401
+  override expose = true
+  constructor() {
+    super('Please log in again to do this')
+  }
+}
+
+/**
+ * The database failed or did not answer in time; `applied` says whether the change can have happened. Its `cause` is a
+ * copy of the driver's error without all that can quote a session: name, codes, stack, and a message that is safe.
+ */
+export class StoreError extends SessionError {
+  override name = 'StoreError' as const
+  readonly code = 'ERR_SESSION_STORE'
+  status = 503
+  readonly store: string
+  /** Sending the change again would tell nothing new. */
+  final = false
+  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
+    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause: tellable(cause) })
+    this.store = store
+    this.applied = applied
+  }
+}
+
+/** Every error of this package, for `switch (error.code)`. */
+export type AnySessionError =
+  | SessionUsageError
+  | InvalidPathError
+  | InvalidValueError
+  | PathConflictError
+  | CommandTypeError
+  | ConditionFailedError
+  | SessionTooLargeError
+  | SessionGoneError
+  | RotationLostError
+  | CsrfError
+  | FreshAuthRequiredError
+  | StoreError
+
+export type SessionErrorCode = AnySessionError['code']
+
+/** True for errors of this package, whichever copy of it made them. */
+export function isSessionError(error: unknown): error is AnySessionError {
+  return typeof error === 'object' && error !== null && BRAND in error
+}
+
+/** The error that tells a {@link Problem} to the application. */
+export function errorOf(problem: Problem): AnySessionError {
+  switch (problem.kind) {
+    case 'path':
+      return new InvalidPathError(problem.path, problem.reason)
+    case 'value':
+      return new InvalidValueError(problem.path, problem.reason)
+    case 'overlap':
+      return new PathConflictError(problem.path, problem.other)
+    case 'type':
+      return new CommandTypeError(problem.path, problem.command, problem.found)
+    case 'condition':
+      return new ConditionFailedError(problem.path)
+    case 'size':
+      return new SessionTooLargeError(problem.bytes, problem.limit)
+  }
+}

@@ -1,0 +1,57 @@
+import { SessionUsageError } from '../errors/index.ts'
+
+/** More than any handler writes; a loop that never awaits is stopped by it. */
+const LONGEST = 1000
+
+/** A request's calls, one after another in the order in which they were written, and the failures that nobody saw. */
+export class Queue {
+  readonly #background: (error: unknown) => void
+  readonly #failures: unknown[] = []
+  #tail: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #settled = false
+
+  constructor(background: (error: unknown) => void) {
+    this.#background = background
+  }
+
+  get empty(): boolean {
+    return this.#waiting === 0
+  }
+
+  add<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= LONGEST) {
+      throw new SessionUsageError(
+        `One request has ${LONGEST} session commands waiting: await them, or write them as one chain`,
+      )
+    }
+    this.#waiting++
+    const result = this.#tail.then(work)
+    this.#tail = result.then(this.#done, this.#done)
+    return result
+  }
+
+  readonly #done = (): void => {
+    this.#waiting--
+  }
+
+  /** A call has failed. Unless somebody watches it, its failure is the request's. */
+  failed(error: unknown, watched: boolean): void {
+    if (watched) return
+    if (this.#settled) this.#background(error)
+    else this.#failures.push(error)
+  }
+
+  /** Waits until nothing is left, also of what is added meanwhile. */
+  async drain(): Promise<void> {
+    while (this.#waiting > 0) await this.#tail
+  }
+
+  /** The request is over: throws the first failure that nobody watched, and reports later ones elsewhere. */
+  settle(): void {
+    this.#settled = true
+    const [failure, ...others] = this.#failures.splice(0)
+    for (const other of others) this.#background(other)
+    if (failure !== undefined) throw failure
+  }
+}

@@ -1,0 +1,84 @@
+import {
+  type Chain,
+  type Command,
+  type Condition,
+  EMPTY_CHAIN,
+  extend,
+  isBson,
+  isDate,
+  onlyIf,
+  places,
+  Refusal,
+  type Value,
+  weigh,
+} from '../algebra/index.ts'
+import type { Store } from '../contract/store.ts'
+import { isReserved } from '../data/types.ts'
+import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
+import { type Duration, milliseconds } from '../settings/duration.ts'
+import { ownMaxAge } from '../settings/options.ts'
+
+/** Everything that one atomic update of a session is to do. */
+export interface Step {
+  readonly chain: Chain
+  /** Slide the expiry, and where `maxAge` is given make it the session's own (null: the application's again). */
+  readonly touch: { readonly maxAge: number | null | undefined } | undefined
+  readonly rotate: { readonly grace: number; readonly authenticated: boolean } | undefined
+}
+
+/** How `rotate` renews the secret. */
+export interface RotateOptions {
+  /**
+   * For how long requests already on their way may still use the old secret.
+   * @default 0
+   */
+  readonly grace?: Duration
+  /** Notes that the visitor has just proven who they are, for `requireFresh`. */
+  readonly authenticated?: boolean
+}
+
+export const EMPTY_STEP: Step = Object.freeze({ chain: EMPTY_CHAIN, touch: undefined, rotate: undefined })
+
+export function withCommands(step: Step, commands: readonly Command[]): Step {
+  for (const command of commands) {
+    for (const [key] of places(command)) {
+      if (isReserved(key!)) throw new InvalidPathError(key!, `the session itself has a '${key}'; choose another name`)
+    }
+  }
+  return { ...step, chain: extend(step.chain, commands) }
+}
+
+export function withCondition(step: Step, condition: Condition): Step {
+  return { ...step, chain: onlyIf(step.chain, condition) }
+}
+
+export function touchOf(maxAge: Duration | null | undefined): Step['touch'] {
+  return { maxAge: maxAge == null ? maxAge : ownMaxAge(maxAge) }
+}
+
+export function rotationOf({ grace = 0, authenticated = false }: RotateOptions): Step['rotate'] {
+  return { grace: milliseconds(grace, 'grace'), authenticated }
+}
+
+/** Throws for what this store can't take, or no store should. */
+export function check({ chain }: Step, store: Store, maxBytes: number): void {
+  const bytes = weigh(chain)
+  if (bytes > maxBytes) throw new Refusal({ kind: 'size', bytes, limit: maxBytes })
+  if (store.bson) return
+  for (const part of [...chain.commands, ...chain.conditions]) {
+    const bson = 'value' in part ? findBson(part.value) : 'values' in part ? findBson(part.values) : undefined
+    if (bson)
+      throw new InvalidValueError(part.path.join('.'), `the ${store.name} store keeps no ${bson}; pass its text`)
+  }
+}
+
+/** The name of the first BSON type within a value. */
+function findBson(value: Value | undefined): string | undefined {
+  if (typeof value !== 'object' || value === null || isDate(value)) return undefined
+  if (isBson(value)) return value._bsontype
+  for (const key of Object.keys(value)) {
+    const found = findBson((value as Record<string, Value>)[key])
+    if (found) return found
+  }
+  return undefined
+}
