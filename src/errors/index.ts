@@ -1,5 +1,5 @@
 import type { Found, Problem } from '../algebra/index.ts'
-import { tellable } from './cause.ts'
+import { reasonOf, tellable } from './cause.ts'
 
 /** Marks errors of this package, also those of a second copy of it in the same process. */
 const BRAND = Symbol.for('koa-atomic-session.error')
@@ -8,7 +8,7 @@ const BRAND = Symbol.for('koa-atomic-session.error')
  * What every error of this package has in common.
  *
  * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
- * the change: `false` (surely not applied) or `'unknown'` (the store may have applied it). No message holds a
+ * the change: `false` (definitely not applied) or `'unknown'` (the store may have applied it). No message holds a
  * secret, a cookie or session data.
  */
 export abstract class SessionError extends Error {
@@ -18,7 +18,7 @@ export abstract class SessionError extends Error {
   abstract status: number
   /** Whether the visitor may read the message. */
   expose = false
-  /** `false`: the change was surely not applied. `'unknown'`: the store may have applied it. */
+  /** `false`: the change was definitely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
 }
 
@@ -161,9 +161,20 @@ export class FreshAuthRequiredError extends SessionError {
   }
 }
 
+/** What a store adds to the error of its driver. */
+export interface Telling {
+  /** What the operator can do about it, for this code of the database and no other: `add retryWrites=false`. */
+  readonly advice?: string | undefined
+  /** The database was sent nothing of any session, as in `setup()`: then its whole sentence is told. */
+  readonly whole?: boolean
+}
+
 /**
- * The database failed or did not answer in time; `applied` says whether the change can have happened. Its `cause` is a
- * copy of the driver's error without all that can quote a session: name, codes, stack, and a message that is safe.
+ * The database failed or did not answer in time; `applied` says whether the change can have happened.
+ *
+ * The message says why, as far as that can't quote a session: `The postgres store failed: connect ECONNREFUSED
+ * 127.0.0.1:5432`, `The mongodb store failed: MongoServerError 13 Unauthorized`. Its `cause` is a copy of the driver's
+ * error without all that can quote one: name, codes, stack, and a message that is safe.
  */
 export class StoreError extends SessionError {
   override name = 'StoreError' as const
@@ -172,8 +183,14 @@ export class StoreError extends SessionError {
   readonly store: string
   /** Sending the change again would tell nothing new. */
   final = false
-  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
-    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause: tellable(cause) })
+  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown, telling: Telling = {}) {
+    const { advice, whole } = telling
+    const reason = cause === undefined ? '' : reasonOf(cause, whole)
+    const told = reason === '' || what.includes(reason) ? what : `${what}: ${reason}`
+    super(
+      `The ${store} store ${advice ? `${told}; ${advice}` : told}`,
+      cause === undefined ? {} : { cause: tellable(cause, whole) },
+    )
     this.store = store
     this.applied = applied
   }
