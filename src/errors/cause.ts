@@ -102,7 +102,8 @@ function safe(error: DriverError): string | undefined {
   // PostgreSQL
   if (severity !== undefined) return PG_SPEAKS_OF_ITSELF.test(String(code)) ? message : undefined
   // MongoDB's server quotes documents and commands; its driver speaks of connections only.
-  if (typeof code === 'number' || /^(?:MongoServerError|MongoWrite|MongoBulk|BSON)/.test(name)) return undefined
+  if (typeof code === 'number' || /^(?:MongoServerError|MongoWrite|MongoBulk|BSON(?!Version))/.test(name))
+    return undefined
   // Redis: the first word of a reply is the kind of the error.
   const kind = /^[A-Z]{3,}(?= )/.exec(message)?.[0]
   if (kind) {

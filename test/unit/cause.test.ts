@@ -54,6 +54,10 @@ const TABLE: Record<string, readonly [error: unknown, message: string]> = {
     } as never),
     'failed: MongoWriteConcernError 64 WriteConcernTimeout',
   ],
+  'MongoDB: BSON of another driver': [
+    new BSON.BSONVersionError(),
+    'failed: Unsupported BSON version, bson types must be from bson 7.x.x',
+  ],
   'MongoDB: BSON': [new BSON.BSONError(CARD), 'failed: BSONError'],
   'PostgreSQL: no rights': [
     sqlState('42501', 'permission denied for table sessions'),

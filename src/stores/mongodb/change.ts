@@ -55,9 +55,18 @@ function assemble(
 
 /** What finds a session that is live by this access, but for its hash. */
 export function live({ id, proof, maxLifetime }: Access, now: number): Document {
-  const oldest = maxLifetime !== Number.POSITIVE_INFINITY && { $gt: new Date(now - maxLifetime) }
-  const born = 'created' in proof && { $eq: new Date(proof.created) }
-  return { _id: id, expires: { $gt: new Date(now) }, ...((oldest || born) && { created: { ...oldest, ...born } }) }
+  const times = inTime(maxLifetime, now)
+  const born = 'created' in proof && { created: { ...times.created, $eq: new Date(proof.created) } }
+  return { _id: id, ...times, ...born }
+}
+
+/** What holds of sessions that are neither expired nor too old. */
+export function inTime(maxLifetime: number, now: number): { expires: Document; created?: Document } {
+  const isLimited = maxLifetime !== Number.POSITIVE_INFINITY
+  return {
+    expires: { $gt: new Date(now) },
+    ...(isLimited && { created: { $gt: new Date(now - maxLifetime) } }),
+  }
 }
 
 /** What must hold of the remembered operations. */
