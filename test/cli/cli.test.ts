@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changeOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { program } from '../servers/child.ts'
+import { database } from '../servers/database.ts'
 import { TcpProxy } from '../servers/proxy.ts'
 import { cli, type Ended, run } from './program.ts'
 
@@ -29,7 +30,7 @@ const places: Record<string, () => Promise<string>> = {
   redis: async () => `${provided('redis')}/7`,
   mongodb: async () => {
     const url = new URL(provided('mongodb'))
-    url.pathname = '/inspected'
+    url.pathname = `/${database('inspected')}`
     return url.href
   },
   postgres: async () => {

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
 import type { Missing, Server } from './child.ts'
-import { startMongo } from './mongodb.ts'
+import { dropDatabases, startMongo } from './mongodb.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis, startRedisCluster } from './redis.ts'
 
@@ -13,6 +14,8 @@ declare module 'vitest' {
     postgres: Provided
     redis: Provided
     redisCluster: Provided
+    /** Tells this run from others on the same server. */
+    run: string
   }
 }
 
@@ -27,6 +30,8 @@ const STARTS = {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env.STORES?.split(',')
   const servers: Server[] = []
+  const run = randomBytes(4).toString('hex')
+  project.provide('run', run)
   await Promise.all(
     Object.entries(STARTS).map(async ([name, startServer]) => {
       const left = wanted && !wanted.includes(name)
@@ -47,5 +52,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   )
   return async () => {
     await Promise.all(servers.map((server) => server.stop()))
+    if (process.env.MONGODB_URL && !(wanted && !wanted.includes('mongodb')))
+      await dropDatabases(process.env.MONGODB_URL, run)
   }
 }

@@ -1,5 +1,6 @@
 import { Binary, type Document, MongoClient, type MongoServerError } from 'mongodb'
 import { afterAll, describe, expect, inject, it } from 'vitest'
+import { database } from '../servers/database.ts'
 
 /**
  * What the MongoDB store takes for granted of its server, asked of the server itself without the store: each with the
@@ -271,7 +272,7 @@ const server = inject('mongodb')
 
 describe.skipIf('missing' in server)('the MongoDB server', () => {
   const client = new MongoClient('url' in server ? server.url : 'mongodb://none')
-  const collection = client.db('probes').collection<Document>('documents')
+  const collection = client.db(database('probes')).collection<Document>('documents')
   afterAll(() => client.close())
   const what = 'what' in server ? server.what : ''
   const differing = DIFFERS.filter((one) => one.server.test(what)).flatMap(({ probes }) => probes)
@@ -334,7 +335,7 @@ describe.skipIf('missing' in server)('the MongoDB server', () => {
   })
 
   it('sorts ids and compares them as texts, exactly (bson-type-comparison-order/)', async () => {
-    const ids = client.db('probes').collection<{ _id: unknown }>('ids')
+    const ids = client.db(database('probes')).collection<{ _id: unknown }>('ids')
     await ids.deleteMany({})
     await ids.insertMany(['b', 'B', '-', '_', 1].map((_id) => ({ _id })) as never)
     const found = await ids.find({ _id: { $gt: '' } } as never, { sort: { _id: 1 } }).toArray()
@@ -344,7 +345,7 @@ describe.skipIf('missing' in server)('the MongoDB server', () => {
   it.skipIf(!('real' in server) || !server.real)(
     'finds by an index of those that have the field (index partial, a real mongod only)',
     async () => {
-      const indexed = client.db('probes').collection<Document>('indexed')
+      const indexed = client.db(database('probes')).collection<Document>('indexed')
       await indexed.createIndex({ 'data.a': 1 }, { partialFilterExpression: { 'data.a': { $exists: true } } })
       const filter = { $and: [{ 'data.a': { $eq: 1 } }], $nor: [{ data: { $type: 4 } }, { 'data.a': { $type: 4 } }] }
       expect(JSON.stringify(await indexed.find(filter).explain('queryPlanner'))).toContain('IXSCAN')

@@ -1,14 +1,30 @@
 import { mongodb } from 'koa-atomic-session/mongodb'
-import { Binary, type Document, MongoClient, type MongoClientOptions, MongoServerError, ObjectId, UUID } from 'mongodb'
+import {
+  Binary,
+  type Document,
+  Long,
+  MongoClient,
+  type MongoClientOptions,
+  MongoServerError,
+  ObjectId,
+  UUID,
+} from 'mongodb'
 import * as mongodb6 from 'mongodb6'
 import mongoose from 'mongoose'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands, condition } from '../../src/algebra/index.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
+import { database } from '../servers/database.ts'
 
 const server = inject('mongodb')
 const url = 'url' in server ? server.url : 'mongodb://none'
+
+function withOptions(options: string): string {
+  const whole = new URL(url)
+  for (const [key, value] of new URLSearchParams(options)) whole.searchParams.set(key, value)
+  return whole.href
+}
 
 /** What an application may have set on its client; what it means for documents must not reach the store's. */
 const SETTINGS: Record<string, MongoClientOptions> = {
@@ -34,7 +50,7 @@ for (const [driver, { MongoClient: Client, Binary: Bytes, ObjectId: Id }] of [
   describe.skipIf('missing' in server)(`a client of driver ${driver} with settings of its own`, () => {
     it.each(Object.entries(SETTINGS))('%s: everything is as with a client of the defaults', async (name, settings) => {
       const client = new Client(url, settings)
-      const collection = client.db('settings').collection<Document>(`s${driver}_${name.replace(/\W/g, '_')}`)
+      const collection = client.db(database('settings')).collection<Document>(`s${driver}_${name.replace(/\W/g, '_')}`)
       const store = mongodb(collection).indexed(['user_id'])
       await store.setup()
       const user = new Id()
@@ -65,12 +81,12 @@ for (const [driver, { MongoClient: Client, Binary: Bytes, ObjectId: Id }] of [
 
 describe.skipIf('missing' in server)('what the store asks of MongoDB', () => {
   it('goes to the primary, by a concern that sees the last write, and wants an answer', async () => {
-    const client = new MongoClient(`${url}/?readPreference=nearest&w=0&readConcernLevel=available`, {
+    const client = new MongoClient(withOptions('readPreference=nearest&w=0&readConcernLevel=available'), {
       monitorCommands: true,
     })
     const sent: Record<string, Document> = {}
     client.on('commandStarted', ({ commandName, command }) => (sent[commandName] = command))
-    const store = mongodb(client.db('settings').collection<Document>('asks')).indexed(['a'])
+    const store = mongodb(client.db(database('settings')).collection<Document>('asks')).indexed(['a'])
     await store.setup()
     const { access } = await visitor(store, { a: 1 })
     await store.load(access)
@@ -85,10 +101,10 @@ describe.skipIf('missing' in server)('what the store asks of MongoDB', () => {
   })
 
   it('leaves a write concern and a read concern alone that the application may choose', async () => {
-    const client = new MongoClient(`${url}/?w=1&readConcernLevel=majority`, { monitorCommands: true })
+    const client = new MongoClient(withOptions('w=1&readConcernLevel=majority'), { monitorCommands: true })
     const sent: Record<string, Document> = {}
     client.on('commandStarted', ({ commandName, command }) => (sent[commandName] = command))
-    const store = mongodb(client.db('settings').collection<Document>('chosen'))
+    const store = mongodb(client.db(database('settings')).collection<Document>('chosen'))
     const { access } = await visitor(store)
     await store.load(access)
     expect(sent.find).toMatchObject({ readConcern: { level: 'majority' } })
@@ -116,7 +132,7 @@ describe('what is no collection of the driver', () => {
   })
 
   it.skipIf('missing' in server)("Mongoose's connection gives one that works", async () => {
-    await mongoose.connect(`${url}/mongoose`)
+    await mongoose.connect(url, { dbName: database('mongoose') })
     const store = mongodb(mongoose.connection.db!.collection('sessions'))
     await store.setup()
     const user = new mongoose.Types.ObjectId()
@@ -134,7 +150,7 @@ describe.skipIf('missing' in server)('binaries', () => {
   const kept = () => [new Binary(bytes, 4), new UUID(bytes)]
 
   it.each([false, true])('are equal by subtype and bytes, whichever class holds them (held: %s)', async (hold) => {
-    const store = mongodb(client.db('settings').collection<Document>('binaries'))
+    const store = mongodb(client.db(database('settings')).collection<Document>('binaries'))
     for (const one of kept()) {
       for (const other of kept()) {
         const { access } = await visitor(store, { u: one as never, list: [one as never], other: [] })
@@ -154,7 +170,7 @@ describe.skipIf('missing' in server)('binaries', () => {
   })
 
   it('of another subtype, or of other bytes, are not equal', async () => {
-    const store = mongodb(client.db('settings').collection<Document>('binaries'))
+    const store = mongodb(client.db(database('settings')).collection<Document>('binaries'))
     const values = [new Binary(bytes), new Binary(bytes, 128), new Binary(bytes.subarray(1)), new UUID(bytes)]
     const { access } = await visitor(store, { list: [] })
     const chain = chainOf([commands.addToSet('list', values), commands.addToSet('m', [{ a: 1, b: 2 }])])
@@ -164,7 +180,7 @@ describe.skipIf('missing' in server)('binaries', () => {
 
 describe.skipIf('missing' in server)('set-up', () => {
   const client = new MongoClient(url, { monitorCommands: true })
-  const db = client.db('setup')
+  const db = client.db(database('setup'))
   const sent: Document[] = []
   client.on('commandStarted', ({ commandName, command }) => commandName === 'createIndexes' && sent.push(command))
   let collections = 0
@@ -271,10 +287,48 @@ describe.skipIf('missing' in server)('an error of the server', () => {
       const said = { code, codeName, message: 'Transaction numbers are only allowed', keyPattern: { 'data.a': 1 } }
       throw new MongoServerError(said)
     }
-    const db = client.db('settings')
+    const db = client.db(database('settings'))
     const methods = { insertOne: refuse, updateOne: refuse, findOneAndUpdate: refuse, findOne: refuse }
     const store = mongodb(Object.assign(db.collection('advice'), methods))
     await expect(visitor(store)).rejects.toThrow(message)
+  })
+})
+
+describe.skipIf('missing' in server)('answers of a server that is not quite MongoDB', () => {
+  const client = new MongoClient(url)
+  const db = client.db(database('settings'))
+  afterAll(() => client.close())
+
+  it.each([
+    ['a date', (time: number) => new Date(time)],
+    ['a number', (time: number) => time],
+    ['a Long', (time: number) => Long.fromNumber(time)],
+  ])('its time may be %s', async (_, asTime) => {
+    const ahead = 3_600_000
+    const command = async () => ({ localTime: asTime(Date.now() + ahead) })
+    const collection = Object.defineProperty(db.collection<Document>('clock'), 'db', { value: { command } })
+    const { record } = await visitor(mongodb(collection))
+    expect(Math.abs(record.created - Date.now() - ahead)).toBeLessThan(10_000)
+  })
+
+  it('its time may be missing', async () => {
+    const collection = Object.defineProperty(db.collection<Document>('clock'), 'db', {
+      value: { command: async () => ({ ok: 1 }) },
+    })
+    const { record } = await visitor(mongodb(collection))
+    expect(Math.abs(record.created - Date.now())).toBeLessThan(10_000)
+  })
+
+  it('what makes no sense is a failure of the store, of which nobody knows what was applied', async () => {
+    const collection = db.collection<Document>('nonsense')
+    const { access } = await visitor(mongodb(collection))
+    const store = mongodb(Object.assign(collection, { findOneAndUpdate: async () => ({ maxAge: null }) }))
+    const blind = changeOf(chainOf(commands.inc('n')), { answer: false })
+    await expect(store.update(access, blind)).rejects.toMatchObject({
+      code: 'ERR_SESSION_STORE',
+      applied: 'unknown',
+      message: expect.stringMatching(/^The mongodb store failed: TypeError: /),
+    })
   })
 })
 
@@ -283,7 +337,7 @@ describe.skipIf('missing' in server)('documents of somebody else in the collecti
   afterAll(() => client.close())
 
   it('are passed over and counted by list, found by nothing, removed by no log-out, and count as absent', async () => {
-    const collection = client.db('foreign').collection<Document>('sessions')
+    const collection = client.db(database('foreign')).collection<Document>('sessions')
     await collection.deleteMany({})
     const store = mongodb(collection)
     const indexed = store.indexed(['user_id'])
@@ -314,7 +368,7 @@ describe.skipIf('missing' in server)('logging out everywhere', () => {
     const client = new MongoClient(url, { monitorCommands: true })
     const sent: string[] = []
     client.on('commandStarted', ({ commandName }) => sent.push(commandName))
-    const collection = client.db('settings').collection<Document>('everywhere')
+    const collection = client.db(database('settings')).collection<Document>('everywhere')
     await collection.deleteMany({})
     const store = mongodb(collection).indexed(['user.id'])
     const sessions = await Promise.all(
