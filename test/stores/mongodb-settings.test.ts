@@ -37,7 +37,7 @@ const SETTINGS: Record<string, MongoClientOptions> = {
   'ignoreUndefined: true': { ignoreUndefined: true },
   'serializeFunctions: true': { serializeFunctions: true },
   'raw: true': { raw: true },
-  'fieldsAsRaw of the data': { fieldsAsRaw: { data: true } },
+  'fieldsAsRaw of a list': { fieldsAsRaw: { list: true } },
   'w: 0': { writeConcern: { w: 0 } },
   'readPreference: secondaryPreferred': { readPreference: 'secondaryPreferred' },
   'readConcern: available': { readConcernLevel: 'available' },
@@ -55,7 +55,13 @@ for (const [driver, { MongoClient: Client, Binary: Bytes, ObjectId: Id }] of [
       await store.setup()
       const user = new Id()
       const binary = new Bytes(Buffer.from('x'))
-      const data = { user_id: user as never, n: 2 ** 31, at: new Date(5), list: [1, 'x'], bytes: binary as never }
+      const data = {
+        user_id: user as never,
+        n: 2 ** 31 - 1,
+        at: new Date(5),
+        list: [1, 'x', { a: 1 }],
+        bytes: binary as never,
+      }
       const { access, record } = await visitor(store, data)
       expect(await dataOf(store, access)).toEqual(data)
       const reliable = new ReliableStore(store, 2000)
@@ -63,13 +69,14 @@ for (const [driver, { MongoClient: Client, Binary: Bytes, ObjectId: Id }] of [
       const held = [1, 2].map(() => changeOf(chainOf(commands.inc('n')), { held: record }))
       const answers = await Promise.all(held.map((change) => reliable.update(access, change)))
       expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['changed', 'held'])
-      expect((await dataOf(store, access)).n).toBe(2 ** 31 + 2)
+      // Above 32 bits MongoDB counts on in its own integers of 64.
+      expect((await dataOf(store, access)).n).toBe(2 ** 31 + 1)
       const own = changeOf(chainOf(commands.set('b', 1)), { slide: { idle: MINUTE, atLeast: 0, maxAge: 5 * MINUTE } })
       expect(changed(await reliable.update(access, own)).maxAge).toBe(5 * MINUTE)
       const taken = await reliable.update(access, changeOf(chainOf(commands.take('bytes'))))
       expect(taken).toMatchObject({ outcome: 'changed', taken: binary })
       const objects = changeOf(chainOf(commands.addToSet('list', [{ b: 1, a: 2 }])))
-      expect(changed(await reliable.update(access, objects)).data.list).toHaveLength(3)
+      expect(changed(await reliable.update(access, objects)).data.list).toHaveLength(4)
       expect(await reliable.create({ ...record, hash: 'another', idle: MINUTE, authenticated: false })).toBeUndefined()
       expect(await store.find('user_id', user, MINUTE)).toHaveLength(1)
       expect(await store.destroyAll('user_id', user, undefined)).toBe(1)
@@ -94,9 +101,37 @@ describe.skipIf('missing' in server)('what the store asks of MongoDB', () => {
     await store.update(access, changeOf(chainOf(commands.inc('a'))))
     await store.destroy(access)
     expect(sent.find).toMatchObject({ readConcern: { level: 'local' } })
-    expect(sent.find?.$readPreference ?? { mode: 'primary' }).toEqual({ mode: 'primary' })
     for (const name of ['insert', 'findAndModify', 'delete'])
       expect(sent[name]?.writeConcern).toEqual({ w: 'majority' })
+    await client.close()
+  })
+
+  it('is never asked of a secondary', async () => {
+    const client = new MongoClient(url, { readPreference: 'secondary' })
+    // A server that stands alone is not sent what the driver was asked for.
+    const asked: [string, unknown][] = []
+    const listening = <T extends object>(target: T, names: readonly string[]): T =>
+      new Proxy(target, {
+        get: (_, key) => {
+          const member = Reflect.get(target, key)
+          if (key === 'db') return listening(member as object, ['command'])
+          if (typeof member !== 'function') return member
+          return (...values: Document[]) => {
+            if (names.includes(String(key))) asked.push([String(key), values.at(-1)?.readPreference])
+            return member.apply(target, values)
+          }
+        },
+      })
+    const collection = client.db(database('settings')).collection<Document>('primary')
+    const store = mongodb(listening(collection, ['find', 'findOne', 'indexes', 'options']))
+    const indexed = store.indexed(['a'])
+    await store.setup()
+    const { access } = await visitor(store, { a: 1 })
+    await store.load(access)
+    await indexed.find('a', 1, MINUTE)
+    for await (const _ of store.list());
+    expect(new Set(asked.map(([name]) => name))).toEqual(new Set(['command', 'find', 'findOne', 'indexes', 'options']))
+    for (const [name, preference] of asked) expect([name, preference]).toEqual([name, 'primary'])
     await client.close()
   })
 
