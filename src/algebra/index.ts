@@ -20,6 +20,7 @@ export { type Found, type Problem, Refusal } from './problem.ts'
 export { sizeOf } from './size.ts'
 export {
   type BsonValue,
+  copyValue,
   type Data,
   equal,
   isBson,

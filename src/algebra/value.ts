@@ -75,10 +75,30 @@ export function equal(a: Value | undefined, b: Value | undefined): boolean {
   if (isList(a)) return isList(b) && a.length === b.length && a.every((value, i) => equal(value, b[i]))
   if (isList(b)) return false
   if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
-  if (isBson(a)) return isBson(b) && a._bsontype === b._bsontype && JSON.stringify(a) === JSON.stringify(b)
+  if (isBson(a)) return isBson(b) && equalBson(a, b)
   if (isDate(b) || isBson(b)) return false
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
+}
+
+/** The part of the driver's `Binary`, and of `UUID`, which is one, that tells what it holds. */
+interface Binary extends BsonValue {
+  readonly sub_type: number
+  readonly buffer: Uint8Array
+  /** How many bytes of the buffer are in use. */
+  readonly position: number
+}
+
+function isBinary(value: BsonValue): value is Binary {
+  return 'sub_type' in value && 'buffer' in value && 'position' in value
+}
+
+/** As MongoDB compares them: binaries by their subtype and their bytes, whichever class holds them. */
+function equalBson(a: BsonValue, b: BsonValue): boolean {
+  if (!isBinary(a) || !isBinary(b)) return a._bsontype === b._bsontype && JSON.stringify(a) === JSON.stringify(b)
+  if (a.sub_type !== b.sub_type || a.position !== b.position) return false
+  for (let i = 0; i < a.position; i++) if (a.buffer[i] !== b.buffer[i]) return false
+  return true
 }
 
 /** Whether the object has all of these fields, each with an equal value. */

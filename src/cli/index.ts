@@ -30,16 +30,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The error in one sentence, with the database's own reason where the store gives none. */
-function sentence({ message, cause }: Error): string {
-  const reason =
-    cause instanceof Error
-      ? cause.message || (cause as NodeJS.ErrnoException).code || cause.constructor.name
-      : undefined
-  const more = reason && !message.includes(reason) ? `: ${reason.split('\n')[0]!.slice(0, 200)}` : ''
-  return visible(message + more)
-}
-
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     // After `list | head` has read enough there is nobody left to tell.
@@ -52,6 +42,6 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (!isSessionError(error) && !(error instanceof UsageError)) throw error
-  process.stderr.write(`${sentence(error)}\n`)
+  process.stderr.write(`${visible(error.message)}\n`)
   process.exitCode = error instanceof UsageError || error.code === 'ERR_SESSION_USAGE' ? EXIT.usage : EXIT.failed
 }

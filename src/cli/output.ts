@@ -42,6 +42,7 @@ export class Output {
   #shownHead = false
   #shownAt = Number.NEGATIVE_INFINITY
   #showsProgress = false
+  #noted = ''
 
   constructor(json: boolean) {
     this.#json = json
@@ -88,6 +89,14 @@ export class Output {
     const share = total ? Math.round((20 * done!) / total) : 0
     const bar = total ? ` [${'#'.repeat(share).padEnd(20)}] ${done} of ${total}` : ` ${done} so far`
     process.stderr.write(`\r\x1b[K${what}${done === undefined ? ' …' : bar}`)
+  }
+
+  /** About the work itself, on standard error, and only where it is news. */
+  note(text: string): void {
+    if (text === this.#noted) return
+    this.#noted = text
+    this.clear()
+    process.stderr.write(`${text}\n`)
   }
 
   /** Takes the progress away. */

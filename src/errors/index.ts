@@ -1,5 +1,5 @@
 import type { Found, Problem } from '../algebra/index.ts'
-import { tellable } from './cause.ts'
+import { reasonOf, tellable } from './cause.ts'
 
 /** Marks errors of this package, also those of a second copy of it in the same process. */
 const BRAND = Symbol.for('koa-atomic-session.error')
@@ -164,9 +164,20 @@ export class FreshAuthRequiredError extends SessionError {
   }
 }
 
+/** What a store adds to the error of its driver. */
+export interface Telling {
+  /** What the operator can do about it, for this code of the database and no other: `add retryWrites=false`. */
+  readonly advice?: string | undefined
+  /** The database was sent nothing of any session, as in `setup()`: then its whole sentence is told. */
+  readonly whole?: boolean
+}
+
 /**
- * The database failed or did not answer in time; `applied` says whether the change can have happened. Its `cause` is a
- * copy of the driver's error without all that can quote a session: name, codes, stack, and a message that is safe.
+ * The database failed or did not answer in time; `applied` says whether the change can have happened.
+ *
+ * The message says why, as far as that can't quote a session: `The postgres store failed: connect ECONNREFUSED
+ * 127.0.0.1:5432`, `The mongodb store failed: MongoServerError 13 Unauthorized`. Its `cause` is a copy of the driver's
+ * error without all that can quote one: name, codes, stack, and a message that is safe.
  */
 export class StoreError extends SessionError {
   override name = 'StoreError' as const
@@ -175,8 +186,14 @@ export class StoreError extends SessionError {
   readonly store: string
   /** Sending the change again would tell nothing new. */
   final = false
-  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
-    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause: tellable(cause) })
+  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown, telling: Telling = {}) {
+    const { advice, whole } = telling
+    const reason = cause === undefined ? '' : reasonOf(cause, whole)
+    const told = reason === '' || what.includes(reason) ? what : `${what}: ${reason}`
+    super(
+      `The ${store} store ${advice ? `${told}; ${advice}` : told}`,
+      cause === undefined ? {} : { cause: tellable(cause, whole) },
+    )
     this.store = store
     this.applied = applied
   }

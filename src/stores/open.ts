@@ -152,7 +152,7 @@ async function promptly(client: Connectable): Promise<void> {
 /** One sentence: what can't be reached and why. The URL's user and password are not repeated. */
 function explained(kind: string, url: string, error: unknown): unknown {
   if (error instanceof SessionUsageError || error instanceof StoreError) return error
-  const { code, message, errors } = error as { code?: string; message?: string; errors?: readonly Error[] }
+  const { code, message } = error as { code?: string; message?: string }
   if (code === 'ERR_MODULE_NOT_FOUND') {
     const driver = /Cannot find package '([^']+)'/.exec(message ?? '')?.[1] ?? kind
     return new SessionUsageError(`${kind} needs its driver: npm install ${driver}`, { cause: error })
@@ -164,8 +164,8 @@ function explained(kind: string, url: string, error: unknown): unknown {
     const hint = 'in a user or password write / as %2F, ? as %3F, # as %23, @ as %40, % as %25'
     return new StoreError(kind, `can't be opened: ${reason}; ${hint}`, false)
   }
-  const reason = message || errors?.[0]?.message || code || 'no reason given'
-  return new StoreError(kind, `at ${where} can't be opened: ${reason}`, false, error)
+  // Nothing of any session has been sent.
+  return new StoreError(kind, `at ${where} can't be opened`, false, error, { whole: true })
 }
 
 /**

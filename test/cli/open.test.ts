@@ -112,7 +112,7 @@ describe('a SQLite file', () => {
   it('that is no database, or a folder, or nowhere, is refused with the reason', async () => {
     const text = join(folder, 'text.db')
     writeFileSync(text, 'this is a letter to nobody in particular. '.repeat(100))
-    await refused(text, 'file is not a database')
+    await refused(text, 'SQLITE_NOTADB file is not a database')
     mkdirSync(join(folder, 'folder'))
     await refused(join(folder, 'folder'), 'it is a folder')
     await expect(openStore(join(folder, 'nowhere', 'x.db'))).rejects.toMatchObject({

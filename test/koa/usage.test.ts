@@ -1,7 +1,9 @@
 import Koa from 'koa'
 import { atomicSession, isSessionError, SessionUsageError } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
+import { mongodb } from 'koa-atomic-session/mongodb'
 import { sqlite } from 'koa-atomic-session/sqlite'
+import { MongoClient } from 'mongodb'
 import { describe, expect, it } from 'vitest'
 import { TestApp } from '../visitor.ts'
 
@@ -38,6 +40,20 @@ describe('wrong use says what to write instead', () => {
     expect(make(options)).toThrow(SessionUsageError)
   })
 
+  it("a maxBytes above the database's own limit", () => {
+    const collection = new MongoClient('mongodb://127.0.0.1:1').db().collection('sessions')
+    const store = mongodb(collection)
+    expect(make({ store, maxBytes: 8_000_000 })).not.toThrow()
+    expect(make({ store, maxBytes: 8_000_001 })).toThrow(
+      'The mongodb store can keep sessions of 8000000 bytes: lower maxBytes',
+    )
+    expect(make({ store, maxBytes: 8_000_001 })).toThrow(SessionUsageError)
+    const later = atomicSession(new Koa(), { maxBytes: 64 * 2 ** 20 })
+    expect(() => {
+      later.collection = collection
+    }).toThrow(SessionUsageError)
+  })
+
   it('an application that is none', () => {
     expect(() => atomicSession({} as Koa)).toThrow('atomicSession takes the Koa application first')
   })
@@ -61,6 +77,16 @@ describe('wrong use says what to write instead', () => {
   it('a table name that is none', () => {
     expect(() => sqlite('x.db', { table: 'x"; drop table y; --' })).toThrow('cannot be the name of the table')
   })
+
+  it.each(['a\0b', '\ud800', Number.NaN, Number.POSITIVE_INFINITY])(
+    'a value to look up that no session can keep, on every store before any I/O: %j',
+    async (value) => {
+      const sessions = atomicSession(new Koa(), { store: memory(), index: ['user'] })
+      const refused = { code: 'ERR_SESSION_VALUE', status: 400, path: 'user' }
+      await expect(sessions.find('user', value)).rejects.toMatchObject(refused)
+      await expect(sessions.destroyAll('user', value)).rejects.toMatchObject(refused)
+    },
+  )
 
   it('a field that is not indexed', async () => {
     const sessions = atomicSession(new Koa(), { store: memory(), index: ['user_id'] })

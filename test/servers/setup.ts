@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
 import { bring, type Need } from './bring.ts'
 import { browserNeeds, findBrowser } from './browser.ts'
 import { handedIn, type Missing, type Server, versionOf } from './child.ts'
-import { mongoNeeds, startMongo } from './mongodb.ts'
+import { dropDatabases, mongoNeeds, startMongo } from './mongodb.ts'
 import { PGBOUNCER } from './pgbouncer.ts'
 import { postgresNeeds, startPostgres } from './postgres.ts'
 import { redisClusterNeeds, redisNeeds, startRedis, startRedisCluster } from './redis.ts'
@@ -20,6 +21,8 @@ declare module 'vitest' {
     redisCluster: Provided
     /** `url` is the path of its program. */
     chromium: Provided
+    /** Tells this run from others on the same server. */
+    run: string
   }
 }
 
@@ -47,6 +50,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const needs = kinds.filter(([name]) => !left(name)).map(([, kind]) => kind.needs())
   await bring((await Promise.all(needs)).flat())
   const servers: Server[] = []
+  const run = randomBytes(4).toString('hex')
+  project.provide('run', run)
   await Promise.all(
     kinds.map(async ([name, kind]) => {
       const server = left(name) && name !== 'chromium' ? { missing: NOT_ASKED } : await kind.start()
@@ -65,6 +70,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.SERVERS = 'installed'
   return async () => {
     await Promise.all(servers.map((server) => server.stop()))
+    if (process.env.MONGODB_URL && !(wanted && !wanted.includes('mongodb')))
+      await dropDatabases(process.env.MONGODB_URL, run)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { NOT_ASKED, type Provided } from './setup.ts'
 
 /** The rows, and by which words in its file's path or its name a test belongs to one. A test may belong to several. */
-const ROWS: readonly { name: string; words: RegExp; server?: keyof ProvidedContext; what?: string }[] = [
+const ROWS: readonly { name: string; words: RegExp; server?: Exclude<keyof ProvidedContext, 'run'>; what?: string }[] = [
   { name: 'memory', words: /\bmemory\b/i, what: 'in the process' },
   { name: 'sqlite', words: /\b(sqlite|libsql)\b/i, what: 'libsql, node:sqlite or better-sqlite3' },
   { name: 'mongodb', words: /\b(mongodb|mongo)\b/i, server: 'mongodb' },

@@ -248,8 +248,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
           await pause(tries)
           continue
         }
-        const what = outcome === 'not set up' ? 'has no table yet: call await sessions.ensureIndex() once' : 'failed'
-        throw new StoreError(this.name, what, outcome === 'unknown' ? 'unknown' : false, error)
+        const applied = outcome === 'unknown' ? 'unknown' : false
+        if (outcome !== 'not set up') throw new StoreError(this.name, 'failed', applied, error)
+        const advice = 'call await sessions.ensureIndex() once'
+        throw new StoreError(this.name, 'is not set up yet', applied, error, { advice })
       }
     }
   }
