@@ -14,8 +14,10 @@ import { FUNCTION_SQL } from './sql/function.sql.ts'
 import { LOAD_SQL } from './sql/load.sql.ts'
 import { PAGE_SQL } from './sql/page.sql.ts'
 import { PRUNE_SQL } from './sql/prune.sql.ts'
+import { REMOVE_SQL } from './sql/remove.sql.ts'
 import { SCHEMA_SQL } from './sql/schema.sql.ts'
 import { UPDATE_SQL } from './sql/update.sql.ts'
+import { WRITE_SQL } from './sql/write.sql.ts'
 
 /** A prepared statement, whose rows are read as `Row`. Names are quoted; everything of a visitor's is a parameter. */
 export interface Statement<Name extends string = string> {
@@ -53,7 +55,11 @@ export function statements(schema: string, table: string) {
     update: statement(UPDATE_SQL(update), UPDATED),
     /** The update whose answer carries the data before it. */
     take: statement(UPDATE_SQL({ ...update, FROM_BEFORE: BEFORE_SQL({ SESSIONS }), ANSWER: TAKEN.sql }), TAKEN),
+    /** What the oracle has made of a session that was read. */
+    write: statement(WRITE_SQL({ SESSIONS }), NONE),
     destroy: statement(DESTROY_SQL({ SESSIONS }), NONE),
+    /** The removal of a session that was read and judged. */
+    remove: statement(REMOVE_SQL({ SESSIONS }), NONE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
     find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
     destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }), NONE),
