@@ -27,13 +27,18 @@ export function accessOf(state: Unread | Live | Late, maxLifetime: number): Acce
   return { id, proof: { hash, created, epoch }, maxLifetime }
 }
 
-/** One step of the application, as the store is told. `secret` and `epoch` are for a step that rotates. */
+/** What a step that rotates makes anew. */
+export interface Renewal {
+  readonly secret: SessionCredential
+  readonly epoch: string
+}
+
+/** One step of the application, as the store is told. */
 export function changeOf(
   step: Step,
   state: Unread | Live | Late,
   { idle, touchAfter, maxBytes, op, answer, quiet }: ChangeContext,
-  secret: SessionCredential | undefined,
-  epoch: string,
+  renewal: Renewal | undefined,
 ): Change {
   const { chain, touch, rotate } = step
   // Whoever logs in begins with the application's idle time: "remember me" is each visitor's own choice. A log-in that
@@ -50,7 +55,7 @@ export function changeOf(
       atLeast: touch ? 0 : quiet ? Number.MAX_SAFE_INTEGER : touchAfter,
     },
     maxBytes,
-    rotation: secret && { to: secret.hash, grace: rotate!.grace, epoch },
+    rotation: renewal && { to: renewal.secret.hash, grace: rotate!.grace, epoch: renewal.epoch },
     authenticated: rotate?.authenticated,
   }
 }

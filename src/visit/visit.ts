@@ -161,15 +161,15 @@ export class Visit implements Asking {
     const logsIn = isLogIn(step)
     if (state.kind === 'gone' || (state.kind === 'late' && !logsIn)) return this.#over(step)
     if (step.rotate) this.#jar.assertWritable()
-    const secret = step.rotate && newSecret(state.credential.id)
-    const change = changeOf(step, state, this.#context(answer), secret, newId())
+    const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
+    const change = changeOf(step, state, this.#context(answer), renewal)
     const updated = await this.#host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.#clock = readingOf(updated.now)
-        this.#turn(whenApplied(state, change, updated, secret, this.settings))
+        this.#turn(whenApplied(state, change, updated, renewal?.secret, this.settings))
         return this.#taken(step, updated)
       case 'refused':
         throw errorOf(updated.problem)

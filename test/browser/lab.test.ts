@@ -1,15 +1,15 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { findBrowser, startBrowser } from '../servers/browser.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { startBrowser } from '../servers/browser.ts'
 import { Examples, expectAccessible, expectFits } from './examples.ts'
 
-const chromium = findBrowser()
+const chromium = inject('chromium')
 
-describe.skipIf(typeof chromium !== 'string')('the race lab in a browser', () => {
+describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
   const examples = new Examples()
   let browser: Browser
   beforeAll(async () => {
-    browser = await startBrowser(chromium as string)
+    browser = await startBrowser(chromium)
     await examples.start()
   })
   afterEach(async () => {

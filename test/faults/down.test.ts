@@ -1,5 +1,5 @@
 import { atomicSession, isSessionError } from 'koa-atomic-session'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { REMEMBERED_OPS } from '../../src/contract/store.ts'
 import { StoreError } from '../../src/errors/index.ts'
 import type { Missing, Server } from '../servers/child.ts'
@@ -21,11 +21,10 @@ const START: Record<Kind, () => Promise<(Server & { real?: boolean }) | Missing>
   ioredis: startRedis,
 }
 const HANDED_IN = { mongodb: 'MONGODB_URL', postgres: 'DATABASE_URL', redis: 'REDIS_URL', ioredis: 'REDIS_URL' }
-const wanted = process.env.STORES?.split(',')
 
 for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const) {
   // A server of its own, which these tests stop and kill; one that somebody else runs is left alone.
-  const left = process.env[HANDED_IN[kind]] || (wanted && !wanted.includes(kind.replace('io', '')))
+  const left = process.env[HANDED_IN[kind]] || 'missing' in inject(kind === 'ioredis' ? 'redis' : kind)
   describe.skipIf(left)(`${kind} is down`, () => {
     // Only a stand-in says that it is not the real thing.
     let server: Server & { real?: boolean }

@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { KEPT_PROGRAMS } from './kept.ts'
 
 /** A database server that the tests have started, or that was handed in by an environment variable. */
 export interface Server {
@@ -182,9 +183,21 @@ export function temporaryFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `${name}-`))
 }
 
-/** The full path of a program, looked for in these folders and on the PATH. */
+/**
+ * For servers that refuse to run as root: another user, to whom this folder is given. Nothing for anybody but root.
+ */
+export function anotherUser(folder: string, ...names: string[]): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
+  const line = [...names, 'nobody'].map((name) => lines.find((line) => line.startsWith(`${name}:`))).find(Boolean)
+  const [, , uid, gid] = (line ?? '').split(':').map(Number)
+  chownSync(folder, uid!, gid!)
+  return { uid: uid!, gid: gid! }
+}
+
+/** The full path of a program, looked for in these folders, on the PATH, and among those that the tests have brought. */
 export function program(name: string, ...folders: string[]): string | undefined {
-  for (const folder of [...folders, ...(process.env.PATH ?? '').split(delimiter)]) {
+  for (const folder of [...folders, ...(process.env.PATH ?? '').split(delimiter), KEPT_PROGRAMS]) {
     const path = join(folder, name)
     try {
       accessSync(path, constants.X_OK)
@@ -197,5 +210,9 @@ export function program(name: string, ...folders: string[]): string | undefined 
 }
 
 export function versionOf(command: string, pattern: RegExp): string {
-  return pattern.exec(execFileSync(command, ['--version'], { encoding: 'utf8' }))?.[0] ?? ''
+  return (
+    pattern.exec(
+      execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[0] ?? ''
+  )
 }

@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
+import type { Need } from './bring.ts'
 import { freePort, handedIn, type Missing, program, type Server, start, temporaryFolder, versionOf } from './child.ts'
+import { javaNeeds, javaServer } from './mongo-java-server.ts'
 
 export interface MongoServer extends Server {
   /** MongoDB's own server, with a TTL monitor and a replica set. */
@@ -16,9 +15,22 @@ export interface MongoServer extends Server {
 export async function startMongo(): Promise<MongoServer | Missing> {
   const url = process.env.MONGODB_URL
   if (url) return { ...handedIn(url, 'MongoDB from MONGODB_URL'), real: true }
-  const mongod = process.env.MONGOMS_SYSTEM_BINARY ?? program('mongod')
+  const mongod = await findMongod()
   if (mongod) return replicaSet(mongod)
-  return (await downloaded()) ?? javaServer()
+  const server = await javaServer()
+  return 'missing' in server ? server : { ...server, real: false }
+}
+
+/** What it takes to start one: nothing where there is a mongod or one can be downloaded. */
+export async function mongoNeeds(): Promise<Need[]> {
+  return process.env.MONGODB_URL || (await findMongod()) ? [] : javaNeeds()
+}
+
+let mongod: Promise<string | undefined> | undefined
+function findMongod(): Promise<string | undefined> {
+  const here = process.env.MONGOMS_SYSTEM_BINARY ?? program('mongod')
+  mongod ??= here ? Promise.resolve(here) : downloaded()
+  return mongod
 }
 
 async function replicaSet(mongod: string): Promise<MongoServer> {
@@ -42,68 +54,13 @@ async function replicaSet(mongod: string): Promise<MongoServer> {
   return { ...server, real: true }
 }
 
-/** A mongod from MongoDB's download site; nothing within seconds where that can't be reached. */
-async function downloaded(): Promise<MongoServer | undefined> {
+/** A mongod from MongoDB's download site, or from an earlier download; nothing within seconds where there is none. */
+async function downloaded(): Promise<string | undefined> {
   const site = process.env.MONGOMS_DOWNLOAD_MIRROR ?? 'https://fastdl.mongodb.org'
-  const reachable = await fetch(site, { method: 'HEAD', signal: AbortSignal.timeout(3000) }).catch(() => undefined)
-  if (!reachable || reachable.status >= 500) return undefined
+  const reachable =
+    process.env.SERVERS !== 'installed' &&
+    (await fetch(site, { method: 'HEAD', signal: AbortSignal.timeout(3000) }).catch(() => undefined))
+  if (!reachable || reachable.status >= 500) process.env.MONGOMS_RUNTIME_DOWNLOAD = 'false'
   const { MongoBinary } = await import('mongodb-memory-server-core')
-  const mongod = await MongoBinary.getPath({ version: process.env.MONGOMS_VERSION ?? '8.0.4' }).catch(() => undefined)
-  return mongod ? replicaSet(mongod) : undefined
-}
-
-const VERSION = '1.47.0'
-
-async function javaServer(): Promise<MongoServer | Missing> {
-  const java = program('java')
-  const maven = program('mvn')
-  const jars = join(import.meta.dirname, '..', '..', '.cache', `mongo-java-server-${VERSION}`)
-  if (!java || (!maven && !existsSync(jars))) {
-    return {
-      missing:
-        'no MongoDB: install mongod, or set MONGODB_URL, or install a JDK and Maven (default-jdk-headless, maven)',
-    }
-  }
-  try {
-    if (!existsSync(jars)) fetchJars(maven!, jars)
-  } catch (error) {
-    return { missing: `no MongoDB: Maven could not fetch mongo-java-server: ${(error as Error).message}` }
-  }
-  const port = await freePort()
-  const folder = temporaryFolder('mongo-java-server')
-  const launcher = join(import.meta.dirname, 'MongoServer.java')
-  const server = await start({
-    url: `mongodb://127.0.0.1:${port}`,
-    what: `mongo-java-server ${VERSION}, in memory, without TTL monitor and replica set`,
-    port,
-    folder,
-    command: java,
-    // One thread, because with several a reply is written while another command changes the document it shows.
-    arguments: ['-Dio.netty.eventLoopThreads=1', '--class-path', join(jars, '*'), launcher, String(port)],
-  })
-  return { ...server, real: false }
-}
-
-/** Fetches into a folder of its own first, so that test runs side by side never see half of it. */
-function fetchJars(maven: string, target: string): void {
-  mkdirSync(join(target, '..'), { recursive: true })
-  const folder = mkdtempSync(`${target}-`)
-  const dependency = `<groupId>de.bwaldvogel</groupId><artifactId>mongo-java-server</artifactId><version>${VERSION}</version>`
-  const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-    <groupId>tests</groupId><artifactId>tests</artifactId><version>1</version>
-    <dependencies><dependency>${dependency}</dependency></dependencies></project>`
-  writeFileSync(join(folder, 'pom.xml'), pom)
-  execFileSync(
-    maven,
-    ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`],
-    {
-      stdio: 'pipe',
-      timeout: 300_000,
-    },
-  )
-  try {
-    renameSync(folder, target)
-  } catch {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  return MongoBinary.getPath({ version: process.env.MONGOMS_VERSION ?? '8.0.4' }).catch(() => undefined)
 }

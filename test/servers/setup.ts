@@ -1,11 +1,16 @@
 import type { TestProject } from 'vitest/node'
-import type { Missing, Server } from './child.ts'
-import { startMongo } from './mongodb.ts'
-import { startPostgres } from './postgres.ts'
-import { startRedis, startRedisCluster } from './redis.ts'
+import { bring, type Need } from './bring.ts'
+import { browserNeeds, findBrowser } from './browser.ts'
+import { handedIn, type Missing, type Server, versionOf } from './child.ts'
+import { mongoNeeds, startMongo } from './mongodb.ts'
+import { PGBOUNCER } from './pgbouncer.ts'
+import { postgresNeeds, startPostgres } from './postgres.ts'
+import { redisClusterNeeds, redisNeeds, startRedis, startRedisCluster } from './redis.ts'
 
 /** What a test file is told of a server: where it is, or why there is none. */
 export type Provided = { readonly url: string; readonly what: string; readonly real: boolean } | Missing
+
+export const NOT_ASKED = 'not among STORES'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,39 +18,57 @@ declare module 'vitest' {
     postgres: Provided
     redis: Provided
     redisCluster: Provided
+    /** `url` is the path of its program. */
+    chromium: Provided
   }
 }
 
-const STARTS = {
-  mongodb: startMongo,
-  postgres: startPostgres,
-  redis: startRedis,
-  redisCluster: startRedisCluster,
-} as const
+interface Kind {
+  readonly needs: () => Need[] | Promise<Need[]>
+  readonly start: () => Promise<(Server & { real?: boolean }) | Missing>
+}
 
-/** Starts one server of each kind for the whole run and says in its first lines which they are. */
+const KINDS = {
+  mongodb: { needs: mongoNeeds, start: startMongo },
+  postgres: { needs: () => [...postgresNeeds(), PGBOUNCER], start: startPostgres },
+  redis: { needs: redisNeeds, start: startRedis },
+  redisCluster: { needs: redisClusterNeeds, start: startRedisCluster },
+  chromium: { needs: browserNeeds, start: browser },
+} as const satisfies Record<string, Kind>
+
+/**
+ * Brings what is missing, starts one server of each kind for the whole run, and says in its first lines which they
+ * are. With STORES, only these, and a browser that is there.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env.STORES?.split(',')
+  const left = (name: string) => wanted !== undefined && !wanted.includes(name)
+  const kinds = Object.entries<Kind>(KINDS)
+  const needs = kinds.filter(([name]) => !left(name)).map(([, kind]) => kind.needs())
+  await bring((await Promise.all(needs)).flat())
   const servers: Server[] = []
   await Promise.all(
-    Object.entries(STARTS).map(async ([name, startServer]) => {
-      const left = wanted && !wanted.includes(name)
-      const server: (Server & { real?: boolean }) | Missing = left
-        ? { missing: 'not among STORES' }
-        : await startServer()
+    kinds.map(async ([name, kind]) => {
+      const server = left(name) && name !== 'chromium' ? { missing: NOT_ASKED } : await kind.start()
       if ('missing' in server) {
-        // On a laptop the suite goes on without it; where no store may be missing, it must not look like success.
-        if (process.env.CI && !left) throw new Error(`The tests need every database: ${server.missing}`)
-        console.error(`\n*** ${name.toUpperCase()} TESTS ARE SKIPPED *** ${server.missing}\n`)
-        project.provide(name as keyof typeof STARTS, server)
+        // Elsewhere the suite goes on without it; where no store may be missing, it must not look like success.
+        if (process.env.CI && !left(name)) throw new Error(`The tests need every server: ${server.missing}`)
+        project.provide(name as keyof typeof KINDS, server)
         return
       }
       servers.push(server)
       console.log(`${name}: ${server.what}`)
-      project.provide(name as keyof typeof STARTS, { url: server.url, what: server.what, real: server.real ?? true })
+      project.provide(name as keyof typeof KINDS, { url: server.url, what: server.what, real: server.real ?? true })
     }),
   )
+  // What could not be brought now is not tried again by each test.
+  process.env.SERVERS = 'installed'
   return async () => {
     await Promise.all(servers.map((server) => server.stop()))
   }
+}
+
+async function browser(): Promise<Server | Missing> {
+  const path = findBrowser()
+  return typeof path === 'string' ? handedIn(path, `Chromium ${versionOf(path, /\d[\d.]+/)}`) : path
 }
