@@ -56,6 +56,23 @@ describe.skipIf('missing' in server)('the postgres store', () => {
     expect((await visitor(postgres(pool, { table: name }), { a: 1 })).record.data).toEqual({ a: 1 })
   })
 
+  it('is set up without a lock and without the right to create where everything is there', async () => {
+    const name = table()
+    await postgres(pool, { table: name }).indexed(['user_id']).setup()
+    await pool.query(`DROP ROLE IF EXISTS ${name}_role`)
+    await pool.query(`CREATE ROLE ${name}_role; GRANT SELECT, INSERT, UPDATE, DELETE ON ${name} TO ${name}_role`)
+    const operator = await pool.connect()
+    await operator.query(`BEGIN; LOCK TABLE ${name} IN SHARE ROW EXCLUSIVE MODE`)
+    const own = new pg.Pool({ connectionString, options: `-c role=${name}_role`, max: 1 })
+    await postgres(own, { table: name }).indexed(['user_id']).setup()
+    await expect(postgres(own, { table: name }).indexed(['other']).setup()).rejects.toMatchObject({ applied: false })
+    await operator.query('ROLLBACK')
+    operator.release()
+    expect((await visitor(postgres(own, { table: name }), { a: 1 })).record.data).toEqual({ a: 1 })
+    await own.end()
+    await pool.query(`DROP OWNED BY ${name}_role; DROP ROLE ${name}_role`)
+  })
+
   it('brings a table of an older version forward, with the sessions that it holds', async () => {
     const store = postgres(pool, { table: table() })
     await store.setup()

@@ -71,6 +71,8 @@ export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 export const UPDATED = answer(CHANGE)
 /** The same, with the data before it. */
 export const TAKEN = answer({ ...CHANGE, before: 'before.data' })
+/** Whether nothing is missing. */
+export const COMPLETE = { sql: '', read: (text: string) => ({ complete: JSON.parse(text)[0] === true }) }
 /** No row is answered. */
 export const NONE = answer({})
 

@@ -26,7 +26,7 @@ import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
 import { accessParameters, createParameters, type Parameters, updateParameters, writeParameters } from './parameters.ts'
-import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
+import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
@@ -172,6 +172,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async setup(): Promise<void> {
     const { schema, table } = this.#options
+    // Every process asks at its start, and most find everything there: then nobody has to wait, and no right is needed.
+    const { statement, parameters } = completeness(schema, table, this.#fields)
+    const [found] = await this.#rows(statement, parameters)
+    if (found?.complete) return
     await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
   }
 

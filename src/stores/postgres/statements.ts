@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type Answer, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { APPLY_SQL } from './sql/apply.sql.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
 import { CHANGE_SQL } from './sql/change.sql.ts'
+import { COMPLETE_SQL } from './sql/complete.sql.ts'
 import { CREATE_SQL } from './sql/create.sql.ts'
 import { DESTROY_SQL } from './sql/destroy.sql.ts'
 import { DESTROY_ALL_SQL } from './sql/destroy-all.sql.ts'
@@ -77,6 +78,23 @@ export function schemaSql(schema: string, table: string, fields: readonly string
     FIELD_INDEXES: fields.map(index).join('\n'),
     APPLY_FUNCTION: APPLY_SQL({ APPLY: functionName(schema) }),
   }).trim()
+}
+
+/** The question whether everything that {@link schemaSql} makes is there, and its parameters. */
+export function completeness(schema: string, table: string, fields: readonly string[]) {
+  const sql = schemaSql(schema, table, fields)
+  const parameters: Parameters = {
+    table: `${quote(schema)}.${quote(table)}`,
+    function: `${functionName(schema)}(jsonb,jsonb,bigint,integer)`,
+    columns: [
+      ...sql
+        .slice(0, sql.indexOf('WITH (fillfactor'))
+        .matchAll(/^(\w+) (?:text|timestamptz|jsonb|integer|double|smallint)/gm),
+    ].map(([, name]) => name),
+    indexes: [`${table}_expires`, ...fields.map((field) => `${table}_by_${field}`)],
+    body: sql.split('$function$')[1],
+  }
+  return { statement: statement(COMPLETE_SQL, COMPLETE), parameters }
 }
 
 /** A quoted name or text, which may hold anything; a parameter, unlike the two colons of a cast; an end of line. */

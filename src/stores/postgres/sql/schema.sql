@@ -4,6 +4,8 @@
 --
 -- CREATE … IF NOT EXISTS fails if two run at the same moment.
 SELECT pg_advisory_xact_lock(hashtext('koa-atomic-session'));
+-- While this waits for the table, every session waits behind it.
+SELECT set_config('lock_timeout', '3s', true);
 CREATE TABLE IF NOT EXISTS SESSIONS (
   id text COLLATE "C" PRIMARY KEY,
   hash text COLLATE "C" NOT NULL,

@@ -4,6 +4,8 @@
 
 
 SELECT pg_advisory_xact_lock(hashtext('koa-atomic-session'));
+
+SELECT set_config('lock_timeout', '3s', true);
 CREATE TABLE IF NOT EXISTS ${SESSIONS} (
 id text COLLATE "C" PRIMARY KEY,
 hash text COLLATE "C" NOT NULL,
