@@ -19,6 +19,7 @@ local
   epoch,         -- part of every CSRF token, in quotes; empty until the first explicit rotation
   previous,      -- the hash of the secret before the last rotation, in quotes, or null
   previousUntil, -- when the grace of that secret ends, or null
+  previousKind,  -- how it was replaced, in quotes, or null: see PreviousSecret in record.ts
   authAt         -- when the visitor last logged in, or null
 
 -- The lines with the small fields of the data.

@@ -41,11 +41,13 @@ end
 if action == 'load' then
 
 local
-operations
+judged
 = ARGV[2]
-local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
+local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', judged == '' and '' or '$o'))
 if not meta then return '{"now":' .. clock .. '}' end
-return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+local head = '{"now":' .. clock
+if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
+return show(head, meta, together, match(meta, '%d+'))
 end
 
 
@@ -69,6 +71,7 @@ rotated,
 epoch,
 previous,
 previousUntil,
+previousKind,
 authAt
 
 
@@ -509,12 +512,13 @@ if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
 version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
-hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
+previous, previousUntil, previousKind = 'null', 'null', 'null'
 created = began == '' and clock or began
 authAt = authenticated ~= '' and clock or 'null'
-local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
-local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
+local reply = show('{"now":' .. clock, meta, together, apart)
 
 redis.call('PEXPIREAT', key, expires)
 return reply
@@ -524,44 +528,45 @@ end
 
 
 
-local
-byHash,
-byCreated,
-maxLifetime
-= unpack(ARGV, 2, 1 + 3)
 
-local first = 2 + 3
-if action == 'update' then first = first + 7 end
+
+local
+secret,
+maxLifetime
+= unpack(ARGV, 2, 1 + 2)
+
+local first = 2 + 2 + (action == 'update' and 7 or 2)
 
 local meta, ops = fetch(first)
-local ends, secret, memory
+local ends, memory
 if meta then
-apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
-ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
+apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, previousKind, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
+ends, memory = tonumber(expires), tonumber(remembered)
 end
 
 
-local refused
-local late = false
+local over
 if not meta then
-refused = '{"outcome":"absent"}'
+over = '{"outcome":"absent"}'
 elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
-refused = '{"outcome":"expired"}'
-elseif byCreated ~= '' then
-if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
-elseif hash ~= secret then
-if previous ~= secret then
-refused = '{"outcome":"mismatch"}'
-elseif now >= tonumber(previousUntil) then
-late = true
-refused = '{"outcome":"reused","ago":' .. now - previousUntil .. ',"created":' .. created .. '}'
+over = '{"outcome":"expired"}'
 end
-end
+
+
+
+local function isIn(state) return redis.sha1hex(meta) == state end
 
 
 
 if action == 'destroy' then
-if (refused and not late) or not apply(first) then return 'false' end
+
+local
+began,
+state
+= unpack(ARGV, 2 + 2, 1 + 2 + 2)
+if over or (began ~= '' and tonumber(created) ~= tonumber(began)) then return 'false' end
+if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
+if not apply(first) then return 'false' end
 return redis.call('DEL', key) == 1 and 'true' or 'false'
 end
 
@@ -575,24 +580,25 @@ maxBytes,
 held,
 answer,
 rare
-= unpack(ARGV, 2 + 3, 1 + 3 + 7)
+= unpack(ARGV, 2 + 2, 1 + 2 + 7)
 atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cjson.decode(rare)
 
 
 
 if meta and memory > 0 then
 if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
+return show('{"outcome":"changed","now":' .. clock, meta, together, apart)
 end
-local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+local touch = not rare.to and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
 if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
 and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
 return '{"outcome":"forgotten"}'
 end
 end
-if refused then return refused end
-if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
-if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
+if over then return over end
+if hash ~= '"' .. secret .. '"' or rare.state and not isIn(rare.state) then return '{"outcome":"other"}' end
+
+if rare.at then now, clock = rare.at, whole(rare.at) end
 
 local commands, taken = apply(first)
 
@@ -602,24 +608,26 @@ return '{"outcome":"refused","kind":"size","bytes":' .. size .. ',"limit":' .. m
 end
 
 if rare.maxAge then maxAge = rare.maxAge end
-local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
+local clamped, wanted = '', now + math.ceil(maxAge == 'null' and idle or maxAge)
 local due = rare.maxAge or wanted - ends >= atLeast
 
 
-local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+local noted = rare.state or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
 expires = print(wanted)
 
 if horizon ~= 'null' and wanted > tonumber(horizon) then
 expires = horizon
-clamped = 'true'
+clamped = ',"clamped":true'
 end
 end
-local same = held == version
+local same = held == version or held == version .. epoch
+
+local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
 
-if commands > 0 or rare.from or due or rare.authenticated or noted then
+if commands > 0 or rare.to or due or rare.authenticated or noted or used then
 local set, gone = { '$m', '' }, {}
 if commands > 0 then
 local was = together
@@ -631,12 +639,14 @@ set[#set + 1] = together
 end
 end
 if rare.authenticated then authAt = clock end
-if rare.from then
-previous, previousUntil = hash, print(now + rare.grace)
+if used then previousKind = '"used"' end
+if rare.to then
+previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
+previousKind = rare.epoch and '"explicit"' or '"unused"'
 hash, rotated = '"' .. rare.to .. '"', clock
 if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
-if commands > 0 or rare.from or rare.authenticated then
+if commands > 0 or rare.to or rare.authenticated then
 local kept, last = 2, clock
 
 if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -644,31 +654,31 @@ if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = fi
 set[#set + 1] = '$o'
 set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
 end
-meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 set[2] = meta
 redis.call('HSET', key, unpack(set))
 if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
+
+local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or ',"maxAge":' .. maxAge) .. '}'
 local reply
 if taken ~= '' or (answer and not same) then
-local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
 reply = show(head, meta, together, apart)
-elseif answer then
-reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
-.. ',"expires":' .. expires .. '}'
+elseif same then
+reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
 else
-local grace = byHash ~= '' and not rare.from and hash ~= secret
-reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
-.. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
+reply = '{"outcome":"done","now":' .. clock .. ',"created":' .. created .. ',"epoch":' .. epoch .. moved
 end
 
 if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
-export const LOAD = ['operations'] as const
-export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'authAt'] as const
+export const LOAD = ['judged'] as const
+export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
 export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
-export const PROOF = ['byHash', 'byCreated', 'maxLifetime'] as const
+export const PROOF = ['secret', 'maxLifetime'] as const
+export const DESTROY = ['began', 'state'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
 import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
 import { MAX_PADDING } from '../../algebra/index.ts'
