@@ -94,14 +94,14 @@ const NOUN: Partial<Record<Found, string>> = {
   element: 'an element of a list',
 }
 
-/** What `if(path, value)` asked for does not hold. Nothing of its chain was applied. */
+/** What `if(path, value)` or `ifMissing(path)` asked for does not hold. Nothing of its chain was applied. */
 export class ConditionFailedError extends SessionError {
   override name = 'ConditionFailedError' as const
   readonly code = 'ERR_SESSION_CONDITION'
   status = 409
   readonly path: string
   constructor(path: string) {
-    super(`The session holds another value at '${path}' than if() asked for; nothing of its chain was applied`)
+    super(`The session holds another value at '${path}' than the chain asks for; nothing of its chain was applied`)
     this.path = path
   }
 }
