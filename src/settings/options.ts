@@ -87,7 +87,9 @@ export interface SessionOptions {
   readonly adopt?: (context: any) => Adopted | Promise<Adopted>
   /**
    * A schema of zod, valibot, arktype or any other that follows https://standardschema.dev: it gives the session its
-   * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). It must validate at once.
+   * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). What is stored is the
+   * schema's output: coerced, trimmed, transformed, without the unknown keys that it strips. It must validate at once.
+   * A transform should leave its own output as it is, because a value that is read and written again passes it again.
    */
   readonly schema?: StandardSchema
   /**

@@ -13,6 +13,7 @@ import {
   weigh,
 } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
+import { conform, type StandardSchema } from '../data/schema.ts'
 import { isReserved } from '../data/types.ts'
 import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
@@ -46,6 +47,13 @@ export function withCommands(step: Step, commands: readonly Command[]): Step {
     }
   }
   return { ...step, chain: extend(step.chain, commands) }
+}
+
+/** The step with what the schema makes of it; what `judged` has was judged before. */
+export function conforming(step: Step, schema: StandardSchema | undefined, judged = EMPTY_STEP): Step {
+  if (!schema) return step
+  const commands = Object.freeze(conform(step.chain.commands, schema, judged.chain.commands))
+  return { ...step, chain: Object.freeze({ ...step.chain, commands }) }
 }
 
 export function withCondition(step: Step, condition: Condition): Step {

@@ -51,6 +51,14 @@ describe("the guide's examples", () => {
       expect((await new Visitor(base).fetch('/')).status).toBe(400)
     }))
 
+  it('schema: stores what it makes of a value, and refuses what it does not have', () =>
+    during('schema', async ({ visitor }) => {
+      expect(await visitor.json('/?quantity=7&isAdmin=1')).toEqual({ quantity: 7 })
+      expect(await visitor.json('/?name=%20Ada%20')).toEqual({ quantity: 7, profile: { name: 'Ada' } })
+      expect((await visitor.fetch('/?quantity=-1')).status).toBe(400)
+      expect((await visitor.fetch('/?profile.name.x=1&quantity=1')).status).toBe(400)
+    }))
+
   it('devices: lists, revokes one, and logs out elsewhere', () =>
     during('devices', async ({ visitor, base }) => {
       const [phone, tablet] = [new Visitor(base), new Visitor(base)]
