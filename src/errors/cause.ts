@@ -1,3 +1,5 @@
+import { visible } from './visible.ts'
+
 /** The parts of a driver's error that are looked at. */
 interface DriverError {
   readonly name?: unknown
@@ -21,7 +23,7 @@ export function tellable(cause: unknown): Error {
   const error = (typeof cause === 'object' && cause !== null ? cause : {}) as DriverError
   const { message, code, codeName, errno } = error
   const name = typeof error.name === 'string' ? error.name : 'Error'
-  const told = new Error(messageOf(error, name))
+  const told = new Error(visible(messageOf(error, name)))
   const plain = (value: unknown) => typeof value === 'string' || typeof value === 'number'
   Object.defineProperty(told, 'name', { value: name, configurable: true })
   Object.defineProperty(told, 'stack', { value: `${told}${framesOf(error.stack, message)}`, configurable: true })

@@ -17,6 +17,7 @@ import { conform, type StandardSchema } from '../data/schema.ts'
 import { isReserved } from '../data/types.ts'
 import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
+import { assertNames } from '../settings/names.ts'
 import { ownMaxAge } from '../settings/options.ts'
 
 /** Everything that one atomic update of a session is to do. */
@@ -64,7 +65,9 @@ export function touchOf(maxAge: Duration | null | undefined): Step['touch'] {
   return { maxAge: maxAge == null ? maxAge : ownMaxAge(maxAge) }
 }
 
-export function rotationOf({ grace = 0, authenticated = false }: RotateOptions): Step['rotate'] {
+export function rotationOf(options: RotateOptions): Step['rotate'] {
+  assertNames(options, ['grace', 'authenticated'], 'rotate()')
+  const { grace = 0, authenticated = false } = options
   return { grace: milliseconds(grace, 'grace'), authenticated }
 }
 

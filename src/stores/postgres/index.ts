@@ -20,6 +20,7 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { encode, tag } from '../shared/json.ts'
 import { compareAndSet, expiring, isPlain, knows, pause, type Reading, resultOf } from '../shared/oracle.ts'
 import { answerOf, EXPIRES, problemOf, read, storedOf } from './answers.ts'
@@ -65,6 +66,7 @@ export interface PostgresOptions {
  * destroyed would live on there for a while.
  */
 export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout'], 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
   if (typeof client?.query !== 'function') {
     throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')

@@ -33,6 +33,7 @@ import type {
 } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { compareAndSet, expiring, isPlain, knows, type Reading, resultOf } from '../shared/oracle.ts'
 import { failed, type RedisClient, type RunScript, scriptRunner } from './client.ts'
 import { compile } from './compile.ts'
@@ -59,10 +60,9 @@ export interface RedisOptions {
  * A session is one key, a chain one Lua script on it. The key ends with the session by Redis' own clock. Redis copies
  * to its replicas later than it answers: what it has acknowledged, a log-out too, can be lost when a replica takes over.
  */
-export function redis(
-  client: RedisClient,
-  { prefix = 'session:' }: RedisOptions = {},
-): IndexableStore & InspectableStore {
+export function redis(client: RedisClient, options: RedisOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['prefix'], 'The redis store')
+  const { prefix = 'session:' } = options
   const sessions = scriptRunner(client, SCRIPT, SCRIPT_SHA)
   const index = scriptRunner(client, INDEX_SCRIPT, INDEX_SCRIPT_SHA)
   if (!sessions || !index) {

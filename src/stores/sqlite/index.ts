@@ -20,6 +20,7 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { decode, encode } from '../shared/json.ts'
 import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
 
@@ -49,6 +50,7 @@ export function sqlite(
   database: string | SqliteDatabase,
   options: SqliteOptions = {},
 ): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'busyTimeout'], 'The sqlite store')
   const { table = 'sessions', busyTimeout = 1500 } = options
   if (!/^\w{1,60}$/.test(table)) {
     throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
