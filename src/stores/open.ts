@@ -38,12 +38,13 @@ const PATIENCE = 3000
  */
 export async function openStore(url: string, options: OpenOptions = {}): Promise<OpenedStore> {
   assertNames(options, ['create'], 'openStore()')
-  if (typeof url !== 'string') {
-    throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${typeof url}: is its variable set?`)
+  if (typeof url !== 'string' || url === '') {
+    const got = url === '' ? 'an empty text' : typeof url
+    throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${got}: is its variable set?`)
   }
   const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/i.exec(url)?.[1] ?? 'sqlite'
   const open = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
-  if (!open || url === '') {
+  if (!open) {
     throw new SessionUsageError(
       `No store is called '${kind}': use redis://…, postgres://…, mongodb://…, memory: or the name of a SQLite file`,
     )

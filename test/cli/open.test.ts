@@ -57,7 +57,7 @@ describe('a server that is not there', () => {
     ['hasOwnProperty:x', "No store is called 'hasOwnProperty'"],
     ['toString:x', "No store is called 'toString'"],
     ['valueof:x', "No store is called 'valueof'"],
-    ['', "No store is called 'sqlite'"],
+    ['', 'got an empty text: is its variable set?'],
     [undefined, 'got undefined: is its variable set?'],
   ])('%j names no store, and is refused in a sentence', async (url, message) => {
     const error = await openStore(url as string).catch((error) => error)

@@ -1,4 +1,4 @@
-import { atomicSession } from 'koa-atomic-session'
+import { atomicSession, type Store, StoreError } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -45,7 +45,7 @@ describe.each([
     expect(await owner.json('/')).toEqual({ verified: true })
   })
 
-  it.each(['123457', '12345', '', 123456, true, ['123456'], { code: '123456' }])(
+  it.each(['123457', '023456', '12345', '', 123456, true, ['123456'], { code: '123456' }])(
     'is neither %j nor removed by it, and nothing of the chain is applied',
     async (code) => {
       expect(await owner.json(asking('/enter', { code }))).toEqual({ taken: false })
@@ -87,5 +87,53 @@ describe.each([
     const answers = await Promise.all(Array.from({ length: 5 }, () => owner.fetch('/order')))
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409])
     expect(await owner.json('/')).toEqual({ code: '123456', order: 7 })
+  })
+})
+
+describe('a code that was right, and whose answer was lost', () => {
+  let app: TestApp
+  afterEach(() => app.close())
+
+  /** What takeIf answers where the first answers of the store are lost, and what it answers after that. */
+  async function entered(losses: number, final: boolean): Promise<unknown[]> {
+    app = new TestApp()
+    let left = 0
+    const real = memory()
+    const store = new Proxy<Store>(real, {
+      get(target, key) {
+        const member = Reflect.get(target, key)
+        if (key !== 'update') return typeof member === 'function' ? member.bind(target) : member
+        return async (...args: Parameters<Store['update']>) => {
+          const answer = await real.update(...args)
+          if (left-- <= 0) return answer
+          throw Object.assign(new StoreError('memory', 'lost an answer', 'unknown'), { final })
+        }
+      },
+    })
+    const sessions = atomicSession<{ code: string }>(app.koa, { store })
+    app.koa.use(async (ctx) => {
+      if (ctx.path === '/send') await sessions.of(ctx).set('code', '123456')
+      else ctx.body = { taken: await sessions.of(ctx).takeIf('code', '123456') }
+      ctx.body ??= {}
+    })
+    await app.listen()
+    const visitor = app.visitor()
+    await visitor.fetch('/send')
+    left = losses
+    const answers = []
+    for (let i = 0; i < 2; i++) {
+      const response = await visitor.fetch('/enter')
+      answers.push(response.ok ? await response.json() : response.status)
+    }
+    return answers
+  }
+
+  it('is true for who finds by a retry that it was this very request that took it', async () => {
+    expect(await entered(1, false)).toEqual([{ taken: true }, { taken: false }])
+  })
+
+  it('is unknown for who hears nothing, and never true for somebody else', async () => {
+    expect(await entered(1, true)).toEqual([503, { taken: false }])
+    expect(app.errors).toMatchObject([{ code: 'ERR_SESSION_STORE', applied: 'unknown' }])
   })
 })

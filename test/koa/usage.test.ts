@@ -38,6 +38,7 @@ describe('wrong use says what to write instead', () => {
     [{ secured: true }, "A session has no option 'secured': did you mean 'secure'?"],
     [{ maxLifeTime: '12 hours' }, "has no option 'maxLifeTime': did you mean 'maxLifetime'?"],
     [{ maxage: 1 }, "did you mean 'maxAge'?"],
+    [{ SAMESITE: 'lax' }, "did you mean 'sameSite'?"],
     [{ samesite: 'lax' }, "did you mean 'sameSite'?"],
     [{ indexes: ['user_id'] }, "did you mean 'index'?"],
     [{ secured: undefined }, "did you mean 'secure'?"],
