@@ -224,6 +224,12 @@ describe('a place that cannot be looked up', () => {
     }
   })
 
+  it('takes nothing that is computed within one of several', async () => {
+    const { error, calls } = await after(field(either), (session) => session.inc('of.n'))
+    expect(error).toMatchObject({ code: 'ERR_SESSION_VALUE', path: 'of.n' })
+    expect(calls).toEqual([])
+  })
+
   it('of a library that is not known is judged in the whole', async () => {
     const plain = z.object({ name: z.string().trim().optional() })
     const { validate } = plain['~standard']
@@ -259,4 +265,37 @@ describe('a schema that cannot be used', () => {
       expect(calls).toEqual([])
     },
   )
+})
+
+describe.each<[string, StandardSchema]>([
+  ['zod', z.object({ by: z.record(z.enum(['tea', 'milk']), z.number()), at: z.record(z.coerce.number(), z.number()) })],
+  [
+    'valibot',
+    v.object({
+      by: v.record(v.picklist(['tea', 'milk']), v.number()),
+      at: v.record(v.pipe(v.string(), v.regex(/^\d+$/)), v.number()),
+    }),
+  ],
+  [
+    'arktype',
+    type({
+      '+': 'reject',
+      by: { '+': 'reject', "['tea' | 'milk']": 'number' },
+      at: { '[/^\\d+$/]': 'number', '+': 'reject' },
+    } as Any) as unknown as StandardSchema,
+  ],
+])('a record of %s', (_, schema) => {
+  it('has the keys that its schema has, and no others', async () => {
+    expect((await after(schema, (session) => session.set({ 'by.tea': 2, 'at.7': 1 }))).data).toEqual({
+      by: { tea: 2 },
+      at: { 7: 1 },
+    })
+    await app.close()
+    for (const path of ['by.rum', 'at.noon']) {
+      const { error, calls } = await after(schema, (session) => session.set(path, 1))
+      expect(error).toMatchObject({ code: 'ERR_SESSION_VALUE', path })
+      expect(calls).toEqual([])
+      await app.close()
+    }
+  })
 })

@@ -28,6 +28,8 @@ describe('a duration', () => {
     ['1 fortnight', /unit that is not known/],
     ['1 day and a bit', /no duration with units/],
     [{}, /is a object/],
+    ['about 1 day', /no duration with units/],
+    ['1 day - 2 hours', /no duration with units/],
     [' ', /no duration with units/],
     ['1d2', /no duration with units/],
     ['1'.repeat(101), /is a text of 101 characters, at most 100 are read/],
