@@ -4,6 +4,7 @@ export {
   type Chain,
   type Condition,
   canGrow,
+  comparison,
   condition,
   EMPTY_CHAIN,
   extend,

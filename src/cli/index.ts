@@ -1,14 +1,15 @@
 #!/usr/bin/env node
+import { isSessionError } from '../errors/index.ts'
 /**
  * The inspector: shows and removes sessions of any store, for operators.
  *
  * @module koa-atomic-session/cli
  */
-import { isSessionError } from '../errors/index.ts'
+import { visible } from '../errors/visible.ts'
 import { openStore } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
 import { HELP, parse, UsageError } from './options.ts'
-import { Output, visible } from './output.ts'
+import { Output } from './output.ts'
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3 } as const

@@ -1,3 +1,5 @@
+import { visible } from './visible.ts'
+
 /**
  * What may be told of an error that a driver has thrown. Errors end up in logs, and a driver's error can quote a session:
  * the row, the document, the command with its arguments. So only what is known to speak of the database itself is told.
@@ -49,7 +51,7 @@ export function tellable(cause: unknown, whole = false): Error {
   const { code, errno } = error
   const codeName = codeNameOf(error)
   const name = nameOf(error)
-  const told = new Error(sentenceOf(error, whole) ?? LEFT_OUT)
+  const told = new Error(visible(sentenceOf(error, whole) ?? LEFT_OUT))
   const plain = (value: unknown) => typeof value === 'string' || typeof value === 'number'
   Object.defineProperty(told, 'name', { value: name, configurable: true })
   Object.defineProperty(told, 'stack', { value: `${told}${framesOf(error)}`, configurable: true })

@@ -1,9 +1,8 @@
 import { apply, type Command, commands, type Data, Refusal } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
-import { conform } from '../data/schema.ts'
 import { errorOf, InvalidPathError } from '../errors/index.ts'
 import type { Adopted, Settings } from '../settings/options.ts'
-import { check, EMPTY_STEP, withCommands } from './step.ts'
+import { check, conforming, EMPTY_STEP, withCommands } from './step.ts'
 
 const NOTHING: Data = Object.freeze({})
 
@@ -44,8 +43,7 @@ export class Adoption {
 /** The data that an earlier session hands over, as a chain that sets each of its fields would make them. */
 function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): Data {
   try {
-    const step = withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField))
-    if (schema) conform(step.chain.commands, schema)
+    const step = conforming(withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField)), schema)
     check(step, store, maxBytes)
     const result = apply({}, step.chain, 0)
     if (!result.ok) throw errorOf(result.problem)

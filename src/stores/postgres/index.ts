@@ -20,6 +20,7 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { tag } from '../shared/json.ts'
 import { compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
@@ -64,6 +65,7 @@ export interface PostgresOptions {
  * session would live on there for a while.
  */
 export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout'], 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
   if (typeof client?.query !== 'function') {
     throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')

@@ -20,6 +20,7 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
 import { fromRow, type Statements, schema, statements, valuesOf } from './table.ts'
@@ -51,6 +52,7 @@ export function sqlite(
   database: string | SqliteDatabase,
   options: SqliteOptions = {},
 ): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'busyTimeout'], 'The sqlite store')
   const { table = 'sessions', busyTimeout = 1500 } = options
   if (!/^\w{1,60}$/.test(table)) {
     throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
