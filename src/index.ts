@@ -25,6 +25,7 @@ export type { LoadedSession, Session } from './api/loaded.ts'
 export type { FoundSession, Sessions } from './api/sessions.ts'
 export type * from './contract/store.ts'
 export type { Keys } from './cookie/credential.ts'
+export { key } from './data/key.ts'
 export type { OutputOf, StandardSchema } from './data/schema.ts'
 export type {
   Assignments,
