@@ -3,5 +3,6 @@
  *
  * @module koa-atomic-session/classic
  */
-export type { KoaSessions } from '../koa/index.ts'
-export { type ClassicOptions, type ClassicSession, classic } from './koa.ts'
+export { type ClassicExpressSession, classicExpress } from './express.ts'
+export { type ClassicSession, classic } from './koa.ts'
+export type { ClassicOptions } from './options.ts'

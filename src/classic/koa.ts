@@ -4,23 +4,8 @@ import { SessionUsageError } from '../errors/index.ts'
 import type { KoaContext, KoaSessions } from '../koa/index.ts'
 import { counterHints } from './hints.ts'
 import { hold } from './hold.ts'
-import { namesOf } from './names.ts'
+import { type ClassicOptions, checked } from './options.ts'
 import { type Callback, type Form, WorkingCopy } from './working-copy.ts'
-
-/** What of a session is counted or appended to, so that requests at the same moment lose nothing of it. */
-export interface ClassicOptions {
-  /**
-   * Numbers that are counted: `['views', 'cart.*']`, where `*` is any one key. What a request adds is added.
-   * @default none
-   */
-  readonly counters?: readonly string[]
-  /**
-   * Lists that are appended to: `['flash.*']`. What a request appends is appended, and of what it removes only what it
-   * has seen.
-   * @default none
-   */
-  readonly lists?: readonly string[]
-}
 
 /** The session as koa-session shows it: its data are plain properties that can be changed at will. */
 export interface ClassicSession {
@@ -204,14 +189,4 @@ function copyOf(ctx: Context): WorkingCopy {
   const copy = ctx[COPY]
   if (copy) return copy
   throw new SessionUsageError('ctx.session has not been read yet: let classic() stand before what looks at it')
-}
-
-/** The names that the options give; throws for what is no option. */
-export function checked(options: ClassicOptions): ReturnType<typeof namesOf> {
-  for (const name of Object.keys(options)) {
-    if (name !== 'counters' && name !== 'lists') {
-      throw new SessionUsageError(`classic has no option '${name}': it takes counters and lists`)
-    }
-  }
-  return namesOf(options.counters, options.lists)
 }

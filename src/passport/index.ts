@@ -4,6 +4,7 @@
  * @module koa-atomic-session/passport
  */
 import type { IncomingMessage } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import type { SessionHandle } from '../api/handle.ts'
 import { SessionUsageError } from '../errors/index.ts'
 
@@ -25,8 +26,8 @@ export type PassportRequest = IncomingMessage & { readonly ctx?: Anything }
  * Lets Passport keep who is logged in by commands instead of in a mutable session, so that no overlapping request brings
  * a log-out back. Call it before `passport.initialize()` is used.
  *
- * Log-in sets `passport.user` together with a new secret and `authAt`, in one update; the other data stay. Log-out
- * removes the session.
+ * Log-in sets `passport.user` together with a new secret and `authAt`, in one update. The other data stay, unless somebody
+ * else was logged in. Log-out removes the session.
  *
  * @param sessionOf gives the handle of a request: `(req) => sessions.of(req.ctx)` on Koa, `(req) => req.session()` on Express
  * @example
@@ -43,7 +44,9 @@ export function atomicPassport(
   sessionOf: (request: any) => SessionHandle<any>,
 ): void {
   if (typeof passport?.use !== 'function' || typeof sessionOf !== 'function') {
-    throw new SessionUsageError('atomicPassport takes passport and a function: atomicPassport(passport, (req) => sessions.of(req.ctx))')
+    throw new SessionUsageError(
+      'atomicPassport takes passport and a function: atomicPassport(passport, (req) => sessions.of(req.ctx))',
+    )
   }
   /** Runs what a callback is waiting for; what the callback throws is not a failure of the work. */
   const then = (work: () => PromiseLike<unknown>, done: Done) =>
@@ -55,7 +58,13 @@ export function atomicPassport(
     logIn(request: PassportRequest, user: Anything, options: Anything, done: Done = options) {
       passport.serializeUser(user, request, (error, id) => {
         if (error) return done(error)
-        then(() => sessionOf(request).rotate({ authenticated: true }).set('passport', { user: id }), done)
+        then(async () => {
+          const session = await sessionOf(request)
+          const other = session.passport !== undefined && !isDeepStrictEqual(session.passport.user, id)
+          // What the one before has left is nothing for the next.
+          const own = other ? await session.regenerate() : session
+          await own.rotate({ authenticated: true }).set('passport', { user: id })
+        }, done)
       })
     },
     logOut(request: PassportRequest, options: Anything, done: Done = options) {
@@ -72,7 +81,7 @@ export function atomicPassport(
         const user = await new Promise<Anything>((resolve, reject) =>
           passport.deserializeUser(id, request, (error, found) => (error ? reject(error) : resolve(found))),
         )
-        if (user) request[(request as Anything)._userProperty ?? 'user'] = user
+        if (user) (request as Anything)[(request as Anything)._userProperty ?? 'user'] = user
         else await session.unset('passport')
         this.pass()
       } catch (error) {
