@@ -154,10 +154,14 @@ function give(request: IncomingMessage, response: ServerResponse, copy: WorkingC
       return look()
     } finally {
       if (first && copy.looked) {
-        hold(response, () => copy.commit(), (error) => {
-          report(error)
-          fail(response, error)
-        })
+        hold(
+          response,
+          () => copy.commit(),
+          (error) => {
+            report(error)
+            fail(response, error)
+          },
+        )
       }
     }
   }

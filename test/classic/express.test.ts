@@ -42,11 +42,7 @@ describe('req.session as an object on Express 5', () => {
       req.session.views = (req.session.views ?? 0) + 1
       return [req.session.user ?? null, Object.keys(req.session), req.sessionID === req.session.id]
     }
-    expect((await alice.json('/')).value).toEqual(
-      ['alice', ['user', 'cookie', 'views'].sort(), true].map((v) =>
-        Array.isArray(v) ? expect.arrayContaining(v) : v,
-      ),
-    )
+    expect((await alice.json('/')).value).toEqual(['alice', ['cookie', 'user', 'views'], true])
     expect(store.calls.splice(0)).toEqual(['load', 'update'])
     handler = (req) => req.session.user
     expect((await bob.json('/')).value).toBe(null)

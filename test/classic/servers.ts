@@ -46,7 +46,8 @@ export class ExpressApp {
     // biome-ignore lint/suspicious/noExplicitAny: Express knows an error handler by its four parameters
     this.express.use((error: any, _request: any, response: any, _next: any) => {
       this.errors.push(error)
-      response.status(error.status ?? error.statusCode ?? 500).send(error.code ?? error.message)
+      const asked = response.statusCode >= 400 ? response.statusCode : 500
+      response.status(error.status ?? error.statusCode ?? asked).send(error.code ?? error.message)
     })
     this.#served = await serve(this.express)
     return this
