@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
+import type { SessionHandle } from '../api/handle.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { ExpressMiddleware, HttpSessions } from '../http/index.ts'
 import { fail } from '../http/node.ts'
@@ -8,7 +9,7 @@ import { counterHints } from './hints.ts'
 import { hold } from './hold.ts'
 import { type ClassicOptions, checked } from './options.ts'
 import { sessionStoreOf } from './session-store.ts'
-import { type Callback, type Form, WorkingCopy } from './working-copy.ts'
+import { type Callback, WorkingCopy } from './working-copy.ts'
 
 /** The session as express-session shows it: its data are plain properties that can be changed at will. */
 export interface ClassicExpressSession {
@@ -121,8 +122,8 @@ export function classicExpress(
   const names = checked(options)
   const hints = counterHints('req.session')
   return (request, response, next) => {
-    const of = (request as unknown as Record<string, unknown>)[property]
-    if (typeof of !== 'function') {
+    const carrier = request as unknown as Record<string, () => SessionHandle<unknown>>
+    if (typeof carrier[property] !== 'function') {
       next(new SessionUsageError('classicExpress comes after: app.use(sessions.express(), classicExpress(sessions))'))
       return
     }
@@ -130,12 +131,12 @@ export function classicExpress(
       next(new SessionUsageError('req.session belongs to another middleware already: remove it'))
       return
     }
-    const form: Form = {
-      make: (copy) => new ExpressSession(copy, request, new ClassicCookie(copy, settings)),
-      ignores: (name) => name === 'cookie',
+    const form = {
+      make: (copy: WorkingCopy) => new ExpressSession(copy, request, new ClassicCookie(copy, settings)),
+      ignores: (name: string) => name === 'cookie',
       members: MEMBERS,
     }
-    const copy = new WorkingCopy(() => of.call(request), form, names, hints)
+    const copy = new WorkingCopy(() => carrier[property]!(), form, names, hints)
     give(request, response, copy, (error) => sessions.report(error))
     Object.defineProperty(request, 'sessionStore', {
       value: sessionStoreOf(sessions, copy),

@@ -5,7 +5,7 @@ import type { KoaContext, KoaSessions } from '../koa/index.ts'
 import { counterHints } from './hints.ts'
 import { hold } from './hold.ts'
 import { type ClassicOptions, checked } from './options.ts'
-import { type Callback, type Form, WorkingCopy } from './working-copy.ts'
+import { type Callback, WorkingCopy } from './working-copy.ts'
 
 /** The session as koa-session shows it: its data are plain properties that can be changed at will. */
 export interface ClassicSession {
@@ -91,10 +91,10 @@ class KoaSession {
   }
 }
 
-const FORM: Form = {
-  make: (copy) => new KoaSession(copy),
+const FORM = {
+  make: (copy: WorkingCopy) => new KoaSession(copy),
   // koa-session keeps no field that begins with an underscore.
-  ignores: (name) => name[0] === '_',
+  ignores: (name: string) => name[0] === '_',
   members: new Set(Object.getOwnPropertyNames(KoaSession.prototype)),
 }
 
