@@ -3,7 +3,7 @@ import { innerKey, key as outerKey, textOf } from '../data/key.ts'
 import { InvalidValueError } from '../errors/index.ts'
 
 /** What each object that the application was given is in the session. */
-export type Origins = WeakMap<object, Value>
+export type Origins = Map<object, Value>
 
 /** Deeper is no session, as everywhere in this package. */
 const DEEPEST = 32
@@ -31,6 +31,7 @@ export function own(object: object, key: string, value: unknown): void {
 
 /** How a key is written in the session: as it stands there already, or escaped where that is necessary. */
 export function keyOf(text: string, origin: Data | undefined, top: boolean): string {
+  if (origin && Object.hasOwn(origin, text) && textOf(text) === text) return text
   const key = top ? outerKey(text) : innerKey(text)
   if (!origin || Object.hasOwn(origin, key)) return key
   return [text, outerKey(text)].find((other) => Object.hasOwn(origin, other) && textOf(other) === text) ?? key

@@ -29,8 +29,10 @@ export class SessionObject {
   /** Makes an object without fields. */
   readonly #make: () => object
   #before: Data = {}
+  #read = false
   #object: object | undefined
-  #origins: Origins = new WeakMap()
+  /** Not a WeakMap, which would cost the garbage collector more: it lives as long as a request. */
+  #origins: Origins = new Map()
   /** The properties at which nobody has looked yet. */
   #unseen = new Map<string, () => unknown>()
 
@@ -40,8 +42,12 @@ export class SessionObject {
     this.#make = make
   }
 
-  /** Undefined until something was shown. */
+  /** Undefined until something was read. Made when somebody looks. */
   get object(): object | undefined {
+    if (!this.#object && this.#read) {
+      this.#object = this.#make()
+      for (const key of Object.keys(this.#before)) this.#lay(this.#object, textOf(key), this.#before[key]!)
+    }
     return this.#object
   }
 
@@ -52,10 +58,10 @@ export class SessionObject {
   /** Makes an object of what was read. */
   show(data: Data): void {
     this.#before = this.visible(data)
-    this.#origins = new WeakMap()
+    this.#origins = new Map()
     this.#unseen = new Map()
-    this.#object = this.#make()
-    for (const key of Object.keys(this.#before)) this.#lay(this.#object, textOf(key), this.#before[key]!)
+    this.#object = undefined
+    this.#read = true
   }
 
   /** What was read is forgotten; the object stays, as one that was assigned. */
@@ -87,28 +93,25 @@ export class SessionObject {
   /** The data that the object can show. The others stay as they are. */
   visible(data: Data): Data {
     const { members, ignores } = this.#form
-    const hidden = Object.keys(data).filter((key) => members.has(textOf(key)) || ignores(textOf(key)))
-    if (hidden.length === 0) return data
-    return Object.fromEntries(Object.entries(data).filter(([key]) => !hidden.includes(key)))
+    const hides = (key: string) => members.has(textOf(key)) || ignores(textOf(key))
+    if (!Object.keys(data).some(hides)) return data
+    return Object.fromEntries(Object.entries(data).filter(([key]) => !hides(key)))
   }
 
   /** How the object differs from what was read. Throws for what no session can keep. */
   change(): Change {
     const made: Kept = []
     const after: Record<string, Value> = {}
-    const object = this.#object ?? {}
+    const object = this.object ?? {}
     for (const name of this.namesOf(object)) {
       if (this.#form.members.has(name)) throw new InvalidPathError(name, `the session object itself has '${name}'`)
       const key = keyOf(name, this.#before, true)
-      const { get } = Object.getOwnPropertyDescriptor(object, name)!
-      const value =
-        get && get === this.#unseen.get(name)
-          ? this.#before[key]
-          : kept((object as Record<string, unknown>)[name], [name], this.#origins, made)
+      const value = this.#isUnseen(object, name)
+        ? this.#before[key]
+        : kept((object as Record<string, unknown>)[name], [name], this.#origins, made)
       if (value !== undefined) after[key] = value
     }
-    const origins = new Map(made.map(([raw, value]) => [value, this.#origins.get(raw)]))
-    const lens: Lens = { names: this.#names, origin: (later) => origins.get(later as Data) }
+    const lens: Lens = { names: this.#names, origin: this.#originOf(made) }
     return { chain: difference(this.#before, after, lens), after, lens, made }
   }
 
@@ -118,10 +121,24 @@ export class SessionObject {
     for (const [raw, value] of made) this.#origins.set(raw, value)
   }
 
+  #isUnseen(object: object, name: string): boolean {
+    const getter = this.#unseen.get(name)
+    return getter !== undefined && Object.getOwnPropertyDescriptor(object, name)?.get === getter
+  }
+
+  /** What the objects among what was made were when the session was read. */
+  #originOf(made: Kept): Lens['origin'] {
+    if (made.length === 0) return () => undefined
+    const origins = new Map(made.map(([raw, value]) => [value, this.#origins.get(raw)]))
+    return (later) => origins.get(later as Data)
+  }
+
   /** A field that is copied only when somebody looks at it. */
   #lay(object: object, name: string, value: Value): void {
     if (typeof value !== 'object' || value === null) {
-      own(object, name, value)
+      // No member is called so, and an ordinary assignment is several times as fast.
+      if (name === '__proto__') own(object, name, value)
+      else (object as Record<string, unknown>)[name] = value
       return
     }
     const origins = this.#origins

@@ -14,7 +14,10 @@ type Fields = any
 export type Callback = (error?: unknown) => void
 
 /** What is to be stored: one chain, and what goes with it. */
-type Due = Change & Besides
+interface Due {
+  readonly change: Change
+  readonly besides: Besides
+}
 
 /**
  * One request's working copy of its session: the object that the application changes, what was read, and the order of
@@ -168,7 +171,14 @@ export class WorkingCopy {
     if (this.#broken !== undefined) return Promise.reject(this.#broken)
     if (this.#waiting > 0) return this.#finish()
     const due = this.#due()
-    return due || (this.#removed && !this.#destroyed) ? this.#run(() => this.#store(false)) : undefined
+    if (!due && (!this.#removed || this.#destroyed)) return undefined
+    this.#waiting++
+    const done = this.#store(false, due)
+    const over = () => {
+      this.#waiting--
+    }
+    this.#tail = done.then(over, over)
+    return done
   }
 
   async #finish(): Promise<void> {
@@ -203,21 +213,23 @@ export class WorkingCopy {
   /** What is to be stored now; undefined where nothing is. Throws for what no session can keep. */
   #due(): Due | undefined {
     const [touch, rotate] = [this.#touch, this.#rotate]
-    if (!this.#shown.object || this.#removed || !this.#looked) return undefined
+    if (!this.#looked || this.#removed || !this.#shown.object) return undefined
     const change = this.#shown.change()
-    return isEmpty(change.chain) && !touch && !rotate ? undefined : { ...change, touch, rotate }
+    return isEmpty(change.chain) && !touch && !rotate ? undefined : { change, besides: { touch, rotate } }
   }
 
   /** `strict`: somebody waits for it, and has to know when it could not be stored. */
-  async #store(strict: boolean): Promise<void> {
+  async #store(strict: boolean, known?: Due): Promise<void> {
     if (this.#removed) {
       if (this.#destroyed) return
       await this.#of().destroy()
       this.#destroyed = true
       return
     }
+    let due: Due | undefined
     if (this.#destroyed && this.#shown.namesOf(this.#shown.object).length > 0) await this.#begin(true)
-    const due = this.#due()
+    else due = known
+    due ??= this.#due()
     if (!due) return
     try {
       if (this.#over) throw this.#over
@@ -225,18 +237,19 @@ export class WorkingCopy {
     } catch (error) {
       if (!isOver(error)) throw error
       this.#over = error
-      if (due.rotate && isGone(error)) return this.#goOn(due)
+      if (due.besides.rotate && isGone(error)) return this.#goOn(due.change)
       // A plain request's writes are dropped, as if they had come before the log-out.
-      if (strict || due.rotate) throw error
+      if (strict || due.besides.rotate) throw error
     }
   }
 
   /** Who logs in when the session has just ended gets another one, with what this request has written and nothing else. */
-  async #goOn({ after, lens }: Due): Promise<void> {
+  async #goOn({ after, lens }: Change): Promise<void> {
     const { data } = overlay(this.#shown.before, after, {}, lens)
     await this.#begin(true)
     const chain = difference({}, data, { names: this.#names, origin: () => undefined })
-    await this.#send({ chain, after: data, lens, made: [], touch: this.#touch, rotate: false })
+    const change = { chain, after: data, lens, made: [] }
+    await this.#send({ change, besides: { touch: this.#touch, rotate: false } })
     this.#shown.show(data)
   }
 
@@ -252,13 +265,13 @@ export class WorkingCopy {
     else this.#shown.show({})
   }
 
-  async #send(due: Due): Promise<void> {
+  async #send({ change, besides }: Due): Promise<void> {
     const { before } = this.#shown
-    await store(this.#of(), this.#shown, due, due)
-    this.#hints(before, due.chain)
-    this.#shown.stored(due)
-    if (this.#touch === due.touch) this.#touch = undefined
-    if (due.rotate) this.#rotate = false
+    await store(this.#of(), this.#shown, change, besides)
+    this.#hints(before, change.chain)
+    this.#shown.stored(change)
+    if (this.#touch === besides.touch) this.#touch = undefined
+    if (besides.rotate) this.#rotate = false
   }
 }
 

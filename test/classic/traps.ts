@@ -42,7 +42,7 @@ export function written(chain: Chain): Chain {
 
 /** A session as a handler holds it, and what its changes come to. */
 export class Copy {
-  readonly #origins: Origins = new WeakMap()
+  readonly #origins: Origins = new Map()
   // biome-ignore lint/suspicious/noExplicitAny: whatever a handler does with it
   readonly object: any
 
