@@ -3,14 +3,21 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { commands, EMPTY_CHAIN, extend } from '../dist/algebra/index.js'
-import { readCookie, writeCookie } from '../dist/cookie/header.js'
-import { hashOf, keygripOf, newOperation, newSecret, readCredential, writeCredential } from '../dist/cookie/credential.js'
-import { vary } from '../dist/cookie/jar.js'
-import { settingsOf } from '../dist/settings/options.js'
-import { ReliableStore } from '../dist/delivery/reliable.js'
 import { Sessions } from '../dist/api/sessions.js'
-import { check, EMPTY_STEP, withCommands } from '../dist/visit/step.js'
+import {
+  hashOf,
+  keygripOf,
+  newOperation,
+  newSecret,
+  readCredential,
+  writeCredential,
+} from '../dist/cookie/credential.js'
+import { readCookie, writeCookie } from '../dist/cookie/header.js'
+import { vary } from '../dist/cookie/jar.js'
+import { ReliableStore } from '../dist/delivery/reliable.js'
+import { settingsOf } from '../dist/settings/options.js'
 import { memory } from '../dist/stores/memory/index.js'
+import { check, EMPTY_STEP, withCommands } from '../dist/visit/step.js'
 
 const keys = ['a key that nobody can guess, for the benchmark']
 const keygrip = keygripOf(keys)

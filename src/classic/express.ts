@@ -95,7 +95,7 @@ const MEMBERS: ReadonlySet<string> = new Set(['req', ...Object.getOwnPropertyNam
  * throws.
  *
  * @example
- * ```ts
+ * ```js
  * const sessions = httpSessions({ store: sqlite('sessions.db'), keys: [process.env.SESSION_KEY!], property: 'atomic' })
  * app.use(sessions.express(), classicExpress(sessions, { counters: ['views'] }))
  * app.get('/', (req, res) => {

@@ -112,7 +112,7 @@ type Context = KoaContext & { [COPY]?: WorkingCopy }
  * is down, looking at `ctx.session` throws.
  *
  * @example
- * ```ts
+ * ```js
  * const sessions = atomicSession(app, { store: sqlite('sessions.db'), property: 'atomic' })
  * classic(app, sessions, { counters: ['views'] })
  * app.use((ctx) => {

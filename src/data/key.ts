@@ -12,7 +12,7 @@ const SPECIAL = /[%.\0]/
  * the database. {@link textOf} is its inverse.
  *
  * @example
- * ```ts
+ * ```js
  * // one counter for each address: attempts.alice@example%2Ecom
  * await ctx.session().inc(`attempts.${key(email)}`)
  * ```

@@ -31,7 +31,7 @@ export type PassportRequest = IncomingMessage & { readonly ctx?: Anything }
  *
  * @param sessionOf gives the handle of a request: `(req) => sessions.of(req.ctx)` on Koa, `(req) => req.session()` on Express
  * @example
- * ```ts
+ * ```js
  * const sessions = atomicSession(app, { store: sqlite('sessions.db') })
  * atomicPassport(passport, (req) => sessions.of(req.ctx))
  * app.use(passport.initialize())

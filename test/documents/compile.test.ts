@@ -25,6 +25,10 @@ it('every TypeScript block of the documents compiles', { timeout: TIMEOUT }, () 
 // In a program of their own: one of them augments SessionData, which holds for a whole program.
 it('every example in a docstring compiles', { timeout: TIMEOUT }, () => {
   const files = writeDocstrings()
-  expect(files.map((file) => /docstring_(\w+?)_ts_/.exec(file)![1]).sort()).toEqual(['data_types', 'http_index', 'koa_index'])
+  expect(files.map((file) => /docstring_(\w+?)_ts_/.exec(file)![1]).sort()).toEqual([
+    'data_types',
+    'http_index',
+    'koa_index',
+  ])
   expect(diagnosticsOf(files)).toBe('')
 })
