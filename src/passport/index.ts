@@ -8,9 +8,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { SessionHandle } from '../api/handle.ts'
 import { SessionUsageError } from '../errors/index.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: Passport's own values: a user, a callback's result
-type Anything = any
-type Done = (error?: unknown, value?: Anything) => void
+/** Passport's own values: a user, a callback's result. */
+// biome-ignore lint/suspicious/noExplicitAny: Passport has no types of its own
+export type Anything = any
+/** How Passport is called back. */
+export type Done = (error?: unknown, value?: Anything) => void
 
 /** What is used of Passport 0.6 and 0.7, or of koa-passport 6. */
 export interface Passport {
