@@ -99,7 +99,8 @@ const FORM = {
 }
 
 const COPY = Symbol('koa-atomic-session.classic')
-type Context = KoaContext & { [COPY]?: WorkingCopy }
+const HELD = Symbol('koa-atomic-session.held')
+type Context = KoaContext & { [COPY]?: WorkingCopy; [HELD]?: { release(): void } }
 
 /**
  * Gives a Koa application `ctx.session` as koa-session does, a plain object, over atomic commands: what a request
@@ -170,15 +171,21 @@ export function classic(
       await Promise.resolve()
         .then(() => copy.commit())
         .catch((failure) => (ctx as unknown as Koa.Context).app.emit('error', failure, ctx as unknown as Koa.Context))
+        .finally(() => ctx[HELD]?.release())
       throw error
     }
-    await copy.commit()
+    try {
+      await copy.commit()
+    } finally {
+      // Stored, or failed: the answer has nothing more to wait for.
+      ctx[HELD]?.release()
+    }
   })
 }
 
 /** Whoever writes to the response directly must not be faster than the store. */
 function watch(ctx: Context, copy: WorkingCopy): void {
-  hold(
+  ctx[HELD] = hold(
     ctx.res,
     () => copy.commit(),
     (error) => (ctx as unknown as Koa.Context).onerror(error as Error),

@@ -375,6 +375,58 @@ describe.each([
   })
 })
 
+describe('changes that meet others again and again', () => {
+  it('are given up with 409 in the end, and nothing of them is stored', async () => {
+    const store = memory()
+    const { update } = store
+    const app = new TestApp()
+    classic(app.koa, atomicSession(app.koa, { store, property: 'atomic' }))
+    let refuse = false
+    // As a store answers to which somebody else was faster each time.
+    store.update = async (access, change) =>
+      refuse ? { outcome: 'refused', problem: { kind: 'condition', path: 'form.b' } } : update(access, change)
+    // biome-ignore lint/suspicious/noExplicitAny: the session of a test
+    app.koa.use((ctx: any) => {
+      if (ctx.path === '/') ctx.session.form = { a: 1, b: 2 }
+      if (ctx.path === '/change') ctx.session.form.a = 9
+      ctx.body = ctx.session
+    })
+    await app.listen()
+    const visitor = app.visitor()
+    await visitor.fetch('/')
+    refuse = true
+    expect((await visitor.fetch('/change')).status).toBe(409)
+    refuse = false
+    expect(await visitor.json('/look')).toEqual({ form: { a: 1, b: 2 } })
+    expect(app.errors.map(({ code }) => code)).toEqual(['ERR_SESSION_CONDITION'])
+    await app.close()
+  })
+})
+
+describe('while developing', () => {
+  it('a field that goes up by one again and again is named, once', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    const app = new TestApp()
+    classic(app.koa, atomicSession(app.koa, { store: memory(), property: 'atomic' }), { counters: ['views'] })
+    // biome-ignore lint/suspicious/noExplicitAny: the session of a test
+    app.koa.use((ctx: any) => {
+      const { session } = ctx
+      session.views = (session.views ?? 0) + 1
+      session.clicks = (session.clicks ?? 0) + 1
+      session.page = (session.page ?? 0) + 2
+      ctx.body = ''
+    })
+    await app.listen()
+    const visitor = app.visitor()
+    for (let i = 0; i < 8; i++) await visitor.fetch('/')
+    process.off('warning', note)
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining("counters: ['clicks']")])
+    await app.close()
+  })
+})
+
 describe('classic()', () => {
   it('says what is wrong when the application starts', () => {
     const app = new Koa3()
