@@ -176,10 +176,12 @@ export function classic(
     }
     try {
       await copy.commit()
-    } finally {
-      // Stored, or failed: the answer has nothing more to wait for.
+    } catch (error) {
       ctx[HELD]?.release()
+      throw error
     }
+    // Koa answers now; who answers by themselves may still change something.
+    if ((ctx as unknown as Koa.Context).respond !== false) ctx[HELD]?.release()
   })
 }
 

@@ -56,8 +56,10 @@ describe('req.session as an object on Express 5', () => {
       (_, res) => res.send('x'),
       (_, res) => res.redirect('/'),
       (_, res) => res.writeHead(200, { 'content-type': 'text/plain' }).end('x'),
-      (_, res) => {
+      (req, res) => {
         res.write('one ')
+        // Between what is sent and its end.
+        req.session.later = true
         res.write('two ')
         return res.end('three')
       },
@@ -75,7 +77,7 @@ describe('req.session as an object on Express 5', () => {
       const text = await alice.text('/')
       if (i === 3) expect(text).toBe('one two three')
     }
-    expect(await stored(alice)).toEqual({ f0: 0, f1: 1, f2: 2, f3: 3, f4: 4 })
+    expect(await stored(alice)).toEqual({ f0: 0, f1: 1, f2: 2, f3: 3, f4: 4, later: true })
     expect(app.errors).toEqual([])
   })
 
