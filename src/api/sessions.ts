@@ -29,7 +29,7 @@ export class Sessions<D> {
   #host: Host | undefined
   #pruning: NodeJS.Timeout | undefined
   /** @internal */
-  protected readonly background: Host['background']
+  readonly background: Host['background']
   readonly #keys: () => Keys
 
   constructor(

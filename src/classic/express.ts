@@ -137,7 +137,7 @@ export function classicExpress(
       members: MEMBERS,
     }
     const copy = new WorkingCopy(() => carrier[property]!(), form, names, hints)
-    give(request, response, copy, (error) => sessions.report(error))
+    give(request, response, copy, (error) => sessions.background(error))
     Object.defineProperty(request, 'sessionStore', {
       value: sessionStoreOf(sessions, copy),
       configurable: true,

@@ -38,7 +38,7 @@ export function sessionStoreOf(sessions: HttpSessions<any>, copy: WorkingCopy): 
       else {
         sessions.revoke(id).then(
           () => callback && process.nextTick(callback),
-          (error) => (callback ? process.nextTick(callback, error) : sessions.report(error)),
+          (error) => (callback ? process.nextTick(callback, error) : sessions.background(error)),
         )
       }
     },
