@@ -55,6 +55,12 @@ const ROOMS = {
     may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
     why: 'A binding translates between its server and api. It knows no store, and never loads Koa.',
   },
+  classic: {
+    may: ['algebra', 'data', 'errors', 'settings', 'api', 'koa', 'http'],
+    packages: ['koa', '@types/koa'],
+    why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
+  },
+  passport: { may: ['api', 'errors'], why: 'Passport on commands needs what the application holds, and nothing below.' },
   testing: {
     may: ['algebra', 'contract'],
     packages: ['fast-check'],

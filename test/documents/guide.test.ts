@@ -94,6 +94,33 @@ describe("the guide's examples", () => {
     }),
   )
 
+  it('classic: counts on one session, as an object and by commands', () =>
+    during('classic', async ({ visitor }) => {
+      expect(await visitor.json('/')).toEqual({ views: 1 })
+      await visitor.fetch('/new')
+      await Promise.all(Array.from({ length: 10 }, () => visitor.fetch('/')))
+      expect(await visitor.json('/')).toEqual({ views: 13 })
+      await visitor.fetch('/logout')
+      expect(await visitor.json('/')).toEqual({ views: 1 })
+    }))
+
+  it('classic: counts on Express', () =>
+    during('classic_express', async ({ visitor }) => {
+      expect(await visitor.text('/')).toBe('seen 1 times')
+      expect(await visitor.text('/')).toBe('seen 2 times')
+    }))
+
+  it('passport: logs in and out', () =>
+    during('passport', async ({ visitor, base }) => {
+      await visitor.fetch('/login?username=a&password=wrong')
+      expect(await visitor.json('/')).toEqual({ user: null })
+      await visitor.fetch('/login?username=a&password=right')
+      expect(await visitor.json('/')).toEqual({ user: 1 })
+      expect(await new Visitor(base).json('/')).toEqual({ user: null })
+      await visitor.fetch('/logout')
+      expect(await visitor.json('/')).toEqual({ user: null })
+    }))
+
   it('testing: passes', async () => {
     const { test } = await run('testing')
     await test()
