@@ -63,13 +63,16 @@ describe.skipIf('missing' in server)('the postgres store', () => {
     await postgres(pool, { table: name }).indexed(['user_id']).setup()
     await pool.query(`DROP ROLE IF EXISTS ${name}_role`)
     await pool.query(`CREATE ROLE ${name}_role; GRANT SELECT, INSERT, UPDATE, DELETE ON ${name} TO ${name}_role`)
-    const operator = await pool.connect()
-    await operator.query(`BEGIN; LOCK TABLE ${name} IN SHARE ROW EXCLUSIVE MODE`)
     const own = new pg.Pool({ connectionString, options: `-c role=${name}_role`, max: 1 })
-    await postgres(own, { table: name }).indexed(['user_id']).setup()
-    await expect(postgres(own, { table: name }).indexed(['other']).setup()).rejects.toMatchObject({ applied: false })
-    await operator.query('ROLLBACK')
-    operator.release()
+    const operator = await pool.connect()
+    try {
+      await operator.query(`BEGIN; LOCK TABLE ${name} IN SHARE ROW EXCLUSIVE MODE`)
+      await postgres(own, { table: name }).indexed(['user_id']).setup()
+      const incomplete = postgres(own, { table: name }).indexed(['other'])
+      await expect(incomplete.setup()).rejects.toMatchObject({ applied: false })
+    } finally {
+      operator.release(true)
+    }
     expect((await visitor(postgres(own, { table: name }), { a: 1 })).record.data).toEqual({ a: 1 })
     await own.end()
     await pool.query(`DROP OWNED BY ${name}_role; DROP ROLE ${name}_role`)
