@@ -113,13 +113,6 @@ function sameText(a: string, b: string): boolean {
   return difference === 0
 }
 
-/** Whether the object has all of these fields, each with an equal value. */
-export function hasFields(value: Value, fields: Data): boolean {
-  return (
-    isObject(value) && Object.keys(fields).every((key) => Object.hasOwn(value, key) && equal(value[key], fields[key]))
-  )
-}
-
 /**
  * A frozen copy of a value. Throws a {@link Refusal} that names the path of what can't be kept. Every property is read
  * once, so a getter or a Proxy can't show one value to the check and another to the store.
