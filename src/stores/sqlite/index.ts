@@ -20,7 +20,7 @@ import { LIST_BATCH } from '../../contract/store.ts'
 import { begin, loaded, mayDestroy, recordOf, type StoredSession, transition } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { decode, encode } from '../shared/json.ts'
-import { open, type SqliteDatabase, type SqliteStatement } from './client.ts'
+import { driver, type SqliteDatabase, type SqliteStatement } from './client.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -43,6 +43,8 @@ export interface SqliteOptions {
  *
  * A chain is one immediate transaction: what any process reads and writes in it, no other interrupts. The table is
  * made at the first use. A commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ *
+ * Throws a `SessionUsageError` for a file name where there is no driver: it says what to install.
  */
 export function sqlite(
   database: string | SqliteDatabase,
@@ -68,14 +70,18 @@ const PATIENCE = 10
 
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
-  readonly #source: string | SqliteDatabase
+  /** The file is opened, and closed, by the store. */
+  readonly #own: boolean
+  readonly #connect: () => SqliteDatabase
   readonly #table: string
   readonly #busyTimeout: number
   #fields: readonly string[] = []
   #opening: Promise<Opened> | undefined
 
   constructor(source: string | SqliteDatabase, table: string, busyTimeout: number) {
-    this.#source = source
+    const Driver = typeof source === 'string' ? driver() : undefined
+    this.#own = Driver !== undefined
+    this.#connect = Driver ? () => new Driver(source as string) : () => source as SqliteDatabase
     this.#table = table
     this.#busyTimeout = busyTimeout
   }
@@ -157,12 +163,12 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   async close(): Promise<void> {
     const opening = this.#opening
     this.#opening = undefined
-    if (opening && typeof this.#source === 'string') (await opening).database.close()
+    if (opening && this.#own) (await opening).database.close()
   }
 
   #open(): Promise<Opened> {
     this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
-      // The next request tries again: the disk may have room by then, or the driver be installed.
+      // The next request tries again: the disk may have room by then.
       this.#opening = undefined
       throw error
     })
@@ -170,7 +176,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   #prepare(): Opened {
-    const database = typeof this.#source === 'string' ? open(this.#source) : this.#source
+    const database = this.#connect()
     const table = this.#table
     try {
       database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
@@ -180,7 +186,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
       return { database, sql: statements(database, table), having: new Map() }
     } catch (error) {
       // Every try opens the file anew.
-      if (typeof this.#source === 'string') database.close()
+      if (this.#own) database.close()
       throw error
     }
   }
