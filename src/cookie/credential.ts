@@ -7,8 +7,15 @@ export type Credential =
   | { readonly kind: 'session'; readonly id: string; readonly secret: string; readonly hash: string }
   | { readonly kind: 'visitor'; readonly id: string }
 
+/** The part of a Keygrip that is used; a type of our own, because its types are in a package that users need not have. */
+export interface Signer {
+  sign(data: string): string
+  index(data: string, digest: string): number
+  verify(data: string, digest: string): boolean
+}
+
 /** The application's keys as Koa has them: the first one signs, all of them are accepted. */
-export type Keys = readonly string[] | Keygrip | undefined
+export type Keys = readonly string[] | Signer | undefined
 
 /** 128 random bits as 22 characters of base64url; names a session, proves nothing. */
 const ID = '[A-Za-z0-9_-]{22}'
@@ -53,7 +60,7 @@ export function hashOf(secret: string): string {
 }
 
 /** The cookie's value, with a MAC over it and the cookie's name, so that no other cookie's value can stand in. */
-export function writeCredential(credential: Credential, name: string, keygrip: Keygrip): string {
+export function writeCredential(credential: Credential, name: string, keygrip: Signer): string {
   const value = credential.kind === 'session' ? `s.${credential.id}.${credential.secret}` : `n.${credential.id}`
   return `${value}.${keygrip.sign(`${name}=${value}`)}`
 }
@@ -65,7 +72,7 @@ export function writeCredential(credential: Credential, name: string, keygrip: K
 export function readCredential(
   text: string,
   name: string,
-  keygrip: Keygrip,
+  keygrip: Signer,
 ): { readonly credential: Credential; readonly renew: boolean } | undefined {
   const match = VALUE.exec(text)
   if (!match) return undefined
@@ -79,10 +86,10 @@ export function readCredential(
   return { credential, renew: key > 0 }
 }
 
-const keygrips = new WeakMap<readonly string[], Keygrip>()
+const keygrips = new WeakMap<readonly string[], Signer>()
 
 /** The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. */
-export function keygripOf(keys: Keys): Keygrip {
+export function keygripOf(keys: Keys): Signer {
   if (Array.isArray(keys)) {
     let keygrip = keygrips.get(keys)
     if (!keygrip) {
@@ -95,7 +102,7 @@ export function keygripOf(keys: Keys): Keygrip {
     }
     return keygrip
   }
-  if (keys && typeof (keys as Keygrip).index === 'function') return keys as Keygrip
+  if (keys && typeof (keys as Signer).index === 'function') return keys as Signer
   throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
 }
 

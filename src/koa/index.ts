@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+// biome-ignore lint/suspicious/noTsIgnore: an error is expected only where Koa's types are not installed
+/** @ts-ignore: who uses other servers has no types of Koa */
 import type Koa from 'koa'
 import type { SessionHandle } from '../api/handle.ts'
 import { Sessions } from '../api/sessions.ts'
@@ -24,6 +26,8 @@ export interface SessionContext<D = SessionData> {
   session(): SessionHandle<D>
 }
 
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore: as above */
 declare module 'koa' {
   interface DefaultContext {
     /** This visitor's session; nothing is read until it is awaited. */
