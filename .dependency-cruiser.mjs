@@ -60,7 +60,10 @@ const ROOMS = {
     packages: ['koa', '@types/koa'],
     why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
   },
-  passport: { may: ['api', 'errors'], why: 'Passport on commands needs what the application holds, and nothing below.' },
+  passport: {
+    may: ['api', 'errors'],
+    why: 'Passport on commands needs what the application holds, and nothing below.',
+  },
   testing: {
     may: ['algebra', 'contract'],
     packages: ['fast-check'],

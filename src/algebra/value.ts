@@ -79,7 +79,7 @@ export function equal(a: Value | undefined, b: Value | undefined): boolean {
   if (isList(a)) return isList(b) && a.length === b.length && a.every((value, i) => equal(value, b[i]))
   if (isList(b)) return false
   if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
-  if (isBson(a)) return isBson(b) && equalBson(a, b)
+  if (isBson(a)) return isBson(b) && bsonText(a) === bsonText(b)
   if (isDate(b) || isBson(b)) return false
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
@@ -97,12 +97,13 @@ function isBinary(value: BsonValue): value is Binary {
   return 'sub_type' in value && 'buffer' in value && 'position' in value
 }
 
-/** As MongoDB compares them: binaries by their subtype and their bytes, whichever class holds them. */
-function equalBson(a: BsonValue, b: BsonValue): boolean {
-  if (!isBinary(a) || !isBinary(b)) return a._bsontype === b._bsontype && JSON.stringify(a) === JSON.stringify(b)
-  if (a.sub_type !== b.sub_type || a.position !== b.position) return false
-  for (let i = 0; i < a.position; i++) if (a.buffer[i] !== b.buffer[i]) return false
-  return true
+/**
+ * A text that two BSON values share if and only if MongoDB takes them for equal: binaries with one subtype and the same
+ * bytes, whichever class holds them.
+ */
+export function bsonText(value: BsonValue): string {
+  if (!isBinary(value)) return `${value._bsontype} ${JSON.stringify(value)}`
+  return `binary ${value.sub_type} ${value.buffer.subarray(0, value.position).join(' ')}`
 }
 
 /** No early exit, on purpose. */

@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node'
 import { bring, type Need } from './bring.ts'
 import { browserNeeds, findBrowser } from './browser.ts'
 import { handedIn, type Missing, type Server, versionOf } from './child.ts'
+import { mariadbNeeds, startMariadb } from './mariadb.ts'
 import { dropDatabases, mongoNeeds, startMongo } from './mongodb.ts'
 import { PGBOUNCER } from './pgbouncer.ts'
 import { postgresNeeds, startPostgres } from './postgres.ts'
@@ -19,6 +20,7 @@ declare module 'vitest' {
     postgres: Provided
     redis: Provided
     redisCluster: Provided
+    mariadb: Provided
     /** `url` is the path of its program. */
     chromium: Provided
     /** Tells this run from others on the same server. */
@@ -36,6 +38,8 @@ const KINDS = {
   postgres: { needs: () => [...postgresNeeds(), PGBOUNCER], start: startPostgres },
   redis: { needs: redisNeeds, start: startRedis },
   redisCluster: { needs: redisClusterNeeds, start: startRedisCluster },
+  // No store needs it yet: only STORES=mariadb brings and starts it.
+  mariadb: { needs: mariadbNeeds, start: startMariadb },
   chromium: { needs: browserNeeds, start: browser },
 } as const satisfies Record<string, Kind>
 
@@ -45,7 +49,7 @@ const KINDS = {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env.STORES?.split(',')
-  const left = (name: string) => wanted !== undefined && !wanted.includes(name)
+  const left = (name: string) => (wanted ? !wanted.includes(name) : name === 'mariadb')
   const kinds = Object.entries<Kind>(KINDS)
   const needs = kinds.filter(([name]) => !left(name)).map(([, kind]) => kind.needs())
   await bring((await Promise.all(needs)).flat())

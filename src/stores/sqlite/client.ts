@@ -18,21 +18,20 @@ export interface SqliteStatement {
 
 export type SqliteValue = string | number | null
 
+/** What a driver calls its database. */
+export type Driver = new (file: string) => SqliteDatabase
+
 /**
- * Opens a file with the first driver that is there: `node:sqlite`, `better-sqlite3` or `libsql`. If there is none, throws a
- * `SessionUsageError` that says what to install. A file that it makes can be
- * read by its owner only; the mode of one that is there stays.
+ * The first driver at hand: `node:sqlite` where Node has it, else `better-sqlite3`, else `libsql`. Throws a
+ * `SessionUsageError` that says what to install when there is none.
  */
-export function open(file: string): SqliteDatabase {
-  makePrivate(file)
+export function driver(): Driver {
   const builtin = process.getBuiltinModule?.('node:sqlite') as { DatabaseSync: Driver } | undefined
-  if (builtin) return new builtin.DatabaseSync(file)
-  for (const name of ['better-sqlite3', 'libsql']) {
-    const Database = installed(name)
-    if (Database) return new Database(file)
-  }
+  const found = builtin?.DatabaseSync ?? installed('better-sqlite3') ?? installed('libsql')
+  if (found) return found
+  // The newest better-sqlite3 needs Node.js 22, and ends an older one without a word.
   throw new SessionUsageError(
-    'The sqlite store needs a driver on this version of Node.js: npm install better-sqlite3 (or libsql, or Node.js 22)',
+    'The sqlite store needs a driver on this version of Node.js: npm install libsql (or better-sqlite3@12, or Node.js 22.13)',
   )
 }
 
@@ -46,7 +45,11 @@ function makePrivate(file: string): void {
   }
 }
 
-type Driver = new (file: string) => SqliteDatabase
+/** Opens a file with the first driver at hand. A file that it makes can be read by its owner only. */
+export function open(file: string, Driver: Driver = driver()): SqliteDatabase {
+  makePrivate(file)
+  return new Driver(file)
+}
 
 const require = createRequire(import.meta.url)
 
