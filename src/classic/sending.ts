@@ -72,7 +72,10 @@ async function send(handle: SessionHandle<Fields>, { commands, conditions }: Cha
   let chain: SessionHandle<Fields> | SessionChain<Fields> = handle
   if (rotate) chain = chain.rotate()
   if (touch) chain = chain.touch(touch.maxAge)
-  for (const { path, value } of conditions) chain = chain.if(printPath(path), value)
+  for (const { path, value } of conditions) {
+    const at = printPath(path)
+    chain = value === undefined ? chain.ifMissing(at) : chain.if(at, value)
+  }
   for (const command of commands) {
     const path = printPath(command.path)
     if (command.kind === 'set') chain = chain.set(path, command.value)

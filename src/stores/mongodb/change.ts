@@ -68,7 +68,9 @@ function assemble(
 /** What finds a session that is live by this access, but for its hash. */
 export function live({ id, proof, maxLifetime }: Access, now: number): Document {
   const times = inTime(maxLifetime, now)
-  const born = proof.created !== undefined && { created: { ...times.created, $eq: new Date(proof.created) } }
+  // A secret belongs to one session, so only who has none must say which of several with this id it is.
+  const born = proof.created !== undefined &&
+    proof.hash === undefined && { created: { ...times.created, $eq: new Date(proof.created) } }
   return { _id: id, ...times, ...born }
 }
 

@@ -44,8 +44,11 @@ export type { MongoCollection } from './client.ts'
  *
  * @example
  * ```ts
+ * import { MongoClient } from 'mongodb'
+ * import { mongodb } from 'koa-atomic-session/mongodb'
+ *
  * const client = new MongoClient('mongodb://localhost:27017')
- * const sessions = atomicSession(app, { store: mongodb(client.db().collection('sessions')) })
+ * const store = mongodb(client.db().collection('sessions'))
  * ```
  */
 export function mongodb(collection: MongoCollection): IndexableStore & InspectableStore {
