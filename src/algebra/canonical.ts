@@ -1,4 +1,4 @@
-import { isBson, isDate, isList, typeOf, type Value } from './value.ts'
+import { bsonText, isBson, isDate, isList, typeOf, type Value } from './value.ts'
 
 /**
  * A text that two values share if and only if they are equal. To look for many values among many others takes a set of
@@ -7,7 +7,7 @@ import { isBson, isDate, isList, typeOf, type Value } from './value.ts'
 export function canonical(value: Value): string {
   if (isList(value)) return `[${value.map(canonical).join(',')}]`
   if (isDate(value)) return `date ${value.getTime()}`
-  if (isBson(value)) return `${value._bsontype} ${JSON.stringify(value)}`
+  if (isBson(value)) return bsonText(value)
   // -0 is printed as 0.
   if (typeOf(value) !== 'object') return JSON.stringify(value)
   const fields = Object.entries(value as object).map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`)

@@ -2,18 +2,25 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from '../errors/index.ts'
 
-/** The application's keys as Koa has them: the first one signs, all of them are accepted. */
-export type Keys = readonly string[] | Keygrip | undefined
+/** The part of a Keygrip that is used; a type of our own, because its types are in a package that users need not have. */
+export interface Signer {
+  sign(data: string): string
+  index(data: string, digest: string): number
+  verify(data: string, digest: string): boolean
+}
 
-const keygrips = new WeakMap<readonly string[], Keygrip>()
+/** The application's keys as Koa has them: the first one signs, all of them are accepted. */
+export type Keys = readonly string[] | Signer | undefined
+
+const keygrips = new WeakMap<readonly string[], Signer>()
 
 /** The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. */
-export function keygripOf(keys: Keys): Keygrip {
+export function keygripOf(keys: Keys): Signer {
   if (Array.isArray(keys)) {
     let keygrip = keygrips.get(keys)
     if (!keygrip) {
       check(keys)
-      keygrip = new Keygrip(keys, 'sha256')
+      keygrip = new Keygrip(keys, 'sha256') as Signer
       // Keygrip compares with two more HMACs under a random key. This gives the same MACs, also in constant time.
       keygrip.index = (data, mac) =>
         keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))
@@ -21,7 +28,7 @@ export function keygripOf(keys: Keys): Keygrip {
     }
     return keygrip
   }
-  if (keys && typeof (keys as Keygrip).index === 'function') return keys as Keygrip
+  if (keys && typeof (keys as Signer).index === 'function') return keys as Signer
   throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
 }
 

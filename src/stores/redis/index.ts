@@ -20,6 +20,7 @@ import type {
 } from '../../contract/store.ts'
 import { loaded, mayDestroy } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { compareAndSet, expiring, knows, pause } from '../shared/oracle.ts'
 import { type StateReading, updatedOf } from './answers.ts'
 import { type RedisClient, scriptRunner } from './client.ts'
@@ -59,10 +60,9 @@ export interface RedisOptions {
  * const store = redis(await createClient({ url: 'redis://localhost' }).connect(), { prefix: 'shop:' })
  * ```
  */
-export function redis(
-  client: RedisClient,
-  { prefix = 'session:' }: RedisOptions = {},
-): IndexableStore & InspectableStore {
+export function redis(client: RedisClient, options: RedisOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['prefix'], 'The redis store')
+  const { prefix = 'session:' } = options
   const run = scriptRunner(client, SCRIPT_LUA)
   const runIndexing = scriptRunner(client, INDEXING_LUA)
   if (!run || !runIndexing) {
