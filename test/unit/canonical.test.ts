@@ -1,10 +1,11 @@
 import fc from 'fast-check'
-import { ObjectId } from 'mongodb'
+import { Binary, ObjectId, UUID } from 'mongodb'
 import { describe, expect, it } from 'vitest'
 import { canonical } from '../../src/algebra/canonical.ts'
 import { apply, type Command, commands, type Data, equal, type Value } from '../../src/algebra/index.ts'
 import { chainOf } from '../../src/testing/harness.ts'
 
+const uuid = new UUID(`${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`)
 const { value } = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
@@ -21,6 +22,9 @@ const { value } = fc.letrec<{ value: Value }>((tie) => ({
       new Date(1),
       new ObjectId('0'.repeat(24)),
       new ObjectId('1'.repeat(24)),
+      uuid,
+      new Binary(uuid.buffer, 4),
+      new Binary(uuid.buffer, 0),
     ),
     fc.array(tie('value'), { maxLength: 2 }),
     fc.dictionary(fc.constantFrom('a', 'b', 'a"', '__proto__'), tie('value'), { maxKeys: 2 }) as fc.Arbitrary<Value>,

@@ -31,9 +31,15 @@ local names, before, after, isApart = {}, {}, {}, {}
 
 -- Reads the fields that the chain touches, which begins at ARGV[first]. Answers $m and $o.
 local function fetch(first)
+  -- Each once: many paths may lead into one large field.
+  local known = {}
+  local function touch(name)
+    if not known[name] then names[#names + 1] = name end
+    known[name] = true
+  end
   for at = first, #ARGV, 5 do
-    names[#names + 1] = ARGV[at + 1]
-    if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+    touch(ARGV[at + 1])
+    if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
   end
   local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
   together = values[3]
@@ -56,8 +62,6 @@ local function settle(set, gone)
   for _, name in ipairs(names) do
     local old, new = before[name], after[name]
     if new ~= old then
-      -- A name may come twice.
-      before[name] = new
       if old then size = size - #name - #old - 3 end
       if new then size = size + #name + #new + 3 end
       local line, colon = find(together, '\n' .. name .. ':', 1, true)

@@ -83,9 +83,15 @@ local names, before, after, isApart = {}, {}, {}, {}
 
 
 local function fetch(first)
+
+local known = {}
+local function touch(name)
+if not known[name] then names[#names + 1] = name end
+known[name] = true
+end
 for at = first, #ARGV, 5 do
-names[#names + 1] = ARGV[at + 1]
-if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+touch(ARGV[at + 1])
+if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
 end
 local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
 together = values[3]
@@ -108,8 +114,6 @@ local function settle(set, gone)
 for _, name in ipairs(names) do
 local old, new = before[name], after[name]
 if new ~= old then
-
-before[name] = new
 if old then size = size - #name - #old - 3 end
 if new then size = size + #name + #new + 3 end
 local line, colon = find(together, '\\n' .. name .. ':', 1, true)
@@ -133,6 +137,7 @@ end
 end
 end
 end
+
 
 
 
@@ -176,6 +181,7 @@ return find(s, '[,%]}]', i) or #s + 1
 end
 
 local function kindOf(s)
+if type(s) == 'table' then return s.names and 'object' or 'list' end
 local c = byte(s)
 if c == 34 then return 'string' end
 if c == 123 then return sub(s, 1, 9) == '{"$date":' and 'date' or 'object' end
@@ -203,10 +209,24 @@ return values, names
 end
 
 local function list(values) return '[' .. concat(values, ',') .. ']' end
-local function object(values, names)
-local parts = {}
-for i = 1, #names do parts[i] = names[i] .. ':' .. values[i] end
-return '{' .. concat(parts, ',') .. '}'
+
+
+
+local function open(node)
+if type(node) == 'table' then return node end
+local values, names = split(node)
+if byte(node) == 91 then return { values = values } end
+local at = {}
+for i = 1, #names do at[names[i]] = i end
+return { values = values, names = names, at = at }
+end
+local function textOf(node)
+if type(node) ~= 'table' then return node end
+local parts, names = {}, node.names
+for i, value in ipairs(node.values) do
+if value then parts[#parts + 1] = names and names[i] .. ':' .. textOf(value) or textOf(value) end
+end
+return names and '{' .. concat(parts, ',') .. '}' or list(parts)
 end
 
 
@@ -234,17 +254,11 @@ local digits = match(name, '^"(%d+)"$')
 if digits and #digits <= 9 and (digits == '0' or byte(digits) ~= 48) then return tonumber(digits) end
 end
 
-local function child(node, name)
-local kind = kindOf(node)
-if kind ~= 'object' and kind ~= 'list' then return nil end
-local values, names = split(node)
-if kind == 'list' then
+
+local function positionOf(node, name)
+if node.names then return node.at[name] end
 local index = indexOf(name)
-return index and values[index + 1]
-end
-for i = 1, #names do
-if names[i] == name then return values[i] end
-end
+return index and index + 1
 end
 
 
@@ -255,25 +269,21 @@ if not name then return made(kind, node, value, slice) end
 if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
 local shape = kindOf(node)
 if shape == 'object' then
-local values, names = split(node)
-for i = 1, #names do
-if names[i] == name then
-values[i] = place(values[i], path, at + 1, kind, value, slice)
-return object(values, names)
-end
-end
-names[#names + 1] = name
-values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
-return object(values, names)
+node = open(node)
+local i = node.at[name] or #node.names + 1
+local new = place(node.values[i] or nil, path, at + 1, kind, value, slice)
+node.names[i], node.values[i], node.at[name] = name, new, i
+return node
 end
 local index = shape == 'list' and indexOf(name)
 if not index then wrong(shape) end
-local values = split(node)
+node = open(node)
+local values = node.values
 if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
 local new = place(values[index + 1], path, at + 1, kind, value, slice)
 while #values < index do values[#values + 1] = 'null' end
 values[index + 1] = new
-return list(values)
+return node
 end
 
 
@@ -281,47 +291,27 @@ local function edit(node, path, at, kind, value)
 local name = path[at]
 if not name then return changed(kind, node, value) end
 local shape = kindOf(node)
-if shape == 'object' then
-local values, names = split(node)
-for i = 1, #names do
-if names[i] == name then
-local new = edit(values[i], path, at + 1, kind, value)
-if new then
-values[i] = new
-else
-table.remove(values, i)
-table.remove(names, i)
-end
-return object(values, names)
-end
-end
-elseif shape == 'list' then
-local index, values = indexOf(name), split(node)
-if index and index < #values then
-values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
-return list(values)
-end
+if shape ~= 'object' and shape ~= 'list' then return node end
+node = open(node)
+local values, i = node.values, positionOf(node, name)
+if i and values[i] then
+values[i] = edit(values[i], path, at + 1, kind, value) or (shape == 'list' and 'null')
 end
 return node
 end
 
-local function valueAt(name, path)
-local node = after[name]
-for i = 1, #path do
-if not node then return nil end
-node = child(node, path[i])
+local function walk(name, path)
+local values, i, crosses = after, name, false
+for at = 1, #path do
+local shape = values[i] and kindOf(values[i])
+if shape ~= 'object' and shape ~= 'list' then return nil, crosses end
+crosses = crosses or shape == 'list'
+local node = open(values[i])
+values[i] = node
+values, i = node.values, positionOf(node, path[at])
+if not i then return nil, crosses end
 end
-return node or nil
-end
-local function crossesList(name, path)
-local node = after[name]
-for i = 1, #path do
-if not node then return false end
-local kind = kindOf(node)
-if kind == 'list' then return true end
-node = kind == 'object' and child(node, path[i])
-end
-return false
+return values[i] or nil, crosses
 end
 
 
@@ -338,25 +328,31 @@ local function listAt(node)
 if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
 return (split(node))
 end
-local function among(values, value)
-for _, one in ipairs(values) do
-if equal(one, value) then return true end
+
+local function setOf(values)
+local texts = {}
+for i = 1, #values do texts[canonical(values[i])] = true end
+return texts
 end
-return false
-end
-local function hasFields(node, values, names)
+
+local function hasFields(node, fields, count)
 if kindOf(node) ~= 'object' then return false end
+local values, names = split(node)
 for i = 1, #names do
-local found = child(node, names[i])
-if not found or not equal(found, values[i]) then return false end
+local text = fields[names[i]]
+if text then
+if canonical(values[i]) ~= text then return false end
+count = count - 1
 end
-return true
+end
+return count == 0
 end
 
 
 function made(kind, node, value, slice)
 if kind == 'set' then return value end
 if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
+node = node and textOf(node)
 if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
 if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
 if kind == 'min' or kind == 'max' then
@@ -369,8 +365,13 @@ if kind == 'min' then return a < b and value or node end
 return a > b and value or node
 end
 local values = node and listAt(node) or {}
+local known = kind == 'addToSet' and setOf(values)
 for _, one in ipairs(split(value)) do
-if kind == 'push' or not among(values, one) then values[#values + 1] = one end
+local text = known and canonical(one)
+if not text or not known[text] then
+values[#values + 1] = one
+if text then known[text] = true end
+end
 end
 if slice == '' then return list(values) end
 slice = tonumber(slice)
@@ -383,16 +384,18 @@ end
 
 function changed(kind, node, value)
 if kind == 'unset' or kind == 'take' then return nil end
-local values = listAt(node)
+local values = listAt(textOf(node))
 if kind == 'pop' then
 if #values > 0 then table.remove(values, value == '1' and #values or 1) end
 return list(values)
 end
 local pulled, names = split(value)
-local kept = {}
+local fields = {}
+for i = 1, #names do fields[names[i]] = canonical(pulled[i]) end
+local set, kept = kind == 'pullAll' and setOf(pulled), {}
 for _, one in ipairs(values) do
 local out
-if kind == 'pullFields' then out = hasFields(one, pulled, names) else out = among(pulled, one) end
+if set then out = set[canonical(one)] else out = hasFields(one, fields, #names) end
 if not out then kept[#kept + 1] = one end
 end
 return list(kept)
@@ -404,9 +407,10 @@ if CREATING[kind] then
 after[name] = place(after[name] or nil, path, 1, kind, value, extra)
 elseif kind == 'rename' then
 local to = split(extra)
-local moved = valueAt(name, path)
+local moved, crosses = walk(name, path)
 if not moved then return end
-if crossesList(name, path) or crossesList(value, to) then wrong('element') end
+local _, crossesToo = walk(value, to)
+if crosses or crossesToo then wrong('element') end
 run('unset', name, path)
 run('set', value, to, moved)
 elseif after[name] then
@@ -414,22 +418,24 @@ after[name] = edit(after[name], path, 1, kind, value) or false
 end
 end
 
-return run, valueAt, equal, split
+return run, walk, textOf, equal, split
 end
 
 
 
 
 
-local run, valueAt, equal, split
+local run, walk, textOf, equal, split
 local function interpret()
-if not run then run, valueAt, equal, split = interpreter() end
+if not run then run, walk, textOf, equal, split = interpreter() end
 end
+
 
 local function found(name, path)
-if path == '' then return after[name] or nil end
+local whole = after[name] or nil
+if path == '' and type(whole) ~= 'table' then return whole end
 interpret()
-return valueAt(name, split(path))
+return textOf((walk(name, path == '' and {} or split(path))))
 end
 
 
@@ -472,6 +478,9 @@ end
 end
 commands = commands + 1
 end
+end
+for name, value in pairs(after) do
+if type(value) == 'table' then after[name] = textOf(value) end
 end
 return commands, taken
 end

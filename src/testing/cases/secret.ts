@@ -252,9 +252,12 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { access, record } = await visitor(store)
       const next = newHash()
-      await store.update(access, rotating(explicit(next, MINUTE)))
-      const answer = await store.update(access, changeOf(chainOf(inc('n')), { held: record }))
-      assert.notEqual(changed(answer).epoch, record.epoch)
+      const { epoch } = changed(await store.update(access, rotating(explicit(next, MINUTE))))
+      // Neither changes the version, so nothing but the epoch tells that the caller's copy is an old one.
+      for (const held of [access, by(access, next)]) {
+        const answer = await store.update(held, changeOf(chainOf([]), { held: record }))
+        assert.equal(changed(answer).epoch, epoch)
+      }
     })
   })
 }
