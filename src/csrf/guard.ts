@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import { CsrfError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
-import { assertSite } from './origin.ts'
+import { assertSite, isSameHost } from './origin.ts'
 import { assertToken, type Binding } from './token.ts'
 
 /**
@@ -11,13 +11,13 @@ import { assertToken, type Binding } from './token.ts'
  */
 export class CsrfGuard {
   readonly #headers: IncomingHttpHeaders
-  readonly #settings: Pick<Settings, 'origins' | 'cookie'>
+  readonly #settings: Pick<Settings, 'origins'>
   readonly #refused: (reason: CsrfError['reason']) => void
   #forged = false
 
   constructor(
     headers: IncomingHttpHeaders,
-    settings: Pick<Settings, 'origins' | 'cookie'>,
+    settings: Pick<Settings, 'origins'>,
     refused: (reason: CsrfError['reason']) => void,
   ) {
     this.#headers = headers
@@ -36,14 +36,15 @@ export class CsrfGuard {
   }
 
   /**
-   * The same for a WebSocket, where no token can decide. A page whose Origin can't be compared with anything is refused,
-   * unless SameSite keeps the cookie away from other sites.
+   * The same for a WebSocket, where no token can decide. Chromium sends no Sec-Fetch-Site there, and SameSite lets the
+   * cookie in from every page of the same site. So the Origin must be among the option `origin`, or without that option
+   * be the host that the browser connected to. Without an Origin it is no browser. `secure`: it came over TLS.
    */
-  assertUpgrade(): void {
+  assertUpgrade(secure: boolean): void {
     this.#judge(() => {
-      const said = assertSite(this.#headers, this.#settings.origins)
-      const anybody = this.#settings.cookie.sameSite === 'None' && this.#headers.origin !== undefined
-      if (!said && anybody) throw new CsrfError('origin')
+      if (assertSite(this.#headers, this.#settings.origins)) return
+      const { origin, host } = this.#headers
+      if (origin !== undefined && !isSameHost(origin, host, secure)) throw new CsrfError('origin')
     })
   }
 

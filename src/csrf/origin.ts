@@ -22,6 +22,22 @@ export function assertSite(headers: IncomingHttpHeaders, origins: readonly strin
   return false
 }
 
+/** A host and perhaps a port, without anything that a URL would read as something else. */
+const HOST = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
+
+/**
+ * Whether a page of this Origin is on the host to which its browser has sent the request. A page can't choose that Host
+ * header, but a client that is no browser can, so only a browser's word may be judged by it. A page without TLS is not
+ * the same as the one with TLS: whoever is on the line can have written it.
+ */
+export function isSameHost(origin: string, host: string | undefined, secure: boolean): boolean {
+  if (host === undefined || !HOST.test(host) || !URL.canParse(origin)) return false
+  const page = new URL(origin)
+  const scheme = page.protocol === 'https:' || (page.protocol === 'http:' && !secure)
+  const target = `${page.protocol}//${host}`
+  return scheme && page.origin === origin && URL.canParse(target) && new URL(target).host === page.host
+}
+
 /** All that a browser can say, and whether it means that the request comes from here. */
 const SITES: ReadonlyMap<string, boolean> = new Map([
   ['same-origin', true],

@@ -9,10 +9,11 @@ import type { SessionHandle } from '../api/types.ts'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import { type SessionOptions, settingsOf } from '../settings/options.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
-import { clientOf, entryOf, holdEnd, isSecure } from './node.ts'
+import { entryOf, holdEnd, originOf } from './node.ts'
 
 export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
@@ -23,11 +24,15 @@ export interface HttpOptions extends SessionOptions {
   /** The keys that sign the cookie: the first one signs, all of them are accepted. Koa's `app.keys`. */
   readonly keys: Keys
   /**
-   * A proxy before this server sets X-Forwarded-Proto and X-Forwarded-For, and nobody reaches the server past it. For
-   * node:http only: Express and Fastify have settings of their own.
+   * How many proxies stand before this server, `true` for one. Each of them must append to X-Forwarded-For, and set or
+   * append to X-Forwarded-Proto, and nobody may reach the server past them. Of each list the entry of the outermost proxy
+   * counts; what stands to the left of it is the client's own word. Too small a number takes a proxy for the client, too
+   * large a one believes the client.
+   *
+   * For node:http and for upgrades: Express and Fastify have settings of their own.
    * @default false
    */
-  readonly proxy?: boolean
+  readonly proxy?: boolean | number
   /**
    * Told of failures that no request can be told of any more.
    * @default printed to standard error
@@ -37,7 +42,8 @@ export interface HttpOptions extends SessionOptions {
 
 /** The sessions of an application on node:http, Express or Fastify. */
 export class HttpSessions<D> extends Sessions<D> {
-  readonly #proxy: boolean
+  /** How many proxies are trusted. */
+  readonly #hops: number
   #express: ExpressMiddleware | undefined
 
   constructor(options: HttpOptions) {
@@ -48,7 +54,7 @@ export class HttpSessions<D> extends Sessions<D> {
       () => options.keys,
     )
     keygripOf(options.keys)
-    this.#proxy = options.proxy ?? false
+    this.#hops = hopsOf(options.proxy)
   }
 
   /**
@@ -58,7 +64,7 @@ export class HttpSessions<D> extends Sessions<D> {
    * the error's status when one fails and nothing has been sent yet. See {@link listener}.
    */
   of(request: IncomingMessage, response: ServerResponse): SessionHandle<D> {
-    const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
+    const from = originOf(request, this.#hops)
     holdEnd(this, request, response)
     return entryOf(this, request, response, request, from).handle
   }
@@ -81,13 +87,15 @@ export class HttpSessions<D> extends Sessions<D> {
    * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
    * seen by `await session.update()`; when the session is gone, that rejects with a `SessionGoneError`.
    *
-   * Pages of other sites may open WebSockets to this server, and the browser sends the cookie along where SameSite lets
-   * it. What comes from elsewhere by Sec-Fetch-Site or Origin gets no session: answer the error's `status`, and close.
+   * Pages of other sites may open WebSockets to this server, and SameSite lets the cookie in from every page of the same
+   * site, a sister domain too. So a request gets no session if Sec-Fetch-Site says that it comes from another site or
+   * host, or if its Origin is neither in the option `origin` nor, without that option, the host that it was sent to.
+   * Answer with the error's `status`, and close. A proxy that changes the Host header makes the option necessary.
    *
    * @throws `CsrfError` (403).
    */
   upgrade(request: IncomingMessage): SessionHandle<D> {
-    const from = { secure: isSecure(request, this.#proxy), client: clientOf(request, this.#proxy) }
+    const from = originOf(request, this.#hops)
     const { visit, handle } = entryOf(this, request, undefined, request, from)
     visit.assertUpgrade()
     return handle
@@ -103,6 +111,12 @@ export class HttpSessions<D> extends Sessions<D> {
   fastify(): FastifyPlugin {
     return fastify(this)
   }
+}
+
+function hopsOf(proxy: boolean | number = false): number {
+  if (typeof proxy === 'boolean') return Number(proxy)
+  if (Number.isSafeInteger(proxy) && proxy > 0) return proxy
+  throw new SessionUsageError('proxy is true, false, or how many proxies stand before this server')
 }
 
 /**

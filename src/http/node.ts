@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
@@ -37,20 +38,28 @@ export function entryOf<D>(
   return sessions.entryOf(request) ?? sessions.begin(request, new HttpExchange(request, response, context, from))
 }
 
-/** Whether the request came over TLS; a proxy's word counts only where there is one, because anybody can send its header. */
-export function isSecure(request: IncomingMessage, proxy: boolean): boolean {
-  if ((request.socket as TLSSocket).encrypted) return true
-  return proxy && first(request.headers['x-forwarded-proto']) === 'https'
+/** `hops` proxies are trusted. Their word counts only where they are, because anybody can send their headers. */
+export function originOf(request: IncomingMessage, hops: number): Origin {
+  const { 'x-forwarded-proto': proto, 'x-forwarded-for': client } = request.headers
+  const secure = (request.socket as TLSSocket).encrypted || forwarded(proto, hops)?.toLowerCase() === 'https'
+  return { secure, client: addressOf(forwarded(client, hops)) ?? request.socket.remoteAddress }
 }
 
-export function clientOf(request: IncomingMessage, proxy: boolean): string | undefined {
-  return (proxy && first(request.headers['x-forwarded-for'])) || request.socket.remoteAddress
+/**
+ * What the outermost of the trusted proxies has said. Each proxy appends what it has seen, so everything to the left of
+ * that is the client's own word. A list with fewer entries than proxies holds nothing but their words.
+ */
+function forwarded(header: string | string[] | undefined, hops: number): string | undefined {
+  if (hops === 0 || header === undefined) return undefined
+  const said = String(header).split(',')
+  return said[Math.max(0, said.length - hops)]?.trim()
 }
 
-function first(header: string | string[] | undefined): string | undefined {
-  return String(header ?? '')
-    .split(',')[0]
-    ?.trim()
+/** An address as some proxies write it, with a port or in brackets; undefined for what is none. */
+function addressOf(said: string | undefined): string | undefined {
+  const match = /^(?:\[([\da-f:.]+)\](?::\d+)?|([\d.]+):\d+)$/i.exec(said ?? '')
+  const address = match?.[1] ?? match?.[2] ?? said ?? ''
+  return isIP(address) ? address : undefined
 }
 
 const HELD = Symbol('held')

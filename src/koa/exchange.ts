@@ -12,7 +12,7 @@ export interface KoaContext {
 /** A class, because an object literal with getters costs more to make than everything else of a handle. */
 export class KoaExchange implements Exchange {
   readonly headers: IncomingHttpHeaders
-  readonly response: ServerResponse
+  readonly response: ServerResponse | undefined
   readonly context: KoaContext
 
   constructor(ctx: KoaContext) {
@@ -28,4 +28,9 @@ export class KoaExchange implements Exchange {
   get client(): string {
     return this.context.ip
   }
+}
+
+/** A WebSocket's upgrade: nothing can be answered in headers. */
+export class UpgradeExchange extends KoaExchange {
+  override readonly response = undefined
 }

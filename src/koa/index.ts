@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http'
 // biome-ignore lint/suspicious/noTsIgnore: an error is expected only where Koa's types are not installed
 /** @ts-ignore: who uses other servers has no types of Koa */
 import type Koa from 'koa'
@@ -101,8 +102,8 @@ export function atomicSession<D>(
   const sessions = new KoaSessions<D>(
     settings,
     options.store,
-    (error, context) => report(app, error, context),
-    () => app.keys as Keys,
+    { background: (error, context) => report(app, error, context), keys: () => app.keys as Keys },
+    (request) => app.createContext(request, new ServerResponse(request)),
   )
   cookies.set(app, names.add(cookie.name))
   // One function for all requests: whose session it gives is known by the context that it is called on.

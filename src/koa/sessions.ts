@@ -1,12 +1,28 @@
+import type { IncomingMessage } from 'node:http'
 import { type Entry, Sessions } from '../api/sessions.ts'
 import type { SessionHandle } from '../api/types.ts'
+import type { Store } from '../contract/store.ts'
+import type { Settings } from '../settings/options.ts'
+import type { Host } from '../visit/exchange.ts'
 import { type CsrfOptions, csrf } from './csrf.ts'
-import { type KoaContext, KoaExchange } from './exchange.ts'
+import { type KoaContext, KoaExchange, UpgradeExchange } from './exchange.ts'
 
 /** The sessions of a Koa application. */
 export class KoaSessions<D> extends Sessions<D> {
   /** How requests arrived; kept only for `csrf()`. */
   #methods: WeakMap<object, string | undefined> | undefined
+  /** The application's view of a request that did not come through its middleware. */
+  readonly #contextOf: (request: IncomingMessage) => KoaContext
+
+  constructor(
+    settings: Settings,
+    store: Store | undefined,
+    { background, keys }: Pick<Host, 'background' | 'keys'>,
+    contextOf: (request: IncomingMessage) => KoaContext,
+  ) {
+    super(settings, store, background, keys)
+    this.#contextOf = contextOf
+  }
 
   /**
    * The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types.
@@ -19,6 +35,34 @@ export class KoaSessions<D> extends Sessions<D> {
    */
   of(ctx: KoaContext): SessionHandle<D> {
     return this.#entry(ctx).handle
+  }
+
+  /**
+   * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
+   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. `await session.update()` shows
+   * what others did, and rejects with a `SessionGoneError` when the session is gone.
+   *
+   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is neither
+   * in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's `status`, and
+   * close. TLS and the client's address are what `ctx.secure` and `ctx.ip` would be: see `app.proxy`.
+   *
+   * @example
+   * ```ts
+   * createServer(app.callback()).on('upgrade', async (request, socket) => {
+   *   try {
+   *     const { id } = await sessions.upgrade(request)
+   *     socket.end(`HTTP/1.1 101 Switching Protocols\r\n\r\n${id}`)
+   *   } catch (error) {
+   *     socket.end(`HTTP/1.1 ${isSessionError(error) ? error.status : 500} Refused\r\n\r\n`)
+   *   }
+   * })
+   * ```
+   * @throws {@link CsrfError} (403).
+   */
+  upgrade(request: IncomingMessage): SessionHandle<D> {
+    const entry = this.entryOf(request) ?? this.begin(request, new UpgradeExchange(this.#contextOf(request)))
+    entry.visit.assertUpgrade()
+    return entry.handle
   }
 
   #entry(ctx: KoaContext): Entry<D> {

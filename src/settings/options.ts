@@ -64,7 +64,8 @@ export interface SessionOptions {
   /** Partitioned cookies (CHIPS), for pages embedded in other sites; needs `secure: true`. */
   readonly partitioned?: boolean
   /**
-   * The application's own origins, such as `'https://example.org'`, for `assertCSRF`. The Host header is never asked.
+   * The application's own origins, such as `'https://example.org'`, for `assertCSRF` and `upgrade`. The Host
+   * header is asked only by `upgrade`, and only where there is no such option.
    */
   readonly origin?: string | readonly string[]
   /**

@@ -223,7 +223,7 @@ export class Visit implements Asking {
   }
 
   assertUpgrade(): void {
-    this.#guarded.assertUpgrade()
+    this.#guarded.assertUpgrade(this.#exchange.secure)
   }
 
   assertCSRF(token: unknown): void {

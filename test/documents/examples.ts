@@ -114,12 +114,14 @@ function docstring(source: string, code: string): string {
 
 /** What a method does, as the handler of a request sees it. */
 const withinRequest = (code: string) => `import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
 import type Koa from 'koa'
+import { isSessionError } from 'koa-atomic-session'
 import type { KoaContext, KoaSessions, Session, SessionContext } from 'koa-atomic-session'
 type Anything = Record<never, never>
 interface Given { app: Koa, ctx: KoaContext & SessionContext<Anything>, session: Session<Anything>, sessions: KoaSessions<Anything> }
 export default async function ({ app, ctx, session, sessions }: Given) {
-void [assert, app, ctx, session, sessions]
+void [assert, createServer, isSessionError, app, ctx, session, sessions]
 {
 ${asserted(code)}
 }

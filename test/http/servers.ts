@@ -60,7 +60,7 @@ function koa(KoaClass: typeof Koa) {
   return ({ handler, options, failed }: Application): Promise<Server> => {
     const app = new KoaClass()
     app.keys = options[0]!.keys as string[]
-    app.proxy = options[0]!.proxy ?? false
+    app.proxy = Boolean(options[0]!.proxy)
     app.on('error', failed)
     const sessions = options.map(({ keys, proxy, onError, ...one }) => atomicSession(app, one))
     app.use(async (ctx) => {
@@ -148,7 +148,7 @@ const SERVERS = {
   },
 
   'Fastify 5': async (application: Application) => {
-    const app = fastify({ trustProxy: application.options[0]!.proxy ?? false })
+    const app = fastify({ trustProxy: Boolean(application.options[0]!.proxy) })
     const sessions = instances(application)
     for (const one of sessions) app.register(one.fastify())
     app.addHook('onError', async (_request, _reply, error) => application.failed(error))

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, METHODS, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import type Koa from 'koa'
+import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
@@ -365,14 +365,22 @@ describe('CSRF defence', () => {
   })
 
   /** The status that a WebSocket's upgrade with these headers is answered with, and what it saw of the session. */
-  async function upgraded(options: SessionOptions, headers: Record<string, string>): Promise<unknown[]> {
+  async function upgraded(
+    kind: 'Koa' | 'node:http',
+    options: SessionOptions,
+    { host = 'shop.example', ...headers }: Record<string, string>,
+  ): Promise<unknown[]> {
     const store = memory()
     const keys = [KEY]
     const credential = newSecret(newId())
     await newSession(store, { user: 1 }, credential)
     const name = options.secure ? '__Host-sid' : 'sid'
     const value = writeCredential(credential, name, keygripOf(keys))
-    const sessions = httpSessions<{ user: number }>({ store, keys, proxy: true, ...options })
+    const app = Object.assign(new Koa(), { keys, proxy: true })
+    const sessions =
+      kind === 'Koa'
+        ? atomicSession<{ user: number }>(app, { store, ...options })
+        : httpSessions<{ user: number }>({ store, keys, proxy: true, ...options })
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     let seen: unknown
@@ -388,7 +396,7 @@ describe('CSRF defence', () => {
     const socket = connect(port, '127.0.0.1')
     const lines = Object.entries({ cookie: `${name}=${value}`, 'x-forwarded-proto': 'https', ...headers })
     socket.write(
-      `GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.map(([key, value]) => `${key}: ${value}\r\n`).join('')}\r\n`,
+      `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.map(([key, value]) => `${key}: ${value}\r\n`).join('')}\r\n`,
     )
     const [answer] = await once(socket, 'data')
     socket.destroy()
@@ -396,19 +404,39 @@ describe('CSRF defence', () => {
     return [Number(String(answer).split(' ')[1]), seen]
   }
 
-  it.each<[string, SessionOptions, Record<string, string>, number]>([
-    ['its own page', { origin: OWN }, { origin: OWN }, 101],
-    ['its own page, as the browser says', {}, { origin: OWN, 'sec-fetch-site': 'same-origin' }, 101],
-    ['no page', { origin: OWN }, {}, 101],
-    ['another site', {}, { origin: 'https://evil.com', 'sec-fetch-site': 'cross-site' }, 403],
-    ['a sister domain', { origin: OWN }, { origin: 'https://blog.shop.example', 'sec-fetch-site': 'same-site' }, 403],
-    ['another site, in an old browser', { origin: OWN }, { origin: 'https://evil.com' }, 403],
-    ['the Host that it names itself', { origin: OWN }, { origin: 'http://shop.example' }, 403],
-    ['a sandboxed page', {}, { origin: 'null' }, 403],
-    ['an old browser to whom SameSite would give no cookie from elsewhere', {}, { origin: 'https://evil.com' }, 101],
-    ['a page that nothing is known of', { sameSite: 'none', secure: true }, { origin: 'https://evil.com' }, 403],
-    ['a trusted page', { sameSite: 'none', secure: true, origin: OWN }, { origin: OWN }, 101],
-  ])('CF-14: a WebSocket of %s is answered with its session or refused', async (_, options, headers, status) => {
-    expect(await upgraded(options, headers)).toEqual([status, status === 101 ? 1 : undefined])
+  const NONE = { sameSite: 'none', secure: true } as const
+  const PLAIN = { 'x-forwarded-proto': 'http' }
+  describe.each(['Koa', 'node:http'] as const)('of a WebSocket on %s', (kind) => {
+    it.each<[string, SessionOptions, Record<string, string>, number]>([
+      ['its own page', { origin: OWN }, { origin: OWN }, 101],
+      ['its own page, as the browser says', {}, { origin: OWN, 'sec-fetch-site': 'same-origin' }, 101],
+      ['its own page, where no origin is configured', {}, { origin: OWN }, 101],
+      ['its own page, by the port that all know', {}, { origin: OWN, host: 'shop.example:443' }, 101],
+      ['its own page on a port', {}, { origin: `${OWN}:8443`, host: 'shop.example:8443' }, 101],
+      ['its own page, whose TLS nobody has told of', {}, { origin: OWN, ...PLAIN }, 101],
+      ['its own page without TLS', {}, { origin: 'http://shop.example', ...PLAIN }, 101],
+      ['its own page by address', {}, { origin: 'http://[::1]:3000', host: '[::1]:3000', ...PLAIN }, 101],
+      ['no page', { origin: OWN }, {}, 101],
+      ['no page, where no origin is configured', {}, {}, 101],
+      ['another site', {}, { origin: 'https://evil.com', 'sec-fetch-site': 'cross-site' }, 403],
+      ['a sister domain', { origin: OWN }, { origin: 'https://blog.shop.example', 'sec-fetch-site': 'same-site' }, 403],
+      ['a sister domain, in Chromium', {}, { origin: 'https://blog.shop.example' }, 403],
+      ['a parent domain', {}, { origin: OWN, host: 'app.shop.example' }, 403],
+      ['another port', {}, { origin: `${OWN}:8443` }, 403],
+      ['its own host without TLS', {}, { origin: 'http://shop.example' }, 403],
+      ['another site, in an old browser', { origin: OWN }, { origin: 'https://evil.com' }, 403],
+      ['another site, where no origin is configured', {}, { origin: 'https://evil.com' }, 403],
+      ['its own host, where another origin is configured', { origin: 'https://x.example' }, { origin: OWN }, 403],
+      ['the Host that it names itself', { origin: OWN }, { origin: 'http://shop.example' }, 403],
+      ['a Host that hides another', {}, { origin: 'https://evil.com', host: 'shop.example@evil.com' }, 403],
+      ['a Host with a path', {}, { origin: 'https://evil.com', host: 'evil.com/x' }, 403],
+      ['an Origin with more than an origin', {}, { origin: `${OWN}/x` }, 403],
+      ['an Origin that is none', {}, { origin: 'shop.example' }, 403],
+      ['a sandboxed page', {}, { origin: 'null' }, 403],
+      ['another site, where SameSite lets it in', NONE, { origin: 'https://evil.com' }, 403],
+      ['a trusted page', { ...NONE, origin: OWN }, { origin: OWN }, 101],
+    ])('CF-14: %s is answered with its session or refused', async (_, options, headers, status) => {
+      expect(await upgraded(kind, options, headers)).toEqual([status, status === 101 ? 1 : undefined])
+    })
   })
 })
