@@ -1,7 +1,7 @@
-import { EMPTY_CHAIN } from '../algebra/index.ts'
-import type { Access, Change } from '../contract/store.ts'
-import { ROTATION_GRACE } from '../contract/store.ts'
+import { EMPTY_CHAIN, takes, type Value } from '../algebra/index.ts'
+import { type Access, type Change, ROTATION_GRACE, type Store, type Updated } from '../contract/store.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
+import { StoreError } from '../errors/index.ts'
 import type { Late, Live, Unread } from './state.ts'
 import { isCurrent } from './state.ts'
 import type { Step } from './step.ts'
@@ -82,4 +82,11 @@ export function maintenance(
 export function mayRotate({ due, secret }: Live, writable: boolean): boolean {
   // A new secret whose cookie can't be sent any more would lock the visitor out.
   return due.rotate && writable && (isCurrent(secret) || secret === 'lost')
+}
+
+/** What the step's `take` removed. A store that answers a repeated operation can't tell any more. */
+export function takenOf({ chain }: Step, updated: Updated, store: Store): Value | undefined {
+  if (!takes(chain)) return undefined
+  if (updated.outcome === 'changed' && 'taken' in updated) return updated.taken
+  throw new StoreError(store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
 }

@@ -97,3 +97,8 @@ function findBson(value: Value | undefined): string | undefined {
   }
   return undefined
 }
+
+/** A log-in says who it is: one that sets nothing only confirms who is there. */
+export function isLogIn({ rotate, chain }: Step): boolean {
+  return rotate?.authenticated === true && chain.commands.length > 0
+}

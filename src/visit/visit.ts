@@ -1,36 +1,30 @@
-import { type Data, takes, type Value } from '../algebra/index.ts'
-import type { Absent, Access, SessionRecord, Store, Updated } from '../contract/store.ts'
-import { initial } from '../contract/transition.ts'
-import { aliasOf, newId, newOperation, newSecret } from '../cookie/credential.ts'
-import { CookieJar } from '../cookie/jar.ts'
+import type { Data, Value } from '../algebra/index.ts'
+import type { Absent, Access } from '../contract/store.ts'
+import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { keygripOf } from '../cookie/keys.ts'
 import { CsrfGuard } from '../csrf/guard.ts'
 import { type Binding, createToken } from '../csrf/token.ts'
 import { type Reading, readingOf, storeTime } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
-import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import {
   errorOf,
   FreshAuthRequiredError,
   SessionGoneError,
   SessionRotatedError,
   SessionUsageError,
-  StoreError,
 } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
-import type { Settings } from '../settings/options.ts'
 import { Adoption } from './adoption.ts'
-import { accessOf, type ChangeContext, changeOf, maintenance, mayRotate } from './change.ts'
+import { beginning, newSession } from './beginning.ts'
+import { accessOf, type ChangeContext, changeOf, maintenance, mayRotate, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
+import { Progress } from './progress.ts'
 import { Queue } from './queue.ts'
 import {
-  cookieAge,
-  initialState,
   type Late,
   type Live,
   type New,
   type State,
-  type Turn,
   type Unread,
   whenAbsent,
   whenApplied,
@@ -39,12 +33,11 @@ import {
   whenFormOpened,
   whenLoaded,
   whenRegenerated,
-  withMaxAge,
   withoutDue,
 } from './state.ts'
-import { EMPTY_STEP, type Step } from './step.ts'
+import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
 
-const NO_DATA: Data = Object.freeze({})
+const _NO_DATA: Data = Object.freeze({})
 
 /**
  * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
@@ -53,22 +46,15 @@ const NO_DATA: Data = Object.freeze({})
 const RECENT = 10
 
 /**
- * One request's dealings with one session. It asks the store, turns the state with each answer, writes the cookie, and
- * tells who listens; what an answer means stands in state.ts, and what is asked in change.ts.
+ * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
+ * answer means stands in state.ts, what is asked in change.ts. Over 300 lines, because any of its calls may follow another.
  */
-export class Visit implements Asking {
-  readonly settings: Settings
-  readonly #host: Host<Visit>
-  readonly #exchange: Exchange
-  readonly #jar: CookieJar
+export class Visit extends Progress<Visit> implements Asking {
   readonly #queue: Queue
   readonly #adoption: Adoption
-  #state: State
   #view: unknown
   #loading: Promise<void> | undefined
   #guard: CsrfGuard | undefined
-  /** The id under which a session is being created. */
-  #beginning: string | undefined
   /** What the store's clock showed when it answered last. */
   #clock: Reading = { store: 0, here: 0 }
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
@@ -76,52 +62,10 @@ export class Visit implements Asking {
   givenUp = Number.NEGATIVE_INFINITY
 
   constructor(host: Host<Visit>, exchange: Exchange) {
-    this.#host = host
-    this.settings = host.settings
-    // Reading is refused too: it may slide the session, or renew its secret, and then the cookie is written.
-    if (this.settings.cookie.secure === true && !exchange.secure) {
-      throw new SessionUsageError(
-        'A session with secure: true needs TLS. If TLS ends at a proxy in front of this application, set app.proxy = true (on other servers than Koa, the option proxy)',
-      )
-    }
-    this.#exchange = exchange
+    super(host, exchange)
     // Nobody waits for a socket's end, so what fails there is told at once.
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
-    this.#jar = new CookieJar(exchange, host.settings.cookie, host.keys)
-    this.#adoption = new Adoption(host.settings, exchange.context, !this.#jar.present)
-    this.#state = initialState(this.#jar.credential)
-    if (this.#jar.refused) this.#tell(this.#jar.refused)
-  }
-
-  get store(): Store {
-    return this.#host.store
-  }
-
-  get record(): SessionRecord | undefined {
-    return this.#state.kind === 'live' ? this.#state.record : undefined
-  }
-
-  get data(): Data {
-    return this.record?.data ?? NO_DATA
-  }
-
-  get isNew(): boolean {
-    return this.#state.kind === 'new'
-  }
-
-  get id(): string | undefined {
-    const state = this.#state
-    return 'credential' in state ? state.credential.id : state.kind === 'new' ? state.id : undefined
-  }
-
-  /** The session as logs may name it. */
-  get alias(): string | undefined {
-    const id = this.#beginning ?? this.id
-    return id === undefined ? undefined : aliasOf(id, this.#host.keys())
-  }
-
-  get maxAge(): number {
-    return ('maxAge' in this.#state ? this.#state.maxAge : null) ?? this.settings.idle
+    this.#adoption = new Adoption(host.settings, exchange.context, !this.jar.present)
   }
 
   /** The session as it is now; reads it if that has not happened. */
@@ -130,7 +74,7 @@ export class Visit implements Asking {
   }
 
   #viewed<S>(): S {
-    this.#view ??= this.#host.view(this)
+    this.#view ??= this.host.view(this)
     return this.#view as S
   }
 
@@ -162,21 +106,21 @@ export class Visit implements Asking {
 
   /** Applies one step, in its turn, and answers what its `take` removed. */
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
-    const state = this.#state
+    const state = this.state
     if (state.kind === 'new') return this.#begin(step, state)
     const logsIn = isLogIn(step)
     if (state.kind === 'gone' || (state.kind === 'late' && !logsIn)) return this.#over(step)
-    if (step.rotate) this.#jar.assertWritable()
+    if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
     const change = changeOf(step, state, this.#context(answer), renewal)
-    const updated = await this.#host.reliable.update(this.#access(state), change, this)
+    const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.#clock = readingOf(updated.now)
-        this.#turn(whenApplied(state, change, updated, renewal?.secret, this.settings))
-        return this.#taken(step, updated)
+        this.turn(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
       case 'outrun':
@@ -197,24 +141,24 @@ export class Visit implements Asking {
     return this.enqueue(async () => {
       const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
       // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
-      if (limited && this.#state.kind === 'unread') await this.#read()
-      const created = limited && this.#state.kind === 'live' ? this.#state.created : undefined
+      if (limited && this.state.kind === 'unread') await this.#read()
+      const created = limited && this.state.kind === 'live' ? this.state.created : undefined
       await this.#destroy()
-      this.#turn(whenRegenerated(created))
+      this.turn(whenRegenerated(created))
     })
   }
 
   createCSRF(): string {
-    let state = this.#state
+    let state = this.state
     if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
     if (state.kind === 'new') {
       const { id } = state
-      if (id === undefined) this.#jar.assertWritable()
+      if (id === undefined) this.jar.assertWritable()
       const turn = whenFormOpened(state, id ?? newId())
       state = turn.state
-      this.#turn(id === undefined ? turn : { ...turn, cookie: 'renew' })
+      this.turn(id === undefined ? turn : { ...turn, cookie: 'renew' })
     }
-    return createToken(this.#binding()!, keygripOf(this.#host.keys()))
+    return createToken(this.#binding()!, keygripOf(this.host.keys()))
   }
 
   /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
@@ -223,11 +167,11 @@ export class Visit implements Asking {
   }
 
   assertUpgrade(): void {
-    this.#guarded.assertUpgrade(this.#exchange.secure)
+    this.#guarded.assertUpgrade(this.exchange.secure)
   }
 
   assertCSRF(token: unknown): void {
-    this.#guarded.assertToken(token, this.#binding(), this.#host.keys)
+    this.#guarded.assertToken(token, this.#binding(), this.host.keys)
   }
 
   requireFresh(within: Duration): void {
@@ -237,10 +181,10 @@ export class Visit implements Asking {
   }
 
   get #guarded(): CsrfGuard {
-    this.#guard ??= new CsrfGuard(this.#exchange.headers, this.settings, (reason) => {
+    this.#guard ??= new CsrfGuard(this.exchange.headers, this.settings, (reason) => {
       // Who sent a forged request was not the visitor, whose session must not live longer by it.
-      this.#jar.stay()
-      this.#tell('csrf', reason)
+      this.jar.stay()
+      this.tell('csrf', reason)
     })
     return this.#guard
   }
@@ -252,13 +196,13 @@ export class Visit implements Asking {
   /** What a form's token is bound to; undefined where there is nothing that it could be good for. */
   #binding(): Binding | undefined {
     const { id } = this
-    if (id === undefined || this.#state.kind === 'late') return undefined
+    if (id === undefined || this.state.kind === 'late') return undefined
     return { cookie: this.settings.cookie.name, id, epoch: this.record?.epoch ?? '' }
   }
 
   /** What this request can show is what the store last answered. */
   get #shown(): boolean {
-    const state = this.#state
+    const state = this.state
     if (state.kind === 'live') return state.fresh
     return state.kind === 'new' ? !this.#adoption.pending : state.kind !== 'unread'
   }
@@ -274,44 +218,37 @@ export class Visit implements Asking {
   }
 
   async #read(): Promise<void> {
-    const state = this.#state
+    const state = this.state
     if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
     if (state.kind === 'new') {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.#host.reliable.load(this.#access(state), this)
+    const loaded = await this.host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
       this.#clock = readingOf(loaded.now)
-      this.#turn(whenLoaded(state, loaded, this.settings, this.#forged))
+      this.turn(whenLoaded(state, loaded, this.settings, this.#forged))
       return
     }
     const next = await this.#absent(state, loaded)
     if (state.kind === 'live') throw this.#ended(next)
   }
 
-  /** What `take` removed. A store that answers a repeated operation can't tell any more. */
-  #taken({ chain }: Step, updated: Updated): Value | undefined {
-    if (!takes(chain)) return undefined
-    if (updated.outcome === 'changed' && 'taken' in updated) return updated.taken
-    throw new StoreError(this.store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
-  }
-
   /** The session is not there for this request, or not any more. */
   async #absent(state: Unread | Live | Late, answer: Absent): Promise<State> {
-    this.#turn(whenAbsent(state, answer))
+    this.turn(whenAbsent(state, answer))
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
       const { maxLifetime } = this.settings
       const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
-      if (await this.#host.reliable.destroy(theft, this)) this.#tell('destroyed', 'reused', state.credential.id)
+      if (await this.host.reliable.destroy(theft, this)) this.tell('destroyed', 'reused', state.credential.id)
     }
-    return this.#state
+    return this.state
   }
 
   /** A step for a session that is over: a touch passes over it, a log-in begins anew, anything else fails. */
   async #over(step: Step): Promise<Value | undefined> {
-    const state = this.#state
+    const state = this.state
     if (state.kind === 'gone' || state.kind === 'late') {
       // Who has just proven who they are is never refused. Their session begins with this chain alone.
       if (isLogIn(step) && !(state.kind === 'gone' && state.own)) {
@@ -330,35 +267,20 @@ export class Visit implements Asking {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step, before: New): Promise<Value | undefined> {
-    const adopted = await this.#adoption.data(this.store)
-    const result = initial(adopted, step.chain)
-    if (!result.ok) throw errorOf(result.problem)
-    let state = step.touch?.maxAge === undefined ? before : withMaxAge(before, step.touch.maxAge)
-    // A form opened before log-in must be void after it, so what rotates does not go on with the visitor's id.
-    if (step.rotate) state = { ...state, id: undefined }
-    if (this.#state.kind === 'new') this.#state = state
+    const { state, result } = beginning(step, before, await this.#adoption.data(this.store))
+    if (this.state.kind === 'new') this.state = state
     if (Object.keys(result.data).length === 0) return result.taken
-    this.#jar.assertWritable()
-    const { id: wanted, maxAge, created } = state
-    for (const id of wanted ? [wanted, newId()] : [newId()]) {
+    this.jar.assertWritable()
+    for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = {
-        id,
-        hash: credential.hash,
-        data: result.data,
-        ...(result.dates && { dates: result.dates }),
-        idle: this.settings.idle,
-        authenticated: step.rotate?.authenticated === true,
-        maxAge,
-        ...(created !== undefined && { created }),
-      }
-      this.#beginning = id
-      const record = await this.#host.reliable.create(session, this).finally(() => {
-        this.#beginning = undefined
+      const session = newSession(step, state, result, credential, this.settings.idle)
+      this.beginning = id
+      const record = await this.host.reliable.create(session, this).finally(() => {
+        this.beginning = undefined
       })
       if (!record) continue
       this.#clock = readingOf(record.rotated)
-      this.#turn(whenBegun(record, credential))
+      this.turn(whenBegun(record, credential))
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
@@ -367,87 +289,54 @@ export class Visit implements Asking {
   async #destroy(): Promise<void> {
     // What is handed over only now would otherwise come back with the next request.
     await this.#adoption.forget(this.store)
-    const state = this.#state
+    const state = this.state
     const { id } = this
     let removed = false
     if (state.kind !== 'new' && state.kind !== 'gone') {
       const access = this.#access(state)
-      removed = await this.#host.reliable.destroy(access, this)
+      removed = await this.host.reliable.destroy(access, this)
       if (!removed) await this.#assertNowhere(state, access)
     }
-    this.#turn(whenDestroyed(removed), id)
+    this.turn(whenDestroyed(removed), id)
   }
 
   /** Nothing was removed. A log-out must not seem to have worked while the session lives on under another secret. */
   async #assertNowhere(state: Unread | Live | Late, access: Access): Promise<void> {
-    const loaded = await this.#host.reliable.load(access, this)
+    const loaded = await this.host.reliable.load(access, this)
     if (!('ago' in loaded)) return
-    this.#turn(whenAbsent(state, loaded))
+    this.turn(whenAbsent(state, loaded))
     throw new SessionRotatedError()
   }
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
   async #maintain(): Promise<void> {
-    const state = this.#state
+    const state = this.state
     if (state.kind !== 'live') return
     const { touch, rotate, claim } = state.due
-    const writable = this.#exchange.response?.headersSent === false
+    const writable = this.exchange.response?.headersSent === false
     // Another response may have set a better cookie since the store answered: a secret that is written again is asked
     // for once more.
-    const again = this.#jar.carries && writable && performance.now() - this.#clock.here > RECENT
+    const again = this.jar.carries && writable && performance.now() - this.#clock.here > RECENT
     if (!(touch || rotate || claim || again) || this.#forged) return
     const rotates = mayRotate(state, writable)
-    this.#state = withoutDue(state)
+    this.state = withoutDue(state)
     if (!(touch || rotates || claim || again)) return
     this.asked = performance.now()
     const secret = rotates ? newSecret(state.credential.id) : undefined
     const change = maintenance(state, this.#context(true), secret)
     try {
-      const updated = await this.#host.reliable.update(this.#access(state), change, this)
+      const updated = await this.host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
-        this.#turn(whenApplied(withoutDue(state), change, updated, secret, this.settings))
+        this.turn(whenApplied(withoutDue(state), change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {
-        this.#jar.leave()
+        this.jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten') {
-        this.#turn(whenAbsent(withoutDue(state), updated))
+        this.turn(whenAbsent(withoutDue(state), updated))
       }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
-      this.#host.background(error, this.#exchange.context)
+      this.host.background(error, this.exchange.context)
     }
-  }
-
-  /** Goes on to the next state: the cookie follows it, and who listens is told. */
-  #turn({ state, cookie, event }: Turn, about?: string): void {
-    this.#state = state
-    switch (cookie) {
-      case 'keep':
-      case 'slide':
-      case 'renew':
-        if (state.kind === 'live') this.#jar[cookie](state.credential, cookieAge(state, this.settings))
-        else if (state.kind === 'new' && state.id) this.#jar[cookie]({ kind: 'visitor', id: state.id }, undefined)
-        break
-      case 'clear':
-        this.#jar.clear()
-        break
-      case 'nothing':
-        this.#jar.leave()
-        break
-      case 'drop':
-        this.#jar.drop()
-        break
-    }
-    if (event) this.#tell(event, undefined, about)
-  }
-
-  #tell(type: SessionEvent['type'], reason?: string, about?: string): void {
-    publish(() => ({
-      type,
-      session: about === undefined ? this.alias : aliasOf(about, this.#host.keys()),
-      client: this.#exchange.client,
-      cookie: this.settings.cookie.name,
-      ...(reason !== undefined && { reason }),
-    }))
   }
 
   #access(state: Unread | Live | Late): Access {
@@ -458,9 +347,4 @@ export class Visit implements Asking {
     const { idle, touchAfter, maxBytes } = this.settings
     return { idle, touchAfter, maxBytes, op: newOperation(), answer, quiet: false }
   }
-}
-
-/** A log-in says who it is: one that sets nothing only confirms who is there. */
-function isLogIn({ rotate, chain }: Step): boolean {
-  return rotate?.authenticated === true && chain.commands.length > 0
 }
