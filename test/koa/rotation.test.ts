@@ -109,6 +109,27 @@ for (const kind of kinds('rotation')) {
       expect(await me(visitor)).toBe(42)
     })
 
+    it.each(['read', 'write', 'renew'])(
+      'a page that only has to %s before a log-in, and ends after it, does not bring the old cookie back',
+      async (way) => {
+        const visitor = await start({ touchAfter: way === 'renew' ? '1 hour' : 0 })
+        if (way === 'renew') app.koa.keys = ['a key that nobody can guess, 2', KEY]
+        const gate = new Gate()
+        handler = async (ctx) => {
+          await (way === 'write' ? ctx.session().inc('views') : ctx.session())
+          await gate.pass()
+          // The page takes a while: an answer of the store is believed for a moment only.
+          await new Promise((resolve) => setTimeout(resolve, 30))
+        }
+        const page = fetch(`${app.base}/page`, withCookie(visitor.header))
+        await gate.reached
+        await visitor.fetch('/login')
+        gate.open()
+        expect((await page).headers.getSetCookie()).toEqual([])
+        expect(await me(visitor)).toBe(42)
+      },
+    )
+
     it('a double click on "log in" logs in, whichever answer reaches the browser last', async () => {
       for (const last of [0, 1]) {
         const visitor = await start()
