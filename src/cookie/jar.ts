@@ -67,7 +67,8 @@ export class CookieJar {
 
   /** The response will carry the cookie with a new Max-Age, unless {@link stay} is called. */
   slide(credential: Credential, maxAge: number | undefined): void {
-    if (this.#pending && !this.#pending.slides) return
+    // Signed once, though both the read and the end of the request say so.
+    if (this.#pending && !(this.#pending.slides && this.#pending.maxAge !== maxAge)) return
     this.keep(credential, maxAge)
     this.#pending = { ...this.#pending!, slides: !this.#outdated }
   }

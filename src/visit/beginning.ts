@@ -1,4 +1,4 @@
-import type { Applied, Data } from '../algebra/index.ts'
+import type { Data } from '../algebra/index.ts'
 import type { NewSession } from '../contract/store.ts'
 import { initial } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
@@ -10,7 +10,7 @@ type First = Extract<ReturnType<typeof initial>, { ok: true }>
 
 /** What the first step makes of a new session, and the state that it begins from. Throws what refuses the step. */
 export function beginning(step: Step, before: New, adopted: Data): { readonly state: New; readonly result: First } {
-  const result: Applied = initial(adopted, step.chain)
+  const result = initial(adopted, step.chain)
   if (!result.ok) throw errorOf(result.problem)
   const state = step.touch?.maxAge === undefined ? before : withMaxAge(before, step.touch.maxAge)
   // A form opened before log-in must be void after it, so what rotates does not go on with the visitor's id.

@@ -3,20 +3,15 @@ import { type Access, type Change, ROTATION_GRACE, type Store, type Updated } fr
 import type { SessionCredential } from '../cookie/credential.ts'
 import { StoreError } from '../errors/index.ts'
 import type { Late, Live, Unread } from './state.ts'
-import { isCurrent } from './state.ts'
-import type { Step } from './step.ts'
+import { isLogIn, type Step } from './step.ts'
 
-/** What a change needs beside the step and the state: the settings, and what only chance can give. */
+/** What a change needs besides the step and the state: the settings, and what only chance can give. */
 export interface ChangeContext {
   readonly idle: number
   readonly touchAfter: number
   readonly maxBytes: number
   /** Unlike the id of any other change. */
   readonly op: string
-  /** Whether somebody waits for the data. */
-  readonly answer: boolean
-  /** The request does not keep the session alive, unless a step says so. */
-  readonly quiet: boolean
 }
 
 /** Which session, and with what right. */
@@ -33,17 +28,17 @@ export interface Renewal {
   readonly epoch: string
 }
 
-/** One step of the application, as the store is told. */
+/** One step of the application, as the store is told. `answer`: somebody waits for the data. */
 export function changeOf(
   step: Step,
   state: Unread | Live | Late,
-  { idle, touchAfter, maxBytes, op, answer, quiet }: ChangeContext,
+  { idle, touchAfter, maxBytes, op }: ChangeContext,
+  answer: boolean,
   renewal: Renewal | undefined,
 ): Change {
   const { chain, touch, rotate } = step
-  // Whoever logs in begins with the application's idle time: "remember me" is each visitor's own choice. A log-in that
-  // sets nothing only confirms who is there.
-  const afresh = rotate?.authenticated && chain.commands.length > 0 ? null : undefined
+  // Whoever logs in begins with the application's idle time: "remember me" is each visitor's own choice.
+  const afresh = isLogIn(step) ? null : undefined
   return {
     op,
     chain,
@@ -52,7 +47,7 @@ export function changeOf(
     slide: {
       idle,
       maxAge: touch?.maxAge === undefined ? afresh : touch.maxAge,
-      atLeast: touch ? 0 : quiet ? Number.MAX_SAFE_INTEGER : touchAfter,
+      atLeast: touch ? 0 : touchAfter,
     },
     maxBytes,
     rotation: renewal && { to: renewal.secret.hash, grace: rotate!.grace, epoch: renewal.epoch },
@@ -76,12 +71,6 @@ export function maintenance(
     // No new epoch: forms that are open stay valid, and so do sockets.
     rotation: secret && { to: secret.hash, grace: ROTATION_GRACE },
   }
-}
-
-/** The secret is due for renewal, and a cookie can still carry the new one to the browser. */
-export function mayRotate({ due, secret }: Live, writable: boolean): boolean {
-  // A new secret whose cookie can't be sent any more would lock the visitor out.
-  return due.rotate && writable && (isCurrent(secret) || secret === 'lost')
 }
 
 /** What the step's `take` removed. A store that answers a repeated operation can't tell any more. */

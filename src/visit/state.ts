@@ -135,7 +135,8 @@ export function initialState(
   return credential?.kind === 'session' ? { kind: 'unread', credential } : newState(credential?.id)
 }
 
-function newState(id?: string, created?: number): New {
+/** Nothing is stored yet. */
+export function newState(id?: string, created?: number): New {
   return { kind: 'new', id, maxAge: null, created }
 }
 
@@ -213,7 +214,7 @@ function known(state: Unread | Live | Late, record: SessionRecord, secret: Stand
 }
 
 /** The store does not let this request in, or not any more. */
-export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn {
+export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn<New | Late | Gone> {
   const late = 'ago' in answer && answer.ago < LOG_OUT_GRACE
   if (state.kind === 'live') {
     if (answer.outcome !== 'rotated' && answer.outcome !== 'stale') {

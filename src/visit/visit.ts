@@ -16,14 +16,16 @@ import {
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
-import { accessOf, type ChangeContext, changeOf, maintenance, mayRotate, takenOf } from './change.ts'
+import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { Progress } from './progress.ts'
 import { Queue } from './queue.ts'
 import {
+  type Gone,
   type Late,
   type Live,
   type New,
+  newState,
   type State,
   type Unread,
   whenAbsent,
@@ -108,11 +110,10 @@ export class Visit extends Progress<Visit> implements Asking {
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
     const state = this.state
     if (state.kind === 'new') return this.#begin(step, state)
-    const logsIn = isLogIn(step)
-    if (state.kind === 'gone' || (state.kind === 'late' && !logsIn)) return this.#over(step)
+    if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(answer), renewal)
+    const change = changeOf(step, state, this.#context(), answer, renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -128,7 +129,7 @@ export class Visit extends Progress<Visit> implements Asking {
         throw new TypeError(`the store has answered ${updated.outcome} to a change that cannot be that`)
       default: {
         const next = await this.#absent(state, updated)
-        return next.kind === 'new' ? this.#begin(step, next) : this.#over(step)
+        return next.kind === 'new' ? this.#begin(step, next) : this.#over(step, next)
       }
     }
   }
@@ -235,30 +236,25 @@ export class Visit extends Progress<Visit> implements Asking {
   }
 
   /** The session is not there for this request, or not any more. */
-  async #absent(state: Unread | Live | Late, answer: Absent): Promise<State> {
-    this.turn(whenAbsent(state, answer))
+  async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
+    const turn = whenAbsent(state, answer)
+    this.turn(turn)
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
       const { maxLifetime } = this.settings
       const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
       if (await this.host.reliable.destroy(theft, this)) this.tell('destroyed', 'reused', state.credential.id)
     }
-    return this.state
+    return turn.state
   }
 
   /** A step for a session that is over: a touch passes over it, a log-in begins anew, anything else fails. */
-  async #over(step: Step): Promise<Value | undefined> {
-    const state = this.state
-    if (state.kind === 'gone' || state.kind === 'late') {
-      // Who has just proven who they are is never refused. Their session begins with this chain alone.
-      if (isLogIn(step) && !(state.kind === 'gone' && state.own)) {
-        return this.#begin(step, { kind: 'new', id: undefined, maxAge: null, created: undefined })
-      }
-      // A touch passes over a session that is gone; a command must not seem to have been applied.
-      if (step.chain.commands.length === 0 && !step.rotate) return undefined
-      throw this.#ended(state)
-    }
-    return undefined
+  async #over(step: Step, state: Late | Gone): Promise<Value | undefined> {
+    // Whoever has just proven who they are is not refused. Their session begins with this chain alone.
+    if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())
+    // A touch passes over a session that is gone; a command must not seem to have been applied.
+    if (step.chain.commands.length === 0 && !step.rotate) return undefined
+    throw this.#ended(state)
   }
 
   #ended(state: State): SessionGoneError | SessionRotatedError {
@@ -317,21 +313,22 @@ export class Visit extends Progress<Visit> implements Asking {
     // Another response may have set a better cookie since the store answered: a secret that is written again is asked
     // for once more.
     const again = this.jar.carries && writable && performance.now() - this.#clock.here > RECENT
-    if (!(touch || rotate || claim || again) || this.#forged) return
-    const rotates = mayRotate(state, writable)
-    this.state = withoutDue(state)
-    if (!(touch || rotates || claim || again)) return
+    // A new secret whose cookie can't be sent any more would lock the visitor out.
+    const rotates = rotate && writable
+    if (!(touch || rotates || claim || again) || this.#forged) return
+    const rested = withoutDue(state)
+    this.state = rested
     this.asked = performance.now()
     const secret = rotates ? newSecret(state.credential.id) : undefined
-    const change = maintenance(state, this.#context(true), secret)
+    const change = maintenance(state, this.#context(), secret)
     try {
       const updated = await this.host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
-        this.turn(whenApplied(withoutDue(state), change, updated, secret, this.settings))
+        this.turn(whenApplied(rested, change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {
         this.jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten') {
-        this.turn(whenAbsent(withoutDue(state), updated))
+        this.turn(whenAbsent(rested, updated))
       }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
@@ -343,8 +340,8 @@ export class Visit extends Progress<Visit> implements Asking {
     return accessOf(state, this.settings.maxLifetime)
   }
 
-  #context(answer: boolean): ChangeContext {
+  #context(): ChangeContext {
     const { idle, touchAfter, maxBytes } = this.settings
-    return { idle, touchAfter, maxBytes, op: newOperation(), answer, quiet: false }
+    return { idle, touchAfter, maxBytes, op: newOperation() }
   }
 }

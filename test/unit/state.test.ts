@@ -15,7 +15,6 @@ import {
 import { CookieJar } from '../../src/cookie/jar.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
 import { settingsOf } from '../../src/settings/options.ts'
-import { mayRotate } from '../../src/visit/change.ts'
 import {
   type Applied,
   cookieAge,
@@ -132,7 +131,7 @@ class Walk {
       }
       case 'maintained': {
         if (state.kind !== 'live') return
-        const rotates = mayRotate(state, true)
+        const rotates = state.due.rotate
         if (rotates) expect(state.secret, 'an automatic rotation').toMatch(/^(first|current|lost)$/)
         this.state = withoutDue(state)
         if (state.record)

@@ -4,7 +4,7 @@
  * @module koa-atomic-session/mongodb
  */
 import { type CommandName, parsePath, takes, type Value } from '../../algebra/index.ts'
-import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, isLive, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -18,9 +18,9 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
+import { loaded, transition } from '../../contract/transition.ts'
 import { isSessionError, StoreError } from '../../errors/index.ts'
-import { compareAndSet } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
 import { compileChange, compileHeld, inTime, live, neverApplied } from './change.ts'
 import { configured, type Document, type MongoCollection } from './client.ts'
 import { ServerClock } from './clock.ts'
@@ -83,7 +83,10 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   load(access: Access): Promise<Loaded> {
-    return this.#try(async () => loaded(await this.#find(access.id), access, await this.#clock.now()))
+    return this.#try(async () => {
+      const { stored, now } = await this.#read(access.id)
+      return loaded(stored, access, now)
+    })
   }
 
   update(access: Access, change: Change): Promise<Updated> {
@@ -106,12 +109,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       const filter = live(access, await this.#clock.now())
       if (await remove(hash === undefined ? filter : { ...filter, hash })) return true
       if (hash === undefined) return false
-      // A secret that was rotated away: judged on what is stored, and again if it has changed meanwhile.
-      for (;;) {
-        const stored = await this.#find(access.id)
-        if (!stored || !mayDestroy(stored, access, await this.#clock.now())) return false
-        if (await remove({ _id: stored.id, hash: stored.hash })) return true
-      }
+      const read = () => this.#read(access.id)
+      return compareAndRemove(this.name, access, read, ({ id, hash }) => remove({ _id: id, hash }))
     })
   }
 
@@ -155,8 +154,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 
   get(id: string): Promise<SessionRecord | undefined> {
     return this.#try(async () => {
-      const stored = await this.#find(id)
-      return stored && isLive(stored, await this.#clock.now()) ? recordOf(stored) : undefined
+      const { stored, now } = await this.#read(id)
+      return stored && isLive(stored, now) ? recordOf(stored) : undefined
     })
   }
 
@@ -231,19 +230,24 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
    * operators can't say, and to find out why they did not apply.
    */
   #compare(access: Access, change: Change): Promise<Updated> {
-    const read = async () => ({ stored: await this.#find(access.id), now: await this.#clock.now() })
-    return compareAndSet(this.name, access, change, read, async (next, answer, found) => {
-      const { _id, ...rest } = toDocument(next)
-      const { version, hash, expires, previous } = toDocument(found)
-      // All that the oracle has judged: the previous secret becomes used without another trace.
-      const kind = { 'previous.kind': previous?.kind ?? null }
-      const same = { _id, version, hash, expires, ...kind, ops: neverApplied(change) }
-      return (await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1 ? answer : undefined
-    })
+    return compareAndSet(
+      this.name,
+      access,
+      change,
+      () => this.#read(access.id),
+      async (next, answer, found) => {
+        const { _id, ...rest } = toDocument(next)
+        const { version, hash, expires, previous } = toDocument(found)
+        // All that the oracle has judged: the previous secret becomes used without another trace.
+        const kind = { 'previous.kind': previous?.kind ?? null }
+        const same = { _id, version, hash, expires, ...kind, ops: neverApplied(change) }
+        return (await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1 ? answer : undefined
+      },
+    )
   }
 
-  async #find(id: string): Promise<StoredSession | undefined> {
-    return fromDocument(await this.#collection.findOne({ _id: id }))
+  async #read(id: string): Promise<Reading> {
+    return { stored: fromDocument(await this.#collection.findOne({ _id: id })), now: await this.#clock.now() }
   }
 
   /** An operator that the document's values don't allow fails as a whole; the oracle then says why. */

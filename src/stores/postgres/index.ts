@@ -18,11 +18,11 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { loaded, mayDestroy } from '../../contract/transition.ts'
+import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { tag } from '../shared/json.ts'
-import { compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
@@ -129,14 +129,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   async destroy(access: Access): Promise<boolean> {
     if ((await this.#count(this.#sql.destroy, accessParameters(access))) === 1) return true
     if (access.proof.hash === undefined) return false
-    for (let tries = 1; ; tries++) {
-      const { stored, now } = await this.#find(access.id)
-      if (!stored || !mayDestroy(stored, access, now)) return false
-      const { id, hash, previous } = stored
-      if ((await this.#count(this.#sql.remove, { id, hash, kind: previous?.kind ?? null })) === 1) return true
-      if (tries === MAX_TRIES) throw new StoreError(this.name, 'saw too many other changes of one session', false)
-      await pause(tries)
-    }
+    const read = () => this.#find(access.id)
+    return compareAndRemove(this.name, access, read, async ({ id, hash, previous }) => {
+      return (await this.#count(this.#sql.remove, { id, hash, kind: previous?.kind ?? null })) === 1
+    })
   }
 
   indexed(fields: readonly string[]): IndexedStore {

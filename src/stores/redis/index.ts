@@ -18,10 +18,10 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { loaded, mayDestroy } from '../../contract/transition.ts'
+import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
-import { compareAndSet, expiring, knows, pause } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, expiring, knows } from '../shared/oracle.ts'
 import { type StateReading, updatedOf } from './answers.ts'
 import { type RedisClient, scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
@@ -120,17 +120,13 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async destroy(access: Access): Promise<boolean> {
-    for (let tries = 1; ; tries++) {
-      const removed = await this.#script.destroy(access)
-      if (removed !== undefined) return removed
-      // Another secret than the live one.
-      const { stored, now, state } = await this.#script.load(access.id, true)
-      if (!stored || !mayDestroy(stored, access, now)) return false
-      const live: Access = { ...access, proof: { hash: stored.hash } }
-      const ended = await this.#script.destroy(live, EMPTY_CHAIN, state)
-      if (ended !== undefined) return ended
-      await pause(tries)
-    }
+    const removed = await this.#script.destroy(access)
+    if (removed !== undefined) return removed
+    let found: StateReading
+    const read = async () => (found = await this.#script.load(access.id, true))
+    return compareAndRemove(this.name, access, read, async ({ hash }) => {
+      return (await this.#script.destroy({ ...access, proof: { hash } }, EMPTY_CHAIN, found.state)) === true
+    })
   }
 
   indexed(fields: readonly string[]): IndexedStore {

@@ -1,7 +1,7 @@
 import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
-import { transition } from '../../contract/transition.ts'
+import { mayDestroy, transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
 
 /** The session that a store has found under an id, and the time of its clock when it looked. */
@@ -31,6 +31,26 @@ export async function compareAndSet(
     if (!stored || !next) return answer
     const written = await write(next, answer, stored)
     if (written) return written
+    await pause(tries)
+  }
+  throw new StoreError(store, 'saw too many other changes of one session', false)
+}
+
+/**
+ * Removes a session for whoever comes with another secret than the live one: reads it, asks whether that secret may still
+ * log out, and removes what was read. `remove` answers false if the session has changed since; then everything begins again
+ * after a pause.
+ */
+export async function compareAndRemove(
+  store: string,
+  access: Access,
+  read: () => Promise<Reading>,
+  remove: (found: StoredSession) => Promise<boolean>,
+): Promise<boolean> {
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const { stored, now } = await read()
+    if (!stored || !mayDestroy(stored, access, now)) return false
+    if (await remove(stored)) return true
     await pause(tries)
   }
   throw new StoreError(store, 'saw too many other changes of one session', false)
