@@ -5,7 +5,7 @@ import { check, conforming, EMPTY_STEP, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Watched } from './call.ts'
-import { ADD, TAKE } from './commands.ts'
+import { ADD, TAKE } from './chaining.ts'
 import type { Session, SessionChain } from './types.ts'
 
 /** See {@link SessionChain}. */

@@ -1,20 +1,7 @@
-import { type Command, commands, comparison, condition, Refusal } from '../algebra/index.ts'
-import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from '../data/types.ts'
-import { ConditionFailedError } from '../errors/index.ts'
-import type { Duration } from '../settings/duration.ts'
-import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
-import { UNKNOWN } from './guard.ts'
-
-/**
- * Adds to a chain. This is the one thing that handles, sessions and chains each do in their own way. The arguments are
- * checked inside `change`, so a chain that can't be completed knows about it and applies none of its commands.
- */
-export const ADD: unique symbol = Symbol('add')
-
-/** Adds a `take` to a chain, and resolves to the value that it has removed. */
-export const TAKE: unique symbol = Symbol('take')
-
-// More than 300 lines, because every command has its types, its docstring and its example here, and nowhere else.
+import { type Command, commands, Refusal } from '../algebra/index.ts'
+import type { Assignments, At, Comparable, ElementAt, Place, Pulled, Target } from '../data/types.ts'
+import { withCommands } from '../visit/step.ts'
+import { ADD, Chaining } from './chaining.ts'
 
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
@@ -24,16 +11,7 @@ export const TAKE: unique symbol = Symbol('take')
  * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
  * Everything else rejects the chain.
  */
-export abstract class Commands<D, C> {
-  static {
-    Object.setPrototypeOf(Commands.prototype, UNKNOWN)
-  }
-
-  /** @internal */
-  abstract [ADD](change: (step: Step) => Step): C
-  /** @internal */
-  abstract [TAKE](change: (step: Step) => Step): Promise<unknown>
-
+export abstract class Commands<D, C> extends Chaining<D, C> {
   /**
    * Writes a value, or several: `set({ a: 1, 'b.c': 2 })`. Creates missing parents. It is an error if a parent is not an
    * object.
@@ -243,122 +221,6 @@ export abstract class Commands<D, C> {
   currentDate<const P extends string>(path: Place<D, P, Date, 'date'>): C
   currentDate(path: unknown): C {
     return this.#add(() => [commands.currentDate(path)])
-  }
-
-  /**
-   * The chain applies only where the path holds this value, compared deeply; otherwise it rejects with a
-   * `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
-   *
-   * @throws {@link InvalidValueError} for `undefined`, before any I/O: a field that is missing in a request would
-   * otherwise hold where the session has nothing. To ask for nothing there, write `ifMissing(path)`.
-   *
-   * @example
-   * ```ts
-   * await session.set('step', 1)
-   * await session.if('step', 1).set('step', 2)
-   * session.if('step', 1).set('step', 3) // ConditionFailedError
-   * ```
-   */
-  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<Exclude<At<D, P>, undefined>>): C
-  if(path: unknown, value: unknown): C {
-    return this[ADD]((step) => withCondition(step, comparison(path, value, 'if')))
-  }
-
-  /**
-   * The chain applies only where the path holds nothing; otherwise it rejects with a `ConditionFailedError`. `null` is
-   * something.
-   *
-   * @example
-   * ```ts
-   * await session.ifMissing('order').set('order', { id: 7 })
-   * session.ifMissing('order').set('order', { id: 8 }) // ConditionFailedError
-   * ```
-   */
-  ifMissing<const P extends string>(path: Place<D, P>): C
-  ifMissing(path: unknown): C {
-    return this[ADD]((step) => withCondition(step, condition(path, undefined)))
-  }
-
-  /**
-   * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
-   * exactly one gets the value: for flash messages. For a code that a visitor sends, see `takeIf`.
-   *
-   * @example
-   * ```ts
-   * await session.set('flash', 'Saved')
-   * await session.take('flash') // 'Saved'
-   * await session.take('flash') // undefined
-   * ```
-   * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
-   */
-  take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
-  take(path: unknown): Promise<unknown> {
-    return this[TAKE]((step) => withCommands(step, [commands.take(path)]))
-  }
-
-  /**
-   * Removes a value where it is equal to this one, and resolves to whether it was: for one-time codes. Of many callers
-   * with the right value exactly one gets true. False removes nothing, so wrong guesses must be counted by themselves.
-   * It runs the chain before it, too, all or nothing: `session.set('verified', true).takeIf('code', code)`.
-   *
-   * Two texts of one length are compared in a time that does not depend on where they differ, on the stores that
-   * compare in this process (memory, SQLite).
-   *
-   * @throws {@link InvalidValueError} for `undefined`, null and what is no value, before any I/O: a field that is
-   * missing in a request proves nothing.
-   * @throws {@link ConditionFailedError} when another condition of the chain does not hold.
-   * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
-   *
-   * @example
-   * ```ts
-   * await session.set('code', '123456')
-   * await session.takeIf('code', '000000') // false
-   * await session.takeIf('code', '123456') // true
-   * await session.takeIf('code', '123456') // false
-   * ```
-   */
-  takeIf<const P extends string>(path: Place<D, P>, value: DeepReadonly<NonNullable<At<D, P>>>): Promise<boolean>
-  takeIf(path: unknown, value: unknown): Promise<boolean> {
-    // What is removed is known, so no store has to send it back: the answer is that the condition held.
-    const removed = this[TAKE]((step) =>
-      withCondition(withCommands(step, [commands.unset(path)]), comparison(path, value, 'takeIf')),
-    )
-    return removed.then(
-      () => true,
-      (error) => {
-        if (error instanceof ConditionFailedError && error.path === path) return false
-        throw error
-      },
-    )
-  }
-
-  /**
-   * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
-   * with null it takes that away. A session that is gone is passed over in silence.
-   *
-   * @example
-   * ```ts
-   * await session.set('user_id', 42).touch('30 days')
-   * session.maxAge // 30 * 24 * 60 * 60 * 1000
-   * ```
-   */
-  touch(maxAge?: Duration | null): C {
-    return this[ADD]((step) => ({ ...step, touch: touchOf(maxAge) }))
-  }
-
-  /**
-   * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. For log-in and
-   * every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
-   *
-   * @example
-   * ```ts
-   * await session.rotate({ authenticated: true }).set('user_id', 42)
-   * session.user_id // 42
-   * ```
-   * @throws {@link SessionRotatedError} when another request rotated first; nothing of the chain is applied then.
-   */
-  rotate(options: RotateOptions = {}): C {
-    return this[ADD]((step) => ({ ...step, rotate: rotationOf(options) }))
   }
 
   #add(make: () => Command[]): C {

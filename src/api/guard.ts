@@ -43,7 +43,7 @@ type Open = (this: never) => object
  * every other use of the function, and every assignment to the property, throws an error with the line to write.
  *
  * It is an accessor, because an assignment to anything else that is read-only passes in silence in CommonJS without
- * 'use strict'. It can't be configured, so that nobody replaces it later.
+ * 'use strict'. It can't be configured, so nobody replaces it later.
  */
 export function guardOf(place: string, property: string): (target: object, open: Open) => void {
   const name = `${place}.${property}`
@@ -98,7 +98,7 @@ function handlerOf(name: string): ProxyHandler<Open> {
 }
 
 /**
- * The end of the prototype chain of handles and chains: it is asked only for names that they don't have, so that what
+ * The end of the prototype chain of handles and chains: it is asked only for names that they don't have, so what
  * they do have costs nothing more.
  */
 export const UNKNOWN: object = new Proxy(

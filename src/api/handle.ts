@@ -4,7 +4,7 @@ import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Call } from './call.ts'
 import { Chain } from './chain.ts'
-import { ADD, TAKE } from './commands.ts'
+import { ADD, TAKE } from './chaining.ts'
 import type { Session, SessionHandle } from './types.ts'
 
 /** See {@link SessionHandle}. */

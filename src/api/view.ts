@@ -2,6 +2,7 @@ import type { Value } from '../algebra/index.ts'
 import { isReserved } from '../data/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Visit } from '../visit/visit.ts'
+import { Chaining } from './chaining.ts'
 import { Commands } from './commands.ts'
 import { DATA, Loaded, SHOW } from './loaded.ts'
 import type { Session } from './types.ts'
@@ -13,7 +14,9 @@ export function viewOf<D>(visit: Visit): Session<D> {
 
 /** What a loaded session has besides its data. Any other name is a field that is missing, which is no mistake here. */
 const MEMBERS: ReadonlySet<string | symbol> = new Set(
-  [Loaded.prototype, Commands.prototype, Object.prototype].flatMap((prototype) => Reflect.ownKeys(prototype)),
+  [Loaded.prototype, Commands.prototype, Chaining.prototype, Object.prototype].flatMap((prototype) =>
+    Reflect.ownKeys(prototype),
+  ),
 )
 
 /** One for all sessions: handlers of its own would cost each request more than the Proxy. */

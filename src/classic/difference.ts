@@ -205,7 +205,7 @@ class Draft implements Chain {
     return STRICT
   }
 
-  /** An index names a place, not an element, so that it counts only while the element is there. */
+  /** An index names a place, not an element, so it counts only while the element is there. */
   #element(old: Value, value: Value, path: Path): void {
     if (isObject(old) && isObject(value) && this.#origin(value) === old) this.#inPlace(old, value, path, STRICT)
     else {

@@ -33,7 +33,7 @@ export interface ClassicExpressSession {
   resetMaxAge(): this
 }
 
-/** A class, so that its methods are on the prototype and not enumerable, as express-session's. */
+/** A class, so its methods are on the prototype and not enumerable, as express-session's. */
 class ExpressSession {
   readonly #copy: WorkingCopy
 

@@ -32,7 +32,7 @@ export interface ClassicSession {
   toJSON(): Record<string, unknown>
 }
 
-/** A class, so that its methods are on the prototype and not enumerable, as koa-session's. */
+/** A class, so its methods are on the prototype and not enumerable, as koa-session's. */
 class KoaSession {
   readonly #copy: WorkingCopy
 

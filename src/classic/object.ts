@@ -7,7 +7,7 @@ import type { Names } from './names.ts'
 
 /** What the session objects of one server are like. */
 export interface Form {
-  /** What the object itself has, so that no field can be called so. */
+  /** What the object itself has, so no field can be called so. */
   readonly members: ReadonlySet<string>
   /** Fields that are not data, as the server's usual library does not save them. */
   ignores(name: string): boolean

@@ -1,7 +1,7 @@
 import { SessionUsageError } from '../errors/index.ts'
 import { type Names, namesOf } from './names.ts'
 
-/** What of a session is counted or appended to, so that requests at the same moment lose nothing of it. */
+/** What of a session is counted or appended to, so requests at the same moment lose nothing of it. */
 export interface ClassicOptions {
   /**
    * Numbers that are counted: `['views', 'cart.*']`, where `*` is any one key. What a request adds is added.

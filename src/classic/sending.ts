@@ -42,7 +42,7 @@ export async function store(
       if (!isConflict(error)) throw error
       if (performance.now() > until) throw new ConditionFailedError(error.path)
     }
-    // At random, so that those who have met don't meet again.
+    // At random, so those who have met don't meet again.
     await pause(Math.random() * Math.min(longest, LONGEST_PAUSE))
     const theirs = object.visible((await handle.update()).data)
     const laid = overlay(before, after, theirs, lens)

@@ -274,7 +274,7 @@ export class WorkingCopy {
   }
 }
 
-/** In a turn of its own, so that what a callback throws is the process's to know, as with every callback. */
+/** In a turn of its own, so what a callback throws is the process's to know, as with every callback. */
 function told(callback: Callback | undefined, error?: unknown): Promise<void> | undefined {
   if (!callback) return undefined
   return new Promise((resolve) => {

@@ -8,7 +8,7 @@ const SPECIAL = /[%.\0]/
 
 /**
  * Any text as a key of a session, for a path: percent-escaped where it has a dot in it, begins with `$`, is empty, or is
- * a name that no key can have or the session has itself. Ordinary texts stay as they are, so that they can be read in
+ * a name that no key can have or the session has itself. Ordinary texts stay as they are, so they can be read in
  * the database. Two texts never make one key.
  *
  * @example

@@ -25,14 +25,14 @@ export interface SessionContext<D = SessionData> {
 /** What `ctx.session` is: it can be called, and nothing else. */
 export interface SessionFunction<D = SessionData> {
   (): SessionHandle<D>
-  /** Fits no session object, so that nothing compiles while the types of koa-session are still installed. */
+  /** Fits no session object, so nothing compiles while the types of koa-session are still installed. */
   readonly populated?: undefined
 }
 
 // biome-ignore lint/suspicious/noTsIgnore: as above
 /** @ts-ignore: as above */
 declare module 'koa' {
-  // Inherited, so that an application that uses another `property` can declare what its own `session` is.
+  // Inherited, so an application that uses another `property` can declare what its own `session` is.
   interface DefaultContext extends SessionContext {}
 }
 

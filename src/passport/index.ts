@@ -25,7 +25,7 @@ export interface Passport {
 export type PassportRequest = IncomingMessage & { readonly ctx?: Anything }
 
 /**
- * Lets Passport keep who is logged in by commands instead of in a mutable session, so that no overlapping request brings
+ * Lets Passport keep who is logged in by commands instead of in a mutable session, so no overlapping request brings
  * a log-out back. Call it before `passport.initialize()` is used.
  *
  * Log-in sets `passport.user` together with a new secret and `authAt`, in one update. The other data stay, unless somebody

@@ -16,6 +16,7 @@ const example = async (file: string) => (await import(/* @vite-ignore */ file)).
 /** What users call. Each method has an example; `catch` and `finally` are those of every promise. */
 const PUBLIC: Record<string, RegExp> = {
   'api/types.ts': /^(SessionHandle|SessionChain|LoadedSession)$/,
+  'api/chaining.ts': /^Chaining$/,
   'api/commands.ts': /^Commands$/,
   'api/sessions.ts': /^Sessions$/,
   'koa/sessions.ts': /^KoaSessions$/,

@@ -89,7 +89,7 @@ export function neverApplied({ op }: Change): Document {
 }
 
 /**
- * How the expiry moves. MongoDB's update operators know no arithmetic on dates, so that the update must know the
+ * How the expiry moves. MongoDB's update operators know no arithmetic on dates, so the update must know the
  * session's own idle time. It applies only to the one that the caller knows (that of the record it holds); who holds
  * none moves it by the application's, which is right for a session without one of its own, and too little, never too
  * much, for one with a longer one: that slides afterwards.
@@ -107,7 +107,7 @@ function slide(
   const expires = now + (maxAge ?? slide.idle)
   if (held && expires - held.expires < slide.atLeast) return { expires: undefined, filter: { maxAge }, update: {} }
   const update = { $max: { expires: new Date(expires) } }
-  // A touch that is not due must not write, so that of many at once one does.
+  // A touch that is not due must not write, so of many at once one does.
   if (isTouch(change)) {
     const due = { $gt: new Date(now), $lte: new Date(expires - slide.atLeast) }
     return { expires, filter: { maxAge, expires: due }, update }

@@ -11,7 +11,7 @@ const READINGS = 3
 const PATIENCE = 2000
 
 /**
- * The server's clock, read once and carried on by this process's monotonic clock, so that neither a wrong nor a
+ * The server's clock, read once and carried on by this process's monotonic clock, so neither a wrong nor a
  * stepping clock of an application server ends a session early or late.
  */
 export class ServerClock {

@@ -172,7 +172,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async close(): Promise<void> {}
 
-  /** On the version that the caller holds: it knows the result, so that none needs to be sent back. */
+  /** On the version that the caller holds: it knows the result, so none needs to be sent back. */
   async #held(access: Access, change: Change, now: number): Promise<Updated | undefined> {
     const { held, chain } = change
     // The server's clock, and what was taken from which of many, are known only from its answer.

@@ -6,7 +6,7 @@ import type { Access, Change, Proof, Store } from '../../contract/store.ts'
 import { afterHeld, judge, mayDestroy, transition } from '../../contract/transition.ts'
 import { chainOf, changeOf, hashOf, type MakeStore, MINUTE, type Runner, randomId, visitor } from '../harness.ts'
 
-/** Few secrets and few values, so that requests meet. Graces are over at once or never end within the test. */
+/** Few secrets and few values, so requests meet. Graces are over at once or never end within the test. */
 const step = fc.record({
   /** Which of the secrets that were ever set the request holds, counted from the last. */
   secret: fc.nat(3),
