@@ -29,12 +29,12 @@ const ROOMS = {
     why: 'Deadlines and retries are the same, whatever the call is about.',
   },
   'stores/(memory|sqlite|mongodb|postgres|redis)': {
-    may: ['algebra', 'contract', 'errors', 'stores/shared'],
+    may: ['algebra', 'contract', 'errors', 'settings/names.ts', 'stores/shared'],
     why: 'A store knows the algebra, the contract, what stores share, and no other store.',
   },
   'stores/shared': { may: ['algebra', 'contract', 'errors'], why: 'What stores share knows none of them.' },
   'stores/open.ts': {
-    may: ['contract', 'errors', 'stores/\\w+/index.ts', 'stores/sqlite/client.ts'],
+    may: ['contract', 'errors', 'settings/names.ts', 'stores/\\w+/index.ts', 'stores/sqlite/client.ts'],
     packages: ['.*'],
     why: 'It chooses a store and its driver by a URL, and nothing else.',
   },
@@ -54,6 +54,15 @@ const ROOMS = {
   http: {
     may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
     why: 'A binding translates between its server and api. It knows no store, and never loads Koa.',
+  },
+  classic: {
+    may: ['algebra', 'data', 'errors', 'settings', 'api', 'koa', 'http'],
+    packages: ['koa', '@types/koa'],
+    why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
+  },
+  passport: {
+    may: ['api', 'errors'],
+    why: 'Passport on commands needs what the application holds, and nothing below.',
   },
   testing: {
     may: ['algebra', 'contract'],

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import Koa from 'koa'
 import { openStore } from 'koa-atomic-session/open'
 import { atomicLane } from './lab/atomic.mjs'
+import { classicLane } from './lab/classic.mjs'
 import { labPage } from './lab/page.mjs'
 import { wholeLane } from './lab/whole.mjs'
 import { openWholeStore } from './lab/whole-store.mjs'
@@ -22,6 +23,7 @@ export async function createExamples({ url, keys, secure, proxy }) {
   const lab = new Koa().use(labPage).callback()
   const listeners = {
     '/lab/atomic/': atomicLane({ store: opened.store, ...settings }),
+    '/lab/classic/': classicLane({ store: opened.store, ...settings }),
     '/lab/whole/': wholeLane({ store: whole.store, ...settings }),
     '/lab/': lab,
     '/shop': shop.app.callback(),

@@ -21,7 +21,6 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 function fail(error) {
-  const reason = error.cause?.message ?? ''
-  console.error(error.message.includes(reason) ? error.message : `${error.message}: ${reason}`)
+  console.error(error.message)
   process.exit(1)
 }

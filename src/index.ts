@@ -23,6 +23,7 @@ export type { FoundSession, Sessions } from './api/sessions.ts'
 export type { LoadedSession, Session, SessionChain, SessionHandle } from './api/types.ts'
 export type * from './contract/store.ts'
 export type { Keys } from './cookie/keys.ts'
+export { key } from './data/key.ts'
 export type { OutputOf, StandardSchema } from './data/schema.ts'
 export type {
   Assignments,

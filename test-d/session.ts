@@ -82,11 +82,21 @@ handle.pop('name')
 handle.pop('seen', 2)
 // @ts-expect-error: the condition must be possible
 handle.if('role', 'root')
+// @ts-expect-error: nothing is asked for by its own name, ifMissing
+handle.if('name', undefined)
+// @ts-expect-error: a name is a text
+handle.takeIf('name', 7)
+// @ts-expect-error: undefined proves nothing
+handle.takeIf('name', undefined)
+// @ts-expect-error: no such field
+handle.ifMissing('nobody')
+// @ts-expect-error: a promise is always true, so it must be awaited
+if (handle.takeIf('name', 'x')) session.createCSRF()
 handle
   .push('seen', 'a', 'b')
   .pushAll('cart', [{ sku: 'x', qty: 1 }], { slice: -10 })
   .pop('cart', -1)
-handle.min('since', new Date()).max('user_id', 7).currentDate('since').if('role', 'user').if('name', undefined)
+handle.min('since', new Date()).max('user_id', 7).currentDate('since').if('role', 'user').ifMissing('name')
 
 // Dotted paths reach into fields, not beside them.
 handle.set('address.city', 'Ulm').inc('cart.0.qty').unset('address.city')
@@ -96,6 +106,7 @@ handle.inc('nobody.n')
 // What comes back.
 exactly<Awaited<ReturnType<typeof handle.inc>>, Session<Shop>>(true)
 exactly<Awaited<ReturnType<typeof session.take<'name'>>>, string | undefined>(true)
+exactly<Awaited<ReturnType<typeof session.takeIf<'name'>>>, boolean>(true)
 exactly<Awaited<ReturnType<typeof session.destroy>>, void>(true)
 const again: Session<Shop> = await session.set('name', 'x').then(session.update)
 again.assertCSRF(session.createCSRF())

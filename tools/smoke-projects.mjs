@@ -1,5 +1,7 @@
 // The fresh projects of `npm run smoke`: what they install, what is in them, and what is run.
 
+import { readFileSync } from 'node:fs'
+
 /** A small application that asks itself: counts twice, and then logs out. */
 const APPLICATION = `
 const app = new Koa()
@@ -52,12 +54,36 @@ server.listen(0, async () => {
 })
 `
 
-/** The suite for stores of one's own, by Node's test runner. */
-const SUITE = `import { describe, it } from 'node:test'
-import { memory } from 'koa-atomic-session/memory'
-import { conformance } from 'koa-atomic-session/testing'
-conformance({ describe, it }, async () => memory(), { cases: 50 })
+/** The suite for stores of one's own, by a runner that every runtime has: a list. */
+const SUITE = `import { memory } from 'koa-atomic-session/memory'
+import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+const tests = []
+const runner = { describe: (_, body) => body(), it: (name, body) => tests.push([name, body]) }
+const makeIndexed = async () => memory().indexed(INDEXED_FIELDS)
+conformance(runner, async () => memory(), { cases: 50, makeIndexed })
+for (const [name, body] of tests) {
+  await body().catch((error) => {
+    console.error(name, error)
+    process.exitCode = 1
+  })
+}
+if (tests.length < 100) throw new Error('only ' + tests.length + ' tests')
 `
+
+/** The README's first program, which counts a first visit. */
+const [, README] = /<!-- run: app -->\n```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))
+const QUICK_START = `process.env.SESSION_KEY = 'a key that nobody can guess'
+const { app, sessions } = await import('./app.mjs')
+const server = app.listen(0, async () => {
+  const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text()
+  if (text !== 'page 1, seen /') throw new Error('said ' + text)
+  server.close()
+  server.closeAllConnections()
+  await sessions.close()
+})
+`
+
+const INSPECTOR = 'node_modules/koa-atomic-session/dist/cli/index.js'
 
 /** One session in a SQLite file, for the inspector to find. */
 const KEPT = `import Koa from 'koa'
@@ -149,33 +175,68 @@ const typescript = (module, moduleResolution, rest = {}) => {
     'augmented.ts': AUGMENTED,
   }
 }
+/** Without Koa nothing of Koa's types is there, and no types of Keygrip. */
+const WITHOUT_KOA = `import { createServer } from 'node:http'
+import { isSessionError } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
+import { memory } from 'koa-atomic-session/memory'
+
+export const sessions = httpSessions({ keys: ['a key that nobody can guess'], store: memory() })
+export const server = createServer(
+  sessions.listener(async (request, response) => {
+    try {
+      const session = await sessions.of(request, response).inc('views')
+      response.end('seen ' + session.views + ' times')
+    } catch (error) {
+      if (isSessionError(error)) response.end(error.code)
+    }
+  }),
+)
+`
 const COMPILE = [['tsc'], ['tsc', '-p', 'augmented.json']]
 
-/** `node` runs on each version, everything else by npx on the newest. */
+/** `run` runs on each runtime, `oldest` on the oldest Node.js, everything else by npx on the newest. */
 export const PROJECTS = [
   {
     name: 'Koa 3',
     dependencies: ['koa@3', 'fast-check@4'],
     files: { 'app.mjs': ESM, 'app.cjs': COMMONJS, 'http.mjs': HTTP, 'suite.mjs': SUITE },
     commands: [
-      ['node', 'app.mjs'],
-      ['node', 'app.cjs'],
-      ['node', 'http.mjs'],
-      ['node', 'suite.mjs'],
+      ['run', 'app.mjs'],
+      ['run', 'app.cjs'],
+      ['run', 'http.mjs'],
+      ['run', 'suite.mjs'],
     ],
   },
   {
     name: 'Koa 2, and the inspector',
-    dependencies: ['koa@2'],
+    // Node.js 20 has no SQLite of its own.
+    dependencies: ['koa@2', 'libsql'],
+    drivers: ['libsql'],
     files: { 'app.mjs': ESM, 'app.cjs': COMMONJS, 'kept.mjs': KEPT },
     commands: [
-      ['node', 'app.mjs'],
-      ['node', 'app.cjs'],
-      // Only newer versions have SQLite of their own.
-      ['newest', 'kept.mjs'],
+      ['run', 'app.mjs'],
+      ['run', 'app.cjs'],
+      ['run', 'kept.mjs'],
+      ['run', INSPECTOR, 'list', '--user', '42', '--store', 'sessions.db'],
       ['koa-atomic-session', 'list', '--user', '42', '--store', 'sessions.db'],
     ],
     prints: / 42 /,
+  },
+  {
+    name: "The README's quick start",
+    dependencies: ['koa@3', 'libsql'],
+    drivers: ['libsql'],
+    files: { 'app.mjs': README.replace('SESSION_KEY!', 'SESSION_KEY'), 'start.mjs': QUICK_START },
+    commands: [['run', 'start.mjs']],
+  },
+  {
+    name: 'SQLite without a driver',
+    dependencies: ['koa@3'],
+    files: { 'app.mjs': README.replace('SESSION_KEY!', 'SESSION_KEY'), 'start.mjs': QUICK_START },
+    // Before it listens, with what to install.
+    commands: [['oldest', 'start.mjs']],
+    refuses: /SessionUsageError.*npm install libsql/,
   },
   {
     name: 'TypeScript 5.9, Koa 2, node16',
@@ -186,8 +247,11 @@ export const PROJECTS = [
   {
     name: 'TypeScript 6, Koa 3, nodenext, to CommonJS',
     dependencies: ['koa@3', '@types/koa@3', '@types/node@22', 'typescript@6'],
-    files: typescript('nodenext', 'nodenext', { noEmit: false, outDir: 'out', rootDir: '.' }),
-    commands: [...COMPILE, ['node', 'out/app.js']],
+    files: {
+      ...typescript('nodenext', 'nodenext', { noEmit: false, outDir: 'out', rootDir: '.' }),
+      'package.json': '{"private":true,"type":"commonjs"}',
+    },
+    commands: [...COMPILE, ['run', 'out/app.js']],
   },
   {
     name: 'TypeScript 7, Koa 2, nodenext',
@@ -201,4 +265,14 @@ export const PROJECTS = [
     files: typescript('esnext', 'bundler'),
     commands: COMPILE,
   },
+  ...['5.0', '5.9', '6', '7'].map((version) => ({
+    name: `TypeScript ${version}, without Koa`,
+    dependencies: ['@types/node@20', `typescript@${version === '5.0' ? '~5.0.0' : version}`],
+    files: {
+      ...typescript('nodenext', 'nodenext', { exactOptionalPropertyTypes: true }),
+      'app.ts': WITHOUT_KOA,
+      'package.json': '{"private":true,"type":"module"}',
+    },
+    commands: [['tsc']],
+  })),
 ]

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { PROJECTS } from './smoke-projects.mjs'
 
 const run = promisify(execFile)
-const NODES = [20, 22, 24]
+const NODES = ['20.19', '22', '24', '26']
 /** Optional peers: who wants one installs it. */
 const DRIVERS = ['pg', 'redis', 'ioredis', 'iovalkey', 'mongodb', 'libsql', 'better-sqlite3']
 const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
@@ -29,6 +29,14 @@ function project(name, files) {
   return directory
 }
 
+async function expectRefusal(ran, words) {
+  const error = await ran.then(
+    () => new Error('it ran'),
+    (error) => error,
+  )
+  if (!words.test(error.stderr ?? '')) throw error
+}
+
 async function step(what, work) {
   const began = performance.now()
   try {
@@ -48,32 +56,57 @@ console.log(`${filename}: ${Math.round(size / 1024)} KiB, ${Math.round(unpackedS
 // The package `node` brings its programs in a package for each platform.
 const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
 const nodes = project('nodes', { 'package.json': '{"private":true}' })
-await step(`Node.js ${NODES.join(', ')} from npm`, () =>
-  npm(nodes, 'install', ...NODES.map((version) => `node${version}@npm:${platform}@${version}`)),
+const arch = process.arch === 'arm64' ? 'aarch64' : process.arch
+const others = {
+  bun: `@oven/bun-${process.platform}-${arch}`,
+  deno: `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`,
+}
+await step(`Node.js ${NODES.join(', ')}, Bun and Deno from npm`, () =>
+  npm(
+    nodes,
+    'install',
+    '--ignore-scripts',
+    ...NODES.map((version) => `node${version}@npm:${platform}@~${version}${version.includes('.') ? '.0' : ''}`),
+    ...Object.entries(others).map(([name, carried]) => `${name}-program@npm:${carried}`),
+  ),
 )
 
-for (const { name, dependencies, files, commands, prints } of PROJECTS) {
+/** How each runtime starts a file, and the folder for its PATH. */
+const RUNTIMES = [
+  ...NODES.map((version) => ({
+    name: `Node.js ${version}`,
+    bin: join(nodes, 'node_modules', `node${version}`, 'bin'),
+    start: ['node'],
+  })),
+  { name: 'Bun', bin: join(nodes, 'node_modules', 'bun-program', 'bin'), start: ['bun'] },
+  { name: 'Deno', bin: join(nodes, 'node_modules', 'deno-program'), start: ['deno', 'run', '-A'] },
+]
+const NEWEST = RUNTIMES[NODES.length - 1]
+
+for (const { name, dependencies, files, commands, prints, drivers: wanted = [], refuses } of PROJECTS) {
   const manifest = JSON.stringify({ private: true, name: 'smoke', version: '1.0.0' })
   const directory = project(name, { 'package.json': manifest, ...files })
   await step(`${name}: install`, async () => {
     await npm(directory, 'install', tarball, ...dependencies)
-    const drivers = DRIVERS.filter((driver) => existsSync(join(directory, 'node_modules', driver)))
+    const drivers = DRIVERS.filter(
+      (driver) => !wanted.includes(driver) && existsSync(join(directory, 'node_modules', driver)),
+    )
     if (drivers.length > 0) throw new Error(`nobody asked for ${drivers}`)
   })
   for (const [program, ...args] of commands) {
-    const versions = program === 'node' ? NODES : [NODES.at(-1)]
-    for (const version of versions) {
-      const bin = join(nodes, 'node_modules', `node${version}`, 'bin')
+    const file = ['run', 'oldest'].includes(program)
+    const runtimes = { run: RUNTIMES, oldest: [RUNTIMES[0]] }[program] ?? [NEWEST]
+    for (const { name: runtime, bin, start } of runtimes) {
       const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
-      const line =
-        program === 'node' || program === 'newest' ? ['node', ...args] : ['npx', '--no', '--', program, ...args]
-      await step(
-        `${name}: ${program === 'newest' ? 'node' : program} ${args.join(' ')}, Node.js ${version}`,
-        async () => {
-          const { stdout } = await run(line[0], line.slice(1), { cwd: directory, env })
-          if (prints && line[0] === 'npx' && !prints.test(stdout)) throw new Error(`printed ${stdout}`)
-        },
-      )
+      const line = file ? [...start, ...args] : ['npx', '--no', '--', program, ...args]
+      await step(`${name}: ${file ? '' : `${program} `}${args.join(' ')}, ${runtime}`, async () => {
+        // What an earlier runtime has stored is not what this one finds, unless that is what is asked.
+        if (!args.includes('list')) rmSync(join(directory, 'sessions.db'), { force: true })
+        const ran = run(line[0], line.slice(1), { cwd: directory, env, timeout: 120_000 })
+        if (refuses) return expectRefusal(ran, refuses)
+        const { stdout } = await ran
+        if (prints && args.includes('list') && !prints.test(stdout)) throw new Error(`printed ${stdout}`)
+      })
     }
   }
 }

@@ -2,7 +2,7 @@ import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { laneRoutes } from './routes.mjs'
 
-/** The right lane: every change is a command that the database applies. */
+/** The second lane: every change is a command that the database applies. */
 export function atomicLane({ store, keys, secure, proxy }) {
   const app = new Koa({ proxy })
   app.keys = keys

@@ -1,8 +1,9 @@
+import { canonical } from './canonical.ts'
 import { type Chain, pullsByFields } from './chain.ts'
 import type { Command } from './commands.ts'
 import { indexOf, MAX_PADDING, type Path, printPath } from './path.ts'
 import { type Found, type Problem, Refusal } from './problem.ts'
-import { type Data, equal, hasFields, isDate, isList, isObject, type List, typeOf, type Value } from './value.ts'
+import { type Data, equal, isDate, isList, isObject, type List, typeOf, type Value } from './value.ts'
 
 /** What a chain makes of a session's data, or why it applies nothing. `taken` is what `take` removed. */
 export type Applied =
@@ -68,13 +69,11 @@ function run(data: Value, command: Command, now: number): Value {
     case 'addToSet':
       return place(data, path, (old = []) => union(listAt(old), command.values), wrong)
     case 'pull': {
-      const matches = pullsByFields(command)
-        ? (value: Value) => hasFields(value, command.value)
-        : (value: Value) => equal(value, command.value)
+      const matches = pullsByFields(command) ? having(command.value) : among([command.value])
       return edit(data, path, (old) => without(listAt(old), matches))
     }
     case 'pullAll':
-      return edit(data, path, (old) => without(listAt(old), (value) => command.values.some((v) => equal(v, value))))
+      return edit(data, path, (old) => without(listAt(old), among(command.values)))
     case 'pop':
       return edit(data, path, (old) => (command.end === 1 ? listAt(old).slice(0, -1) : listAt(old).slice(1)))
     case 'rename':
@@ -166,11 +165,31 @@ function cut(list: List, slice: number | undefined): List {
 }
 
 function union(list: List, values: List): List {
+  const seen = new Set(list.map(canonical))
   const result = [...list]
-  for (const value of values) if (!result.some((element) => equal(element, value))) result.push(value)
+  for (const value of values) {
+    const text = canonical(value)
+    if (!seen.has(text)) result.push(value)
+    seen.add(text)
+  }
   return result
 }
 
-function without(list: List, matches: (value: Value) => boolean): List {
+type Matches = (value: Value) => boolean
+
+/** Whether a value is one of these. */
+function among(values: List): Matches {
+  const texts = new Set(values.map(canonical))
+  return (value) => texts.has(canonical(value))
+}
+
+/** Whether a value is an object that has all of these fields, each with an equal value. */
+function having(fields: Data): Matches {
+  const texts = Object.entries(fields).map(([key, value]) => [key, canonical(value)] as const)
+  return (value) =>
+    isObject(value) && texts.every(([key, text]) => Object.hasOwn(value, key) && canonical(value[key]!) === text)
+}
+
+function without(list: List, matches: Matches): List {
   return list.filter((value) => !matches(value))
 }

@@ -59,6 +59,18 @@ export function condition(path: unknown, value: unknown): Condition {
   return Object.freeze({ path: at, value: value === undefined ? undefined : copyValue(value, path as string) })
 }
 
+/** What a visitor's value is compared with. One that is missing in a request must prove nothing, so it is refused. */
+export function comparison(path: unknown, value: unknown, command: 'if' | 'takeIf'): Condition {
+  const asked = condition(path, value)
+  const refuse = (reason: string): never => {
+    throw new Refusal({ kind: 'value', path: path as string, reason })
+  }
+  if (asked.value === undefined)
+    refuse(`${command}() got undefined to compare with; ifMissing() asks for nothing being there`)
+  if (asked.value === null && command === 'takeIf') refuse('takeIf() got null to compare with, which proves nothing')
+  return asked
+}
+
 /** The chain with one more condition. All conditions are judged on the data before the chain. */
 export function onlyIf(chain: Chain, condition: Condition): Chain {
   const conditions = [...chain.conditions, condition]

@@ -4,6 +4,7 @@ export {
   type Chain,
   type Condition,
   canGrow,
+  comparison,
   condition,
   EMPTY_CHAIN,
   extend,
@@ -20,6 +21,7 @@ export { type Found, type Problem, Refusal } from './problem.ts'
 export { sizeOf } from './size.ts'
 export {
   type BsonValue,
+  copyValue,
   type Data,
   equal,
   isBson,

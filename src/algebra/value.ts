@@ -68,24 +68,50 @@ export function typeOf(value: Value): Found {
   return typeof value as 'boolean' | 'number' | 'string' | 'object'
 }
 
-/** Deep equality: the order of keys does not count, dates are equal by their time, -0 is 0. */
+/**
+ * Deep equality: the order of keys does not count, dates are equal by their time, -0 is 0. How long it takes does not
+ * tell where two texts of one length differ, because one of them may be a code that a visitor guesses.
+ */
 export function equal(a: Value | undefined, b: Value | undefined): boolean {
+  if (typeof a === 'string' && typeof b === 'string') return sameText(a, b)
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (isList(a)) return isList(b) && a.length === b.length && a.every((value, i) => equal(value, b[i]))
   if (isList(b)) return false
   if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
-  if (isBson(a)) return isBson(b) && a._bsontype === b._bsontype && JSON.stringify(a) === JSON.stringify(b)
+  if (isBson(a)) return isBson(b) && bsonText(a) === bsonText(b)
   if (isDate(b) || isBson(b)) return false
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
 }
 
-/** Whether the object has all of these fields, each with an equal value. */
-export function hasFields(value: Value, fields: Data): boolean {
-  return (
-    isObject(value) && Object.keys(fields).every((key) => Object.hasOwn(value, key) && equal(value[key], fields[key]))
-  )
+/** The part of the driver's `Binary`, and of `UUID`, which is one, that tells what it holds. */
+interface Binary extends BsonValue {
+  readonly sub_type: number
+  readonly buffer: Uint8Array
+  /** How many bytes of the buffer are in use. */
+  readonly position: number
+}
+
+function isBinary(value: BsonValue): value is Binary {
+  return 'sub_type' in value && 'buffer' in value && 'position' in value
+}
+
+/**
+ * A text that two BSON values share if and only if MongoDB takes them for equal: binaries with one subtype and the same
+ * bytes, whichever class holds them.
+ */
+export function bsonText(value: BsonValue): string {
+  if (!isBinary(value)) return `${value._bsontype} ${JSON.stringify(value)}`
+  return `binary ${value.sub_type} ${value.buffer.subarray(0, value.position).join(' ')}`
+}
+
+/** No early exit, on purpose. */
+function sameText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
 }
 
 /**

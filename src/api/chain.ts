@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
 import { Refusal, type Value } from '../algebra/index.ts'
-import { conform } from '../data/schema.ts'
 import { errorOf } from '../errors/index.ts'
-import { check, EMPTY_STEP, type Step } from '../visit/step.ts'
+import { check, conforming, EMPTY_STEP, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Watched } from './call.ts'
@@ -36,10 +35,7 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   override [ADD](change: (step: Step) => Step): Chain<D> {
     if (this.#started) return new Chain<D>(this.#visit)[ADD](change)
     try {
-      const before = this.#step.chain.commands.length
-      this.#step = change(this.#step)
-      const { schema } = this.#visit.settings
-      if (schema) conform(this.#step.chain.commands.slice(before), schema)
+      this.#step = conforming(change(this.#step), this.#visit.settings.schema, this.#step)
       check(this.#step, this.#visit.store, this.#visit.settings.maxBytes)
     } catch (error) {
       // The chain is already in the queue. With a fault it does nothing, instead of applying its first half.

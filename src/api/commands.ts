@@ -1,5 +1,6 @@
-import { type Command, commands, condition, Refusal } from '../algebra/index.ts'
+import { type Command, commands, comparison, condition, Refusal } from '../algebra/index.ts'
 import type { Assignments, At, Comparable, DeepReadonly, ElementAt, Place, Pulled, Target } from '../data/types.ts'
+import { ConditionFailedError } from '../errors/index.ts'
 import type { Duration } from '../settings/duration.ts'
 import { type RotateOptions, rotationOf, type Step, touchOf, withCommands, withCondition } from '../visit/step.ts'
 import { UNKNOWN } from './guard.ts'
@@ -245,8 +246,11 @@ export abstract class Commands<D, C> {
   }
 
   /**
-   * The chain applies only where the path holds this value (`undefined`: nothing), compared deeply; otherwise it
-   * rejects with a `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   * The chain applies only where the path holds this value, compared deeply; otherwise it rejects with a
+   * `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   *
+   * @throws {@link InvalidValueError} for `undefined`, before any I/O: a field that is missing in a request would
+   * otherwise hold where the session has nothing. To ask for nothing there, write `ifMissing(path)`.
    *
    * @example
    * ```ts
@@ -255,14 +259,29 @@ export abstract class Commands<D, C> {
    * session.if('step', 1).set('step', 3) // ConditionFailedError
    * ```
    */
-  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<At<D, P>> | undefined): C
+  if<const P extends string>(path: Place<D, P>, value: DeepReadonly<Exclude<At<D, P>, undefined>>): C
   if(path: unknown, value: unknown): C {
-    return this[ADD]((step) => withCondition(step, condition(path, value)))
+    return this[ADD]((step) => withCondition(step, comparison(path, value, 'if')))
+  }
+
+  /**
+   * The chain applies only where the path holds nothing; otherwise it rejects with a `ConditionFailedError`. `null` is
+   * something.
+   *
+   * @example
+   * ```ts
+   * await session.ifMissing('order').set('order', { id: 7 })
+   * session.ifMissing('order').set('order', { id: 8 }) // ConditionFailedError
+   * ```
+   */
+  ifMissing<const P extends string>(path: Place<D, P>): C
+  ifMissing(path: unknown): C {
+    return this[ADD]((step) => withCondition(step, condition(path, undefined)))
   }
 
   /**
    * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
-   * exactly one gets the value: for flash messages and one-time codes.
+   * exactly one gets the value: for flash messages. For a code that a visitor sends, see `takeIf`.
    *
    * @example
    * ```ts
@@ -275,6 +294,42 @@ export abstract class Commands<D, C> {
   take<const P extends string>(path: Place<D, P>): Promise<At<D, P> | undefined>
   take(path: unknown): Promise<unknown> {
     return this[TAKE]((step) => withCommands(step, [commands.take(path)]))
+  }
+
+  /**
+   * Removes a value where it is equal to this one, and resolves to whether it was: for one-time codes. Of many callers
+   * with the right value exactly one gets true. False removes nothing, so wrong guesses must be counted by themselves.
+   * It runs the chain before it, too, all or nothing: `session.set('verified', true).takeIf('code', code)`.
+   *
+   * Two texts of one length are compared in a time that does not depend on where they differ, on the stores that
+   * compare in this process (memory, SQLite).
+   *
+   * @throws {@link InvalidValueError} for `undefined`, null and what is no value, before any I/O: a field that is
+   * missing in a request proves nothing.
+   * @throws {@link ConditionFailedError} when another condition of the chain does not hold.
+   * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
+   *
+   * @example
+   * ```ts
+   * await session.set('code', '123456')
+   * await session.takeIf('code', '000000') // false
+   * await session.takeIf('code', '123456') // true
+   * await session.takeIf('code', '123456') // false
+   * ```
+   */
+  takeIf<const P extends string>(path: Place<D, P>, value: DeepReadonly<NonNullable<At<D, P>>>): Promise<boolean>
+  takeIf(path: unknown, value: unknown): Promise<boolean> {
+    // What is removed is known, so no store has to send it back: the answer is that the condition held.
+    const removed = this[TAKE]((step) =>
+      withCondition(withCommands(step, [commands.unset(path)]), comparison(path, value, 'takeIf')),
+    )
+    return removed.then(
+      () => true,
+      (error) => {
+        if (error instanceof ConditionFailedError && error.path === path) return false
+        throw error
+      },
+    )
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isBson } from '../algebra/index.ts'
+import { copyValue, isBson, Refusal } from '../algebra/index.ts'
 import type { IndexableStore, IndexValue, InspectableStore, Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
@@ -7,7 +7,7 @@ import type { SessionView } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { traced } from '../diagnostics/tracing.ts'
-import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
+import { errorOf, InvalidValueError, SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
@@ -75,6 +75,10 @@ export class Sessions<D> {
     const { index } = this.settings
     if (index.length > 0 && typeof (store as IndexableStore).indexed !== 'function') {
       throw new SessionUsageError(`The ${store.name} store keeps no index; leave out the option index`)
+    }
+    const { largest = Number.POSITIVE_INFINITY } = store
+    if (this.settings.maxBytes > largest) {
+      throw new SessionUsageError(`The ${store.name} store can keep sessions of ${largest} bytes: lower maxBytes`)
     }
     this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
     this.#host = undefined
@@ -241,14 +245,16 @@ export class Sessions<D> {
     if (!this.settings.index.includes(field)) {
       throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
     }
-    if (
-      typeof value === 'string' ||
-      typeof value === 'boolean' ||
-      (typeof value === 'number' && Number.isFinite(value))
-    )
-      return value
-    if (this.store.bson && isBson(value)) return value
-    throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
+    const isPlain = typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number'
+    if (!isPlain && !(this.store.bson && isBson(value))) {
+      throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
+    }
+    try {
+      // What no session can keep is refused here as it is there, such as a text with a NUL character.
+      return copyValue(value, field) as IndexValue
+    } catch (error) {
+      throw error instanceof Refusal ? errorOf(error.problem) : error
+    }
   }
 
   #tell(about: Pick<SessionEvent, 'session' | 'count'>): void {

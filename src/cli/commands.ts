@@ -85,11 +85,14 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
 
 async function* matching({ store, options, output }: Call): AsyncIterable<SessionRecord> {
   let looked = 0
-  for await (const record of store.list()) {
+  let foreign = 0
+  for await (const record of store.list(() => foreign++)) {
     output.progress('looking at sessions,', ++looked)
     // As text, because a shell knows no other type.
     if (options.user === undefined || textOf(userOf(record, options)) === options.user) yield record
   }
+  if (foreign > 0)
+    output.note(`${foreign === 1 ? '1 record is' : `${foreign} records are`} no session of this library, passed over`)
 }
 
 function userOf({ data }: SessionRecord, { field }: Options): Value | undefined {

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
+import { isSessionError } from '../errors/index.ts'
 /**
  * The inspector: shows and removes sessions of any store, for operators.
  *
  * @module koa-atomic-session/cli
  */
-import { isSessionError } from '../errors/index.ts'
+import { visible } from '../errors/visible.ts'
 import { openStore } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
 import { HELP, parse, UsageError } from './options.ts'
-import { Output, visible } from './output.ts'
+import { Output } from './output.ts'
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3 } as const
@@ -30,16 +31,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The error in one sentence, with the database's own reason where the store gives none. */
-function sentence({ message, cause }: Error): string {
-  const reason =
-    cause instanceof Error
-      ? cause.message || (cause as NodeJS.ErrnoException).code || cause.constructor.name
-      : undefined
-  const more = reason && !message.includes(reason) ? `: ${reason.split('\n')[0]!.slice(0, 200)}` : ''
-  return visible(message + more)
-}
-
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     // After `list | head` has read enough there is nobody left to tell.
@@ -52,6 +43,6 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (!isSessionError(error) && !(error instanceof UsageError)) throw error
-  process.stderr.write(`${sentence(error)}\n`)
+  process.stderr.write(`${visible(error.message)}\n`)
   process.exitCode = error instanceof UsageError || error.code === 'ERR_SESSION_USAGE' ? EXIT.usage : EXIT.failed
 }

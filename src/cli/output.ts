@@ -1,5 +1,6 @@
 import { isBson } from '../algebra/index.ts'
 import type { SessionRecord } from '../contract/store.ts'
+import { visible } from '../errors/visible.ts'
 
 /** What a line shows of a session: nothing that proves access, and its data only where they are asked for. */
 export interface Row {
@@ -42,6 +43,7 @@ export class Output {
   #shownHead = false
   #shownAt = Number.NEGATIVE_INFINITY
   #showsProgress = false
+  #noted = ''
 
   constructor(json: boolean) {
     this.#json = json
@@ -90,6 +92,14 @@ export class Output {
     process.stderr.write(`\r\x1b[K${what}${done === undefined ? ' …' : bar}`)
   }
 
+  /** About the work itself, on standard error, and only where it is news. */
+  note(text: string): void {
+    if (text === this.#noted) return
+    this.#noted = text
+    this.clear()
+    process.stderr.write(`${text}\n`)
+  }
+
   /** Takes the progress away. */
   clear(): void {
     if (this.#showsProgress) process.stderr.write('\r\x1b[K')
@@ -117,14 +127,4 @@ function cell(value: unknown): string {
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
   return isBson(value) && value._bsontype === 'ObjectId' ? String(value) : undefined
-}
-
-/**
- * A visitor's text must not move the cursor of an operator's terminal, nor turn its line around: controls, also those
- * above U+007F, and invisible formats become `\\uXXXX`, which JSON reads back as what they were.
- */
-export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
-    Array.from({ length: found.length }, (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
-  )
 }

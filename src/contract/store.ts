@@ -15,6 +15,8 @@ export interface Store {
   readonly name: string
   /** Keeps BSON values such as `ObjectId`; on other stores the core refuses them before any I/O. */
   readonly bson?: boolean
+  /** The largest `maxBytes` with which its database can keep every session; absent: any. */
+  readonly largest?: number
 
   /** Inserts a session. Never replaces one: answers undefined if the id is taken, by a live session or a dead one. */
   create(session: NewSession): Promise<SessionRecord | undefined>
@@ -43,8 +45,11 @@ export interface Store {
 
 /** A store that can show its sessions to operators: whoever has the database needs no visitor's secret. */
 export interface InspectableStore extends Store {
-  /** Every live session once, in no order, fetched in batches. A session that comes or goes meanwhile may be missing. */
-  list(): AsyncIterable<SessionRecord>
+  /**
+   * Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. A record
+   * that is no session of this library is passed over: `passOver` is called for each.
+   */
+  list(passOver?: () => void): AsyncIterable<SessionRecord>
   /** The live session with this id. */
   get(id: string): Promise<SessionRecord | undefined>
 }

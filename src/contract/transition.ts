@@ -44,10 +44,11 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
   if (hash === stored.hash) return yes(stored.previous?.kind === 'unused' ? 'first' : 'current')
   const previous = stored.previous?.hash === hash ? stored.previous : undefined
   if (previous && now < previous.until) return yes(previous.kind === 'explicit' ? 'grace' : 'superseded')
+  // Before the epoch is looked at: whoever has loaded the session with a secret whose successor was lost may rotate too.
+  if (previous?.kind === 'unused') return yes('lost')
   if (epoch === stored.epoch) return yes('superseded')
   // A request that has loaded the session knew its secret once, however many rotations ago.
   if (!previous) return ended(created === undefined ? 'stale' : 'rotated', stored.rotated)
-  if (previous.kind === 'unused') return yes('lost')
   return ended(previous.kind === 'explicit' ? 'rotated' : 'reused', previous.until)
 }
 

@@ -1,6 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
-import type Keygrip from 'keygrip'
-import { type Keys, keygripOf } from './keys.ts'
+import { type Keys, keygripOf, type Signer } from './keys.ts'
 
 /** What a valid cookie says: a session's id and secret, or the id that a visitor without a session carries. */
 export type Credential = SessionCredential | { readonly kind: 'visitor'; readonly id: string }
@@ -56,7 +55,7 @@ export function hashOf(secret: string): string {
 }
 
 /** The cookie's value with a MAC over it and the cookie's name, so the value of another cookie can't stand in for it. */
-export function writeCredential(credential: Credential, name: string, keygrip: Keygrip): string {
+export function writeCredential(credential: Credential, name: string, keygrip: Signer): string {
   const value = credential.kind === 'session' ? `s.${credential.id}.${credential.secret}` : `n.${credential.id}`
   return `${value}.${keygrip.sign(`${name}=${value}`)}`
 }
@@ -68,7 +67,7 @@ export function writeCredential(credential: Credential, name: string, keygrip: K
 export function readCredential(
   text: string,
   name: string,
-  keygrip: Keygrip,
+  keygrip: Signer,
 ): { readonly credential: Credential; readonly renew: boolean } | undefined {
   const match = VALUE.exec(text)
   if (!match) return undefined

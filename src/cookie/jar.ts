@@ -16,6 +16,15 @@ export interface Responding {
   readonly secure: boolean
 }
 
+interface Pending {
+  readonly value: string
+  readonly maxAge: number | undefined
+  /** The cookie that the request came with, written for its new Max-Age only. */
+  readonly slides?: boolean
+  /** The credential is the one that the request came with. */
+  readonly came?: boolean
+}
+
 /**
  * One response's cookie. There is at most one Set-Cookie, and the last state wins.
  *
@@ -33,7 +42,7 @@ export class CookieJar {
   /** The request has a cookie of this name, whatever it says. */
   readonly present: boolean
   readonly #outdated: boolean
-  #pending: { readonly value: string; readonly maxAge: number | undefined; readonly slides?: boolean } | undefined
+  #pending: Pending | undefined
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
@@ -53,7 +62,7 @@ export class CookieJar {
   /** The response will carry this credential. */
   keep(credential: Credential, maxAge: number | undefined): void {
     const value = writeCredential(credential, this.#settings.name, keygripOf(this.#keys()))
-    this.#pending = { value, maxAge }
+    this.#pending = { value, maxAge, came: nameOf(credential) === nameOf(this.credential) }
   }
 
   /** The response will carry the cookie with a new Max-Age, unless {@link stay} is called. */
@@ -71,6 +80,16 @@ export class CookieJar {
   /** Writes the cookie again, with all its attributes, when an older key has signed it. */
   renew(credential: Credential, maxAge: number | undefined): void {
     if (this.#outdated && !this.#pending) this.keep(credential, maxAge)
+  }
+
+  /** The response will carry the secret that the request came with, and it must still be the live one then. */
+  get carries(): boolean {
+    return this.#pending?.came === true && this.credential?.kind === 'session'
+  }
+
+  /** What the request came with is not the live secret any more: it is not written, but a secret of its own is. */
+  leave(): void {
+    if (this.carries) this.#pending = undefined
   }
 
   /** The response will leave the browser's cookie as it is. */
@@ -109,4 +128,8 @@ export class CookieJar {
     // A shared cache must not hand one visitor's cookie to another.
     response.setHeader('Cache-Control', 'no-store')
   }
+}
+
+function nameOf(credential: Credential | undefined): string | undefined {
+  return credential?.kind === 'session' ? credential.secret : credential?.id
 }

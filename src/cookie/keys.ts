@@ -2,29 +2,36 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from '../errors/index.ts'
 
+/** The part of a Keygrip that is used; a type of our own, because its types are in a package that users need not have. */
+export interface Signer {
+  sign(data: string): string
+  index(data: string, digest: string): number
+  verify(data: string, digest: string): boolean
+}
+
 /** The application's keys as Koa has them: the first one signs, all of them are accepted. */
-export type Keys = readonly string[] | Keygrip | undefined
+export type Keys = readonly string[] | Signer | undefined
 
 /** What was made of a list of keys, and the keys that it held then, because the list may be changed in place. */
-const keygrips = new WeakMap<readonly string[], { readonly keygrip: Keygrip; readonly keys: readonly string[] }>()
+const keygrips = new WeakMap<readonly string[], { readonly keygrip: Signer; readonly keys: readonly string[] }>()
 
 /**
  * The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. Keys that
  * have changed are checked again. While they are the same, this compares a few references.
  */
-export function keygripOf(keys: Keys): Keygrip {
+export function keygripOf(keys: Keys): Signer {
   if (Array.isArray(keys)) {
     const known = keygrips.get(keys)
     return known && isSame(known.keys, keys) ? known.keygrip : keygripFor(keys)
   }
-  if (keys && typeof (keys as Keygrip).index === 'function') return keys as Keygrip
+  if (keys && typeof (keys as Signer).index === 'function') return keys as Signer
   throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
 }
 
-function keygripFor(list: readonly string[]): Keygrip {
+function keygripFor(list: readonly string[]): Signer {
   check(list)
   const keys = [...list]
-  const keygrip = new Keygrip(keys, 'sha256')
+  const keygrip = new Keygrip(keys, 'sha256') as Signer
   // Keygrip compares with two more HMACs under a random key. This gives the same MACs, also in constant time.
   keygrip.index = (data, mac) =>
     keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type Keygrip from 'keygrip'
+import type { Signer } from '../cookie/keys.ts'
 import { CsrfError } from '../errors/index.ts'
 
 /** What a CSRF token is bound to. It is worth nothing in another session, under another cookie, or after `rotate()`. */
@@ -12,13 +12,13 @@ export interface Binding {
 const TOKEN = /^([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{27,128})$/
 
 /** A token for a form. Each one is different, so compression can't reveal it (BREACH), and all of them stay valid. */
-export function createToken(binding: Binding, keygrip: Keygrip): string {
+export function createToken(binding: Binding, keygrip: Signer): string {
   const nonce = randomBytes(12).toString('base64url')
   return `${nonce}.${keygrip.sign(message(binding, nonce))}`
 }
 
 /** Throws a {@link CsrfError} unless these keys made the token for this binding. Takes any value and compares in constant time. */
-export function assertToken(token: unknown, binding: Binding, keygrip: Keygrip): void {
+export function assertToken(token: unknown, binding: Binding, keygrip: Signer): void {
   const match = typeof token === 'string' ? TOKEN.exec(token) : null
   if (!match || keygrip.index(message(binding, match[1]!), match[2]!) < 0) throw new CsrfError('token')
 }

@@ -1,17 +1,19 @@
-import type { Command, Path, Value } from '../algebra/index.ts'
+import {
+  commands as build,
+  type Command,
+  type Data,
+  equal,
+  isList,
+  isObject,
+  type Path,
+  printPath,
+  type Value,
+} from '../algebra/index.ts'
 import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
+import type { StandardSchema } from './standard.ts'
+import { type Within, within } from './within.ts'
 
-/** What zod, valibot, arktype and others have in common (https://standardschema.dev), as far as it is used. */
-export interface StandardSchema<Output = unknown> {
-  readonly '~standard': {
-    readonly version: 1
-    readonly validate: (value: unknown) => unknown
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined
-  }
-}
-
-/** The data that a schema describes. */
-export type OutputOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output']
+export type { OutputOf, StandardSchema } from './standard.ts'
 
 interface Issue {
   readonly message: string
@@ -24,74 +26,104 @@ interface Issue {
 }
 
 /**
- * Throws for a value that the schema refuses at its place, before any I/O. A session is never whole from its start, so
- * that only what is said of the place itself or of what lies within it counts: other fields may be missing.
+ * The commands with what the schema makes of their values: coerced, trimmed, transformed, without unknown keys where it
+ * strips them. A command that writes an unknown key which the schema strips is left out. Those `judged` before stay.
+ * Throws for what the schema refuses at its place, before any I/O.
  *
- * What a command makes of the data that are there (`inc`, `mul`, `rename`) can't be known before: of those only the place
- * is asked about, which a strict object may not have. A rule over several fields (a union of objects, a refinement of a
- * parent) can't be asked about either, because the other fields are not there to be seen.
+ * A session is never whole from its start, so each value is judged by the schema of its own place; other fields may be
+ * missing. Rules and transforms over several fields are not asked there. Where a place can't be looked up (see
+ * {@link within}), the whole must be valid with this value alone and without other changes, otherwise it is refused.
+ *
+ * What a command makes of the data that are there (`inc`, `mul`, `rename`) can't be known before: of those only the
+ * place is asked about.
  */
-export function conform(commands: readonly Command[], schema: StandardSchema): void {
-  for (const command of commands) {
-    const place = written(command)
-    const issue = place && issueAt(place, schema)
-    if (!issue) continue
-    const error = new InvalidValueError(place.path.join('.'), 'the schema refuses it (see error.issue)')
-    // Its text may quote what a visitor has sent: it is there for who asks, and in no log.
-    throw Object.defineProperty(error, 'issue', { value: issue.message, enumerable: false })
-  }
+export function conform(
+  commands: readonly Command[],
+  schema: StandardSchema,
+  judged: readonly Command[] = [],
+): readonly Command[] {
+  return commands.flatMap((command) => (judged.includes(command) ? [command] : conformed(command, schema)))
 }
 
-interface Place {
-  readonly path: Path
-  /** Undefined where it is not known beforehand. */
-  readonly value: Value | undefined
-}
-
-/** Where a command puts something, and what. */
-function written(command: Command): Place | undefined {
-  switch (command.kind) {
+function conformed(command: Command, schema: StandardSchema): Command[] {
+  const { kind, path } = command
+  switch (kind) {
     case 'set':
     case 'min':
-    case 'max':
-      return command
+    case 'max': {
+      const value = outputOf(path, command.value, schema)
+      return value === DROPPED ? [] : [build[kind](printPath(path), value)]
+    }
     case 'push':
-    case 'addToSet':
-      return { path: command.path, value: command.values }
+    case 'addToSet': {
+      const values = outputOf(path, command.values, schema)
+      if (values === DROPPED) return []
+      const at = printPath(path)
+      return [kind === 'push' ? build.push(at, values, command.slice) : build.addToSet(at, values)]
+    }
     case 'inc':
     case 'mul':
     case 'currentDate':
-      return { path: command.path, value: undefined }
+      return accepts(path, schema) ? [command] : []
     case 'rename':
-      return { path: command.to, value: undefined }
+      return accepts(command.to, schema) ? [command] : refuse(command.to, 'unknown key')
     default:
-      return undefined
+      return [command]
   }
 }
 
-function issueAt({ path, value }: Place, schema: StandardSchema): Issue | undefined {
-  // A number in a path is an index where there is a list, else a key; only the schema knows which.
-  if (!path.some(isIndex)) return issueOf(path, value, false, schema).issue
-  // Only its own place is looked at: a list of a million empty ones need not be made for it.
-  const near = path.map((key) => (isIndex(key) && Number(key) > LAST ? String(LAST) : key))
-  const { issue, misread } = issueOf(near, value, true, schema)
-  return misread ? issueOf(path, value, false, schema).issue : issue
+const DROPPED = Symbol('dropped')
+
+/** What the schema makes of a value at a place. */
+function outputOf(path: Path, value: Value, schema: StandardSchema): unknown {
+  const at = within(schema, path)
+  if (at === 'nothing') return refuse(path, 'nothing can be here')
+  if (at === 'dropped') return DROPPED
+  if (at === 'anything') return value
+  if (at === undefined) return outputOfWhole(path, value, schema)
+  const { issues, value: output } = validate(at, thawed(value))
+  return issues ? refuse(path, issues[0]?.message) : output
 }
 
-function issueOf(
-  path: Path,
-  value: Value | undefined,
-  lists: boolean,
-  schema: StandardSchema,
-): { issue: Issue | undefined; misread: boolean } {
-  const issues = issuesOf(nested(path, value, lists), schema)
-  const refuses = ({ path: at = [] }: Issue) => value !== undefined && at.length >= path.length && leads(path, at)
-  const unknown = (issue: Issue) => isUnknown(issue, path)
+/** Whether the schema has this place, for what is not known beforehand; false where it strips what is there. */
+function accepts(path: Path, schema: StandardSchema): boolean {
+  const at: Within = within(schema, path)
+  if (at === 'nothing') return refuse(path, 'nothing can be here')
+  if (at !== undefined) return at !== 'dropped'
+  const { issues = [] } = validate(schema, nested(path, null))
   const above = ({ path: at = [] }: Issue) => at.length < path.length && leads(at, path)
-  return {
-    issue: issues.find((issue) => refuses(issue) || unknown(issue)),
-    misread: issues.some((issue) => above(issue) && !unknown(issue)),
+  const unknown = issues.find((issue) => above(issue) || isUnknown(issue, path))
+  return unknown ? refuse(path, unknown.message) : true
+}
+
+/** For a place that can't be looked up: the whole, with this value alone. */
+function outputOfWhole(path: Path, value: Value, schema: StandardSchema): unknown {
+  const { issues, value: whole } = validate(schema, nested(path, thawed(value)))
+  if (issues) {
+    const related = issues.find(({ path: at = [] }) => leads(at, path) || leads(path, at))
+    return refuse(path, related?.message ?? `it can't be judged while others are missing: ${issues[0]?.message}`)
   }
+  const [output, rest] = split(whole, path)
+  if (output === undefined) return DROPPED
+  // Beside the value there may be defaults, which come without it, too.
+  const without = validate(schema, nested(path.slice(0, -1), {}))
+  const defaults = without.issues ? {} : split(without.value, path)[1]
+  return equal(rest, defaults) || equal(rest, {}) ? output : refuse(path, 'it changes more than this place')
+}
+
+/** What is at a path, and all that is beside it. */
+function split(data: unknown, [key, ...below]: Path): [at: unknown, rest: Data] {
+  if (typeof data !== 'object' || data === null || !Object.hasOwn(data, key!)) return [undefined, (data ?? {}) as Data]
+  const { [key!]: child, ...rest } = data as Record<string, unknown>
+  if (below.length === 0) return [child, rest as Data]
+  const [at, beside] = split(child, below)
+  return [at, (equal(beside, {}) ? rest : { ...rest, [key!]: beside }) as Data]
+}
+
+function refuse(path: Path, issue = 'refused'): never {
+  const error = new InvalidValueError(printPath(path), 'the schema refuses it (see error.issue)')
+  // Its text may quote what a visitor has sent: it is there for who asks, and in no log.
+  throw Object.defineProperty(error, 'issue', { value: issue, enumerable: false })
 }
 
 /** The schema has no such key on the way to this place. It may say so of the object that would have it. */
@@ -101,29 +133,33 @@ function isUnknown({ path: at = [], code, keys, expected }: Issue, path: Path): 
   return expected === 'never' || expected === 'removed'
 }
 
-function issuesOf(value: unknown, schema: StandardSchema): readonly Issue[] {
-  const result = schema['~standard'].validate(value) as { readonly issues?: readonly Issue[] } | Promise<unknown>
-  if (result instanceof Promise) {
-    result.catch(() => {})
+interface Result {
+  readonly issues?: readonly Issue[] | undefined
+  readonly value?: unknown
+}
+
+function validate(schema: StandardSchema, value: unknown): Result {
+  const result = schema['~standard'].validate(value) as Result | PromiseLike<Result>
+  if ('then' in result) {
+    result.then(undefined, () => {})
     throw new SessionUsageError('The schema answers later: a session needs one that validates at once')
   }
-  return result.issues ?? []
+  return result
 }
 
-function nested(path: Path, value: unknown, lists: boolean): unknown {
-  const [key, ...rest] = path
-  if (key === undefined) return value
-  const child = nested(rest, value, lists)
-  if (!lists || !isIndex(key)) return { [key]: child }
-  const list: unknown[] = []
-  list[Number(key)] = child
-  return list
+/** A copy that a schema may write on: arktype puts its results into what it was given. */
+function thawed(value: Value): unknown {
+  if (isList(value)) return value.map(thawed)
+  if (isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, thawed(child)]))
+  return value
 }
 
-const LAST = 1000
-const isIndex = (key: string) => /^\d+$/.test(key)
+function nested(path: Path, value: unknown): unknown {
+  return path.reduceRight<unknown>((child, key) => ({ [key]: child }), value)
+}
+
 const keyOf = (part: PropertyKey | { readonly key: PropertyKey }) => String(typeof part === 'object' ? part.key : part)
 
 function leads(start: NonNullable<Issue['path']>, path: NonNullable<Issue['path']>): boolean {
-  return start.every((part, i) => keyOf(part) === keyOf(path[i]!))
+  return start.every((part, i) => i < path.length && keyOf(part) === keyOf(path[i]!))
 }

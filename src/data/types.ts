@@ -32,6 +32,8 @@ const OWN = [
   'finally',
   'pushAll',
   'if',
+  'ifMissing',
+  'takeIf',
   'update',
   'touch',
   'rotate',

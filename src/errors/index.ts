@@ -1,5 +1,6 @@
 import type { Found, Problem } from '../algebra/index.ts'
-import { tellable } from './cause.ts'
+import { reasonOf, tellable } from './cause.ts'
+import { visible } from './visible.ts'
 
 /** Marks errors of this package, also those of a second copy of it in the same process. */
 const BRAND = Symbol.for('koa-atomic-session.error')
@@ -9,7 +10,7 @@ const BRAND = Symbol.for('koa-atomic-session.error')
  *
  * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
  * the change: `false` (definitely not applied) or `'unknown'` (the store may have applied it). No message holds a
- * secret, a cookie or session data.
+ * secret, a cookie or session data, and control characters in one are written as `\\u001b`.
  */
 export abstract class SessionError extends Error {
   /** Which error it is, for `switch`: `ERR_SESSION_GONE`. */
@@ -20,6 +21,11 @@ export abstract class SessionError extends Error {
   expose = false
   /** `false`: the change was definitely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
+
+  /** A path or a key may be a visitor's, so no message has a control character. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(visible(message), options)
+  }
 }
 
 Object.defineProperty(SessionError.prototype, BRAND, { value: true })
@@ -94,14 +100,14 @@ const NOUN: Partial<Record<Found, string>> = {
   element: 'an element of a list',
 }
 
-/** What `if(path, value)` asked for does not hold. Nothing of its chain was applied. */
+/** What `if(path, value)` or `ifMissing(path)` asked for does not hold. Nothing of its chain was applied. */
 export class ConditionFailedError extends SessionError {
   override name = 'ConditionFailedError' as const
   readonly code = 'ERR_SESSION_CONDITION'
   status = 409
   readonly path: string
   constructor(path: string) {
-    super(`The session holds another value at '${path}' than if() asked for; nothing of its chain was applied`)
+    super(`The session holds another value at '${path}' than the chain asks for; nothing of its chain was applied`)
     this.path = path
   }
 }
@@ -164,9 +170,20 @@ export class FreshAuthRequiredError extends SessionError {
   }
 }
 
+/** What a store adds to the error of its driver. */
+export interface Telling {
+  /** What the operator can do about it, for this code of the database and no other: `add retryWrites=false`. */
+  readonly advice?: string | undefined
+  /** The database was sent nothing of any session, as in `setup()`: then its whole sentence is told. */
+  readonly whole?: boolean
+}
+
 /**
- * The database failed or did not answer in time; `applied` says whether the change can have happened. Its `cause` is a
- * copy of the driver's error without all that can quote a session: name, codes, stack, and a message that is safe.
+ * The database failed or did not answer in time; `applied` says whether the change can have happened.
+ *
+ * The message says why, as far as that can't quote a session: `The postgres store failed: connect ECONNREFUSED
+ * 127.0.0.1:5432`, `The mongodb store failed: MongoServerError 13 Unauthorized`. Its `cause` is a copy of the driver's
+ * error without all that can quote one: name, codes, stack, and a message that is safe.
  */
 export class StoreError extends SessionError {
   override name = 'StoreError' as const
@@ -175,8 +192,14 @@ export class StoreError extends SessionError {
   readonly store: string
   /** Sending the change again would tell nothing new. */
   final = false
-  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown) {
-    super(`The ${store} store ${what}`, cause === undefined ? {} : { cause: tellable(cause) })
+  constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown, telling: Telling = {}) {
+    const { advice, whole } = telling
+    const reason = cause === undefined ? '' : reasonOf(cause, whole)
+    const told = reason === '' || what.includes(reason) ? what : `${what}: ${reason}`
+    super(
+      `The ${store} store ${advice ? `${told}; ${advice}` : told}`,
+      cause === undefined ? {} : { cause: tellable(cause, whole) },
+    )
     this.store = store
     this.applied = applied
   }

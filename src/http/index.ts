@@ -47,7 +47,12 @@ export class HttpSessions<D> extends Sessions<D> {
   #express: ExpressMiddleware | undefined
 
   constructor(options: HttpOptions) {
-    super(settingsOf(options), options.store, options.onError ?? ((error) => console.error(error)), () => options.keys)
+    super(
+      settingsOf(options, ['keys', 'proxy', 'onError']),
+      options.store,
+      options.onError ?? ((error) => console.error(error)),
+      () => options.keys,
+    )
     keygripOf(options.keys)
     this.#hops = hopsOf(options.proxy)
   }

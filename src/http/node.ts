@@ -98,7 +98,8 @@ export function holdEnd<D>(
   })
 }
 
-function fail(response: ServerResponse, error: unknown): void {
+/** Answers with an error's status, or breaks off what was begun. */
+export function fail(response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
     response.destroy()
     return

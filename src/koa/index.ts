@@ -1,4 +1,6 @@
 import { ServerResponse } from 'node:http'
+// biome-ignore lint/suspicious/noTsIgnore: an error is expected only where Koa's types are not installed
+/** @ts-ignore: who uses other servers has no types of Koa */
 import type Koa from 'koa'
 import { guardOf } from '../api/guard.ts'
 import type { SessionHandle } from '../api/types.ts'
@@ -27,6 +29,8 @@ export interface SessionFunction<D = SessionData> {
   readonly populated?: undefined
 }
 
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore: as above */
 declare module 'koa' {
   // Inherited, so that an application that uses another `property` can declare what its own `session` is.
   interface DefaultContext extends SessionContext {}

@@ -4,7 +4,11 @@ import { SessionUsageError } from '../errors/index.ts'
 /** A length of time: milliseconds, or a number with a unit such as `'30 days'`, `'1 month'` (30.4375 days), `'1h 30m'`. */
 export type Duration = number | string
 
-const PARTS = /\d+(?:\.\d+)?\s*[a-zµ]+/gi
+/** One number with its unit, at the very place where the one before ends: each character is looked at once. */
+const PART = /\s*(\d+(?:\.\d+)?\s*[a-zµ]+)\s*/iy
+
+/** Longer than any duration that somebody writes, which can be a visitor's text. */
+const LONGEST = 100
 
 /** The milliseconds of a duration; throws a `SessionUsageError` that names the option for anything unclear. */
 export function milliseconds(value: unknown, option: string): number {
@@ -14,7 +18,12 @@ export function milliseconds(value: unknown, option: string): number {
   if (value === undefined) return wrong("is undefined (ms('1 month') gives undefined)")
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : wrong(`is ${value}`)
   if (typeof value !== 'string') return wrong(`is a ${typeof value}`)
-  const parts = value.match(PARTS)
-  if (!parts || value.replace(PARTS, '').trim() !== '') return wrong(`'${value}' is no duration with units`)
-  return parts.reduce((sum, part) => sum + (parse(part) ?? wrong(`'${value}' has a unit that is not known`)), 0)
+  if (value.length > LONGEST) return wrong(`is a text of ${value.length} characters, at most ${LONGEST} are read`)
+  let sum = 0
+  PART.lastIndex = 0
+  do {
+    const [, part] = PART.exec(value) ?? wrong(`'${value}' is no duration with units`)
+    sum += parse(part) ?? wrong(`'${value}' has a unit that is not known`)
+  } while (PART.lastIndex < value.length)
+  return Number.isFinite(sum) ? sum : wrong(`'${value}' is no length of time`)
 }

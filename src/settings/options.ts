@@ -1,8 +1,10 @@
-import { keyFault } from '../algebra/index.ts'
+import { isList, keyFault } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
 import type { StandardSchema } from '../data/schema.ts'
 import { SessionUsageError } from '../errors/index.ts'
+import { ADVICE } from './advice.ts'
 import { type Duration, milliseconds } from './duration.ts'
+import { assertNames } from './names.ts'
 
 /** All the options. Each has a safe default, except the store. */
 export interface SessionOptions {
@@ -88,7 +90,9 @@ export interface SessionOptions {
   readonly adopt?: (context: any) => Adopted | Promise<Adopted>
   /**
    * A schema of zod, valibot, arktype or any other that follows https://standardschema.dev: it gives the session its
-   * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). It must validate at once.
+   * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). What is stored is the
+   * schema's output: coerced, trimmed, transformed, without the unknown keys that it strips. It must validate at once.
+   * A transform should leave its own output as it is, because a value that is read and written again passes it again.
    */
   readonly schema?: StandardSchema
   /**
@@ -106,6 +110,30 @@ export interface SessionOptions {
    * @default 65_536
    */
   readonly maxBytes?: number
+}
+
+/** All of them, as the compiler sees to. */
+const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
+  store: true,
+  key: true,
+  maxAge: true,
+  maxLifetime: true,
+  touchAfter: true,
+  rotateEvery: true,
+  onReuse: true,
+  secure: true,
+  sameSite: true,
+  domain: true,
+  path: true,
+  partitioned: true,
+  origin: true,
+  index: true,
+  pruneEvery: true,
+  adopt: true,
+  schema: true,
+  property: true,
+  timeout: true,
+  maxBytes: true,
 }
 
 /** What `adopt` may hand over: the data, or nothing. */
@@ -155,13 +183,18 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
 const ATTRIBUTE = /^[^\x00-\x20\x7f-\uffff;,]+$/
 
-/** Checks the options; throws a `SessionUsageError` that says what to write instead. */
-export function settingsOf(options: SessionOptions): Settings {
+/**
+ * Checks the options; throws a `SessionUsageError` that says what to write instead. `more` are the names of those that
+ * a server has besides.
+ */
+export function settingsOf(options: SessionOptions, more: readonly string[] = []): Settings {
+  assertNames(options, [...Object.keys(NAMES), ...more], 'A session', ADVICE)
   const given = (name: keyof SessionOptions) => name in options
   const idle = given('maxAge') ? positive(options.maxAge, 'maxAge') : 14 * DAY
   if (given('maxAge') && idle > LONGEST_COOKIE)
     fail('maxAge is longer than 400 days, the longest that browsers keep a cookie')
   const index = options.index ?? []
+  if (!isList(index)) fail("index is a list of fields: index: ['user_id']")
   for (const field of index) {
     if (!/^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/.test(field)) fail(`index '${field}': use letters, digits, '_' and '-'`)
     if (field.split('.').some((key) => keyFault(key))) fail(`index '${field}' is no path that a session can have`)

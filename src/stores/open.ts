@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { IndexableStore, InspectableStore } from '../contract/store.ts'
 import { SessionUsageError, StoreError } from '../errors/index.ts'
+import { assertNames } from '../settings/names.ts'
 
 /** A store with the connection that it was opened by. */
 export interface OpenedStore {
@@ -35,16 +36,21 @@ const PATIENCE = 3000
  * @throws `SessionUsageError` for a URL of another kind, or when the driver is missing.
  * @throws `StoreError` when the server can't be reached or refuses, within three seconds.
  */
-export async function openStore(url: string, { create = true }: OpenOptions = {}): Promise<OpenedStore> {
-  const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/.exec(url)?.[1] ?? 'sqlite'
-  const open = KINDS[kind]
-  if (!open || url === '') {
+export async function openStore(url: string, options: OpenOptions = {}): Promise<OpenedStore> {
+  assertNames(options, ['create'], 'openStore()')
+  if (typeof url !== 'string' || url === '') {
+    const got = url === '' ? 'an empty text' : typeof url
+    throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${got}: is its variable set?`)
+  }
+  const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/i.exec(url)?.[1] ?? 'sqlite'
+  const open = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
+  if (!open) {
     throw new SessionUsageError(
       `No store is called '${kind}': use redis://…, postgres://…, mongodb://…, memory: or the name of a SQLite file`,
     )
   }
   try {
-    return await open(url, create)
+    return await open(url, options.create ?? true)
   } catch (error) {
     throw explained(kind, url, error)
   }
@@ -152,7 +158,7 @@ async function promptly(client: Connectable): Promise<void> {
 /** One sentence: what can't be reached and why. The URL's user and password are not repeated. */
 function explained(kind: string, url: string, error: unknown): unknown {
   if (error instanceof SessionUsageError || error instanceof StoreError) return error
-  const { code, message, errors } = error as { code?: string; message?: string; errors?: readonly Error[] }
+  const { code, message } = error as { code?: string; message?: string }
   if (code === 'ERR_MODULE_NOT_FOUND') {
     const driver = /Cannot find package '([^']+)'/.exec(message ?? '')?.[1] ?? kind
     return new SessionUsageError(`${kind} needs its driver: npm install ${driver}`, { cause: error })
@@ -164,8 +170,8 @@ function explained(kind: string, url: string, error: unknown): unknown {
     const hint = 'in a user or password write / as %2F, ? as %3F, # as %23, @ as %40, % as %25'
     return new StoreError(kind, `can't be opened: ${reason}; ${hint}`, false)
   }
-  const reason = message || errors?.[0]?.message || code || 'no reason given'
-  return new StoreError(kind, `at ${where} can't be opened: ${reason}`, false, error)
+  // Nothing of any session has been sent.
+  return new StoreError(kind, `at ${where} can't be opened`, false, error, { whole: true })
 }
 
 /**

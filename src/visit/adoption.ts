@@ -1,9 +1,9 @@
-import { apply, type Command, commands, type Data, Refusal } from '../algebra/index.ts'
+import { apply, type Command, commands, type Data, isObject, Refusal } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
-import { conform } from '../data/schema.ts'
-import { errorOf, InvalidPathError } from '../errors/index.ts'
+import { innerKey, key } from '../data/key.ts'
+import { errorOf } from '../errors/index.ts'
 import type { Adopted, Settings } from '../settings/options.ts'
-import { check, EMPTY_STEP, withCommands } from './step.ts'
+import { check, conforming, EMPTY_STEP, withCommands } from './step.ts'
 
 const NOTHING: Data = Object.freeze({})
 
@@ -44,8 +44,7 @@ export class Adoption {
 /** The data that an earlier session hands over, as a chain that sets each of its fields would make them. */
 function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): Data {
   try {
-    const step = withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField))
-    if (schema) conform(step.chain.commands, schema)
+    const step = conforming(withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField)), schema)
     check(step, store, maxBytes)
     const result = apply({}, step.chain, 0)
     if (!result.ok) throw errorOf(result.problem)
@@ -55,8 +54,35 @@ function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): D
   }
 }
 
-/** An earlier session's keys are names, not paths. */
-function setField([key, value]: [string, unknown]): Command {
-  if (key.includes('.')) throw new InvalidPathError(key, "a key with '.' in it; hand it over by another name")
-  return commands.set(key, value)
+/** An earlier session's keys are texts, not paths. */
+function setField([text, value]: [string, unknown]): Command {
+  return commands.set(key(text), withKeys(value, new Map()))
+}
+
+/** A value with every key as a key of a session. What is no plain data stays as it is, for the checks to come. */
+function withKeys(value: unknown, seen: Map<object, unknown>): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const before = seen.get(value)
+  if (before) return before
+  if (Array.isArray(value)) {
+    const list: unknown[] = []
+    seen.set(value, list)
+    // A hole stays one.
+    value.forEach((element, i) => {
+      list[i] = withKeys(element, seen)
+    })
+    list.length = value.length
+    return list
+  }
+  if (!isObject(value) || !isPlain(value)) return value
+  const object: Record<string, unknown> = {}
+  seen.set(value, object)
+  for (const [text, part] of Object.entries(value)) object[innerKey(text)] = withKeys(part, seen)
+  return object
+}
+
+function isPlain(value: object): boolean {
+  const properties = Object.values(Object.getOwnPropertyDescriptors(value))
+  const prototype = Object.getPrototypeOf(value)
+  return (prototype === null || Object.getPrototypeOf(prototype) === null) && !properties.some(({ get }) => get)
 }

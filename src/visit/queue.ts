@@ -23,11 +23,12 @@ export class Queue {
 
   add<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waiting >= LONGEST) {
-      // Not thrown: where a socket's messages call this, nobody is there to catch it, and the process would end.
+      // Not thrown: where a socket's messages call this, nobody is there to catch it, and the process would end. It comes
+      // later than `await` looks at the call, so whoever waits sees it.
       const error = new SessionUsageError(
         `One request has ${LONGEST} session commands waiting: await them, or write them as one chain`,
       )
-      return Promise.reject(error)
+      return new Promise((_, reject) => setImmediate(reject, error))
     }
     this.#waiting++
     const result = this.#tail.then(work)

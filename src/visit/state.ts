@@ -15,25 +15,25 @@ import type { SessionEvent } from '../diagnostics/events.ts'
  * What a request knows of its session: pure, without I/O, without a clock, without a cookie of its own. The shell asks
  * the store, gives each answer to one of the functions below, and does what the {@link Turn} says.
  *
- * | state    | the store answers, or the application asks        | next     | cookie                        | event                |
- * | -------- | ------------------------------------------------- | -------- | ----------------------------- | -------------------- |
- * | `unread` | loaded, applied: the secret is live               | `live`   | slide if due, else renew      |                      |
- * | `unread` | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
- * | `unread` | absent, expired                                   | `new`    | nothing                       | `unknown`, `expired` |
- * | `unread` | rotated, stale, reused within the last minute     | `late`   | nothing                       | `stale`, `reused`    |
- * | `unread` | rotated, stale, reused before                     | `new`    | nothing                       | `stale`, `reused`    |
- * | `live`   | loaded, applied: the secret is live               | `live`   | slide if due, else renew      |                      |
- * | `live`   | loaded, applied: an older secret                  | `live`   | nothing                       |                      |
- * | `live`   | applied, with a new secret                        | `live`   | keep                          | `rotated`            |
- * | `live`   | absent, expired, reused                           | `gone`   | drop                          | `gone`               |
- * | `live`   | rotated, stale                                    | `late`   | drop                          | `stale`              |
- * | `new`    | begun                                             | `live`   | keep                          | `created`            |
- * | `new`    | a form is opened                                  | `new`    | keep                          |                      |
- * | `late`   | applied: the same log-in, sent again              | `live`   | keep                          | `rotated`            |
- * | `late`, `gone` | begun, by another log-in                    | `live`   | keep                          | `created`            |
- * | any      | destroyed                                         | `gone`   | clear                         | `destroyed`          |
- * | any      | regenerated                                       | `new`    | clear                         | `destroyed`          |
+ * | state                    | the store answers, or the application asks       | next   | cookie               | event                 |
+ * | ------------------------ | ------------------------------------------------ | ------ | -------------------- | --------------------- |
+ * | `unread`, `live`         | loaded, the secret is live                       | `live` | slide or renew       |                       |
+ * | `unread`, `live`         | loaded, the secret is older                      | `live` | nothing              |                       |
+ * | `unread`, `live`         | applied, the secret is live                      | `live` | keep, slide or renew |                       |
+ * | `unread`, `live`         | applied, the secret is older                     | `live` | nothing              |                       |
+ * | `unread`, `live`, `late` | applied, with a new secret                       | `live` | keep                 | `rotated`             |
+ * | `unread`, `late`         | absent or expired                                | `new`  | nothing              | `unknown`, `expired`  |
+ * | `unread`, `late`         | stale, rotated or reused within the last minute  | `late` | nothing              | `stale`, `reused`     |
+ * | `unread`, `late`         | stale, rotated or reused before                  | `new`  | nothing              | `stale`, `reused`     |
+ * | `live`                   | absent, expired or reused                        | `gone` | drop                 | `gone`                |
+ * | `live`                   | stale or rotated                                 | `late` | drop                 | `stale`               |
+ * | `new`                    | begun                                            | `live` | keep                 | `created`             |
+ * | `late`, `gone`           | begun                                            | `live` | keep                 | `created`             |
+ * | `new`                    | a form is opened                                 | `new`  | keep                 |                       |
+ * | `unread`, `live`, `new`, `late`, `gone` | destroyed                         | `gone` | clear                | `destroyed` or nothing |
+ * | `gone`                   | regenerated                                      | `new`  | clear                |                       |
  *
+ * A request that is late, or whose session is gone, does nothing but log in: what it applies or begins is that.
  * What the table does not have cannot happen: the functions take only the states for which they are meant.
  */
 export type State = Unread | Live | New | Late | Gone
@@ -100,8 +100,8 @@ export interface Gone {
 
 /**
  * What to do with the response's cookie. `keep`: write it. `slide`: write it for its new Max-Age, unless the request turns
- * out not to count as use of the session. `renew`: write it if an older key has signed it. `nothing`: leave it as it is.
- * `drop`: write nothing, not even what this response was going to write. `clear`: remove it from the browser.
+ * out not to count as use of the session. `renew`: write it if an older key has signed it. `nothing`: write nothing but a
+ * secret that this request has set. `drop`: write nothing, not even that. `clear`: remove it from the browser.
  */
 export type CookieAction = 'keep' | 'slide' | 'renew' | 'nothing' | 'drop' | 'clear'
 

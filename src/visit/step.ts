@@ -13,9 +13,11 @@ import {
   weigh,
 } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
+import { conform, type StandardSchema } from '../data/schema.ts'
 import { isReserved } from '../data/types.ts'
 import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
+import { assertNames } from '../settings/names.ts'
 import { ownMaxAge } from '../settings/options.ts'
 
 /**
@@ -52,6 +54,13 @@ export function withCommands(step: Step, commands: readonly Command[]): Step {
   return { ...step, chain: extend(step.chain, commands) }
 }
 
+/** The step with what the schema makes of it; what `judged` has was judged before. */
+export function conforming(step: Step, schema: StandardSchema | undefined, judged = EMPTY_STEP): Step {
+  if (!schema) return step
+  const commands = Object.freeze(conform(step.chain.commands, schema, judged.chain.commands))
+  return { ...step, chain: Object.freeze({ ...step.chain, commands }) }
+}
+
 export function withCondition(step: Step, condition: Condition): Step {
   return { ...step, chain: onlyIf(step.chain, condition) }
 }
@@ -60,7 +69,9 @@ export function touchOf(maxAge: Duration | null | undefined): Step['touch'] {
   return { maxAge: maxAge == null ? maxAge : ownMaxAge(maxAge) }
 }
 
-export function rotationOf({ grace = 0, authenticated = false }: RotateOptions): Step['rotate'] {
+export function rotationOf(options: RotateOptions): Step['rotate'] {
+  assertNames(options, ['grace', 'authenticated'], 'rotate()')
+  const { grace = 0, authenticated = false } = options
   return { grace: milliseconds(grace, 'grace'), authenticated }
 }
 

@@ -47,6 +47,12 @@ import { EMPTY_STEP, type Step } from './step.ts'
 const NO_DATA: Data = Object.freeze({})
 
 /**
+ * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
+ * responses may overtake each other on their way to the browser.
+ */
+const RECENT = 10
+
+/**
  * One request's dealings with one session. It asks the store, turns the state with each answer, writes the cookie, and
  * tells who listens; what an answer means stands in state.ts, and what is asked in change.ts.
  */
@@ -385,10 +391,14 @@ export class Visit implements Asking {
     const state = this.#state
     if (state.kind !== 'live') return
     const { touch, rotate, claim } = state.due
-    if (!(touch || rotate || claim) || this.#forged) return
-    const rotates = mayRotate(state, this.#exchange.response?.headersSent === false)
+    const writable = this.#exchange.response?.headersSent === false
+    // Another response may have set a better cookie since the store answered: a secret that is written again is asked
+    // for once more.
+    const again = this.#jar.carries && writable && performance.now() - this.#clock.here > RECENT
+    if (!(touch || rotate || claim || again) || this.#forged) return
+    const rotates = mayRotate(state, writable)
     this.#state = withoutDue(state)
-    if (!(touch || rotates || claim)) return
+    if (!(touch || rotates || claim || again)) return
     this.asked = performance.now()
     const secret = rotates ? newSecret(state.credential.id) : undefined
     const change = maintenance(state, this.#context(true), secret)
@@ -396,6 +406,10 @@ export class Visit implements Asking {
       const updated = await this.#host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
         this.#turn(whenApplied(withoutDue(state), change, updated, secret, this.settings))
+      } else if (updated.outcome === 'outrun') {
+        this.#jar.leave()
+      } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten') {
+        this.#turn(whenAbsent(withoutDue(state), updated))
       }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
@@ -415,6 +429,9 @@ export class Visit implements Asking {
         break
       case 'clear':
         this.#jar.clear()
+        break
+      case 'nothing':
+        this.#jar.leave()
         break
       case 'drop':
         this.#jar.drop()

@@ -41,6 +41,8 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     expect(await count(page, 'whole', 'lost')).toBeGreaterThan(0)
     expect(await count(page, 'atomic', 'lost')).toBe(0)
     expect(await count(page, 'atomic', 'kept')).toBe(12)
+    expect(await count(page, 'classic', 'kept')).toBe(12)
+    expect(await page.locator('[data-lane="classic"] [data-outcome="kept"]').count()).toBe(12)
     expect(await page.locator('[data-lane="whole"] [data-outcome="lost"]').count()).toBe(
       await count(page, 'whole', 'lost'),
     )
@@ -54,6 +56,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await race(page, 'cart')
     expect(await verdict(page, 'whole')).toMatch(/of 12 things lost/)
     expect(await verdict(page, 'atomic')).toBe('all 12 things are in the cart')
+    expect(await verdict(page, 'classic')).toBe('all 12 things are in the cart')
   })
 
   it('a log-out stays a log-out on one lane only', async () => {
@@ -63,6 +66,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await race(page, 'logout')
     expect(await verdict(page, 'whole')).toBe('logged out, and back again')
     expect(await verdict(page, 'atomic')).toBe('logged out')
+    expect(await verdict(page, 'classic')).toBe('logged out')
   })
 
   it('a dropped privilege stays dropped on one lane only', async () => {
@@ -72,6 +76,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await race(page, 'drop')
     expect(await verdict(page, 'whole')).toBe('administrator again')
     expect(await verdict(page, 'atomic')).toBe('the privilege is gone')
+    expect(await verdict(page, 'classic')).toBe('the privilege is gone')
   })
 
   it('sends as many requests as it is told to, also around a log-out', async () => {

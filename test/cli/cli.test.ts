@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type OpenedStore, openStore } from 'koa-atomic-session/open'
-import { ObjectId } from 'mongodb'
+import { MongoClient, ObjectId } from 'mongodb'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changeOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { program } from '../servers/child.ts'
+import { database } from '../servers/database.ts'
 import { TcpProxy } from '../servers/proxy.ts'
 import { cli, type Ended, run } from './program.ts'
 
@@ -29,7 +30,7 @@ const places: Record<string, () => Promise<string>> = {
   redis: async () => `${provided('redis')}/7`,
   mongodb: async () => {
     const url = new URL(provided('mongodb'))
-    url.pathname = '/inspected'
+    url.pathname = `/${database('inspected')}`
     return url.href
   },
   postgres: async () => {
@@ -110,6 +111,25 @@ for (const [name, place] of Object.entries(places)) {
         expect((await run('revoke', '--user', user, ...store)).code).toBe(3)
       }
       for (const { access } of strangers) expect(await opened.store.destroy(access)).toBe(true)
+    })
+
+    it.runIf(name === 'mongodb')('passes over documents of somebody else, and says how many', async () => {
+      const client = await MongoClient.connect(store[1]!)
+      const documents = client.db().collection<{ _id: string }>('sessions')
+      const theirs = ['theirs', 'theirs too'].map((_id) => ({
+        _id,
+        expires: new Date(Date.now() + MINUTE),
+        session: {},
+      }))
+      await documents.insertMany(theirs)
+      const one = await visitor(opened.store, { user_id: 'beside' })
+      const err = '2 records are no session of this library, passed over\n'
+      const listed = await run('list', ...store, '--json', '--user', 'beside')
+      expect(listed).toMatchObject({ code: 0, err })
+      expect(lines(listed)).toEqual([expect.objectContaining({ id: one.id })])
+      expect(await run('revoke', '--user', 'beside', ...store)).toEqual({ code: 0, err, out: '1 session revoked\n' })
+      await documents.deleteMany({ session: {} })
+      await client.close()
     })
 
     it.runIf(name === 'mongodb')('finds an ObjectId by its hex', async () => {

@@ -52,6 +52,22 @@ describe('a server that is not there', () => {
     }
   })
 
+  it.each([
+    ['constructor:x', "No store is called 'constructor'"],
+    ['hasOwnProperty:x', "No store is called 'hasOwnProperty'"],
+    ['toString:x', "No store is called 'toString'"],
+    ['valueof:x', "No store is called 'valueof'"],
+    ['', 'got an empty text: is its variable set?'],
+    [undefined, 'got undefined: is its variable set?'],
+  ])('%j names no store, and is refused in a sentence', async (url, message) => {
+    const error = await openStore(url as string).catch((error) => error)
+    expect(error).toMatchObject({ code: 'ERR_SESSION_USAGE', message: expect.stringContaining(message) })
+  })
+
+  it('an option that there is not is refused', async () => {
+    await expect(openStore('memory:', { creat: false } as object)).rejects.toThrow("did you mean 'create'?")
+  })
+
   it('several hosts are named', async () => {
     const error = await openStore('mongodb://me:secret@127.0.0.1:1,127.0.0.1:2/x?replicaSet=a').catch((error) => error)
     expect(error.message).toMatch(/^The mongodb store at 127\.0\.0\.1:1,127\.0\.0\.1:2 can't be opened: /)
@@ -112,7 +128,7 @@ describe('a SQLite file', () => {
   it('that is no database, or a folder, or nowhere, is refused with the reason', async () => {
     const text = join(folder, 'text.db')
     writeFileSync(text, 'this is a letter to nobody in particular. '.repeat(100))
-    await refused(text, 'file is not a database')
+    await refused(text, 'SQLITE_NOTADB file is not a database')
     mkdirSync(join(folder, 'folder'))
     await refused(join(folder, 'folder'), 'it is a folder')
     await expect(openStore(join(folder, 'nowhere', 'x.db'))).rejects.toMatchObject({

@@ -8,6 +8,7 @@ import { Pool } from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 // @ts-expect-error: the examples are plain JavaScript
 import { createExamples } from '../../examples/server.mjs'
+import { database } from '../servers/database.ts'
 import { KEY, Visitor } from '../visitor.ts'
 
 const program = join(import.meta.dirname, '..', '..', 'examples', 'start.mjs')
@@ -94,7 +95,7 @@ const places: Record<string, () => Promise<string>> = {
   memory: async () => 'memory:',
   sqlite: async () => join(folder, 'examples.db'),
   redis: async () => `${provided('redis')}/8`,
-  mongodb: async () => Object.assign(new URL(provided('mongodb')), { pathname: '/examples' }).href,
+  mongodb: async () => Object.assign(new URL(provided('mongodb')), { pathname: `/${database('examples')}` }).href,
   postgres: async () => {
     const url = new URL(provided('postgres'))
     const pool = new Pool({ connectionString: url.href })

@@ -3,6 +3,7 @@ import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
 import { type Document, MongoClient } from 'mongodb'
 import { MongoClient as MongoClient6 } from 'mongodb6'
 import { afterAll, describe, inject, it } from 'vitest'
+import { database } from '../servers/database.ts'
 
 const server = inject('mongodb')
 
@@ -15,7 +16,8 @@ for (const [driver, Client, cases] of [
     afterAll(() => client.close())
 
     let collections = 0
-    const make = async () => mongodb(client.db(`conformance${driver}`).collection<Document>(`sessions${++collections}`))
+    const make = async () =>
+      mongodb(client.db(database(`conformance${driver}`)).collection<Document>(`sessions${++collections}`))
     const makeIndexed = async () => (await make()).indexed(INDEXED_FIELDS)
 
     conformance({ describe, it }, make, { makeIndexed, cases })

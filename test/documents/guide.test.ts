@@ -41,6 +41,24 @@ describe("the guide's examples", () => {
       expect(seen.filter((text) => text === 'Saved.')).toHaveLength(1)
     }))
 
+  it('codes: one guess is right once, nothing proves nothing, and five tries are all', () =>
+    during('codes', async ({ visitor, base }) => {
+      const code = await visitor.text('/send')
+      expect((await visitor.fetch('/')).status).toBe(400)
+      const seen = await Promise.all(Array.from({ length: 4 }, () => visitor.text(`/?code=${code}`)))
+      expect(seen.sort()).toEqual(['verified', 'wrong code', 'wrong code', 'wrong code'])
+      expect((await visitor.fetch(`/?code=${code}`)).status).toBe(429)
+      expect((await new Visitor(base).fetch('/')).status).toBe(400)
+    }))
+
+  it('schema: stores what it makes of a value, and refuses what it does not have', () =>
+    during('schema', async ({ visitor }) => {
+      expect(await visitor.json('/?quantity=7&isAdmin=1')).toEqual({ quantity: 7 })
+      expect(await visitor.json('/?name=%20Ada%20')).toEqual({ quantity: 7, profile: { name: 'Ada' } })
+      expect((await visitor.fetch('/?quantity=-1')).status).toBe(400)
+      expect((await visitor.fetch('/?profile.name.x=1&quantity=1')).status).toBe(400)
+    }))
+
   it('devices: lists, revokes one, and logs out elsewhere', () =>
     during('devices', async ({ visitor, base }) => {
       const [phone, tablet] = [new Visitor(base), new Visitor(base)]
@@ -75,6 +93,33 @@ describe("the guide's examples", () => {
       expect(await visitor.text('/')).toBe('seen 2 times')
     }),
   )
+
+  it('classic: counts on one session, as an object and by commands', () =>
+    during('classic', async ({ visitor }) => {
+      expect(await visitor.json('/')).toEqual({ views: 1 })
+      await visitor.fetch('/new')
+      await Promise.all(Array.from({ length: 10 }, () => visitor.fetch('/')))
+      expect(await visitor.json('/')).toEqual({ views: 13 })
+      await visitor.fetch('/logout')
+      expect(await visitor.json('/')).toEqual({ views: 1 })
+    }))
+
+  it('classic: counts on Express', () =>
+    during('classic_express', async ({ visitor }) => {
+      expect(await visitor.text('/')).toBe('seen 1 times')
+      expect(await visitor.text('/')).toBe('seen 2 times')
+    }))
+
+  it('passport: logs in and out', () =>
+    during('passport', async ({ visitor, base }) => {
+      await visitor.fetch('/login?username=a&password=wrong')
+      expect(await visitor.json('/')).toEqual({ user: null })
+      await visitor.fetch('/login?username=a&password=right')
+      expect(await visitor.json('/')).toEqual({ user: 1 })
+      expect(await new Visitor(base).json('/')).toEqual({ user: null })
+      await visitor.fetch('/logout')
+      expect(await visitor.json('/')).toEqual({ user: null })
+    }))
 
   it('testing: passes', async () => {
     const { test } = await run('testing')

@@ -10,7 +10,7 @@ import { createSession } from 'koa-session'
 import type { createClient } from 'redis'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
-import { expectAllRun, serve, writeExamples } from './examples.ts'
+import { expectAllRun, run, serve, writeExamples } from './examples.ts'
 
 type Client = ReturnType<typeof createClient>
 const server = inject('redis')
@@ -76,6 +76,48 @@ async function listen(listener: RequestListener): Promise<{ server: Server; base
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { server, base: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
+
+describe('a key that is too short here', () => {
+  it('still tells who has an old cookie, and who has forged one', async () => {
+    writeExamples()
+    const { oldKey } = await run('adopt_short_key')
+    const rows = new Map<string, object>()
+    const before = new Koa()
+    before.keys = ['short']
+    const store = {
+      get: async (key: string) => rows.get(key),
+      set: async (key: string, session: object) => void rows.set(key, session),
+      destroy: async (key: string) => void rows.delete(key),
+    }
+    before.use(createSession({ store }, before))
+    before.use((ctx) => {
+      const { session } = ctx as unknown as { session: { views?: number } }
+      session.views = 1
+      ctx.body = ''
+    })
+    const after = new Koa()
+    after.keys = [KEY]
+    after.use((ctx) => {
+      ctx.body = { key: oldKey(ctx) ?? null }
+    })
+    const [old, now] = [await listen(before.callback()), await listen(after.callback())]
+    const [alice, bob, forger] = [new Visitor(old.base), new Visitor(old.base), new Visitor(now.base)]
+    await alice.fetch('/')
+    await bob.fetch('/')
+    const [first, second] = [...rows.keys()]
+    const asked = async (cookies: Map<string, string>) => {
+      const visitor = new Visitor(now.base)
+      for (const [name, value] of cookies) visitor.cookies.set(name, value)
+      return (await visitor.json('/')).key
+    }
+    expect([await asked(alice.cookies), await asked(bob.cookies)]).toEqual([first, second])
+    for (const [name, value] of alice.cookies) forger.cookies.set(name, value)
+    forger.cookies.set('koa.sess', second!)
+    expect(await asked(forger.cookies)).toBe(null)
+    expect(await asked(new Map())).toBe(null)
+    for (const { server } of [old, now]) await new Promise((resolve) => server.close(resolve))
+  })
+})
 
 describe.skipIf('missing' in server)('moving over', () => {
   beforeAll(() => {

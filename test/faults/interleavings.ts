@@ -110,11 +110,13 @@ class Run {
       case 'grace':
         return void (await session.rotate({ grace: 60_000 }))
       case 'regenerate':
-        if (mine() && !session.isNew) this.ended = true
-        return void (await session.regenerate())
-      case 'destroy':
-        if (mine() && !session.isNew) this.ended = true
-        return session.destroy()
+      case 'destroy': {
+        const ends = mine() && !session.isNew
+        // Refused where the session lives on under a secret that this request never had.
+        await session[kind]()
+        this.ended ||= ends
+        return
+      }
       case 'expire':
         await session.touch(1)
         return

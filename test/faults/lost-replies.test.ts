@@ -16,9 +16,9 @@ const ANSWER: Record<Kind, (piece: Buffer) => boolean> = {
   ioredis: isAnswer,
 }
 
-/** A text of Redis that holds a JSON list. */
+/** A text of Redis that holds a JSON object. */
 function isAnswer(piece: Buffer): boolean {
-  return /^\$\d+\r\n\[/.test(piece.toString('latin1', 0, 20))
+  return /^\$\d+\r\n\{/.test(piece.toString('latin1', 0, 20))
 }
 
 /** Calls that succeed where every third reply is lost may need several tries. */

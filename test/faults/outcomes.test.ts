@@ -37,7 +37,15 @@ describe('what an error of the MongoDB driver says of a change', () => {
       'a document that the validator refuses': [answered({ code: 121 }), 'failed'],
       'a document that is too large': [answered({ code: 10334 }), 'failed'],
       'no rights': [answered({ code: 13 }), 'failed'],
-      'time is over on the server': [answered({ code: 50 }), 'failed'],
+      ...Object.fromEntries(
+        // Behind a mongos, and with retryWrites=false, the server puts no label on them.
+        [6, 7, 50, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436].flatMap((code) => [
+          [`code ${code} without a label`, [answered({ code }), 'unknown']],
+          [`code ${code} as a BSON number`, [answered({ code: new BSON.Int32(code) }), 'unknown']],
+          [`code ${code}, and nothing was written`, [answered({ code, errorLabels: ['NoWritesPerformed'] }), 'failed']],
+        ]),
+      ),
+      'a type as a BSON number': [answered({ code: new BSON.Int32(14) }), 'refused'],
       'not the primary, sent again in vain': [
         answered({ code: 10107, errorLabels: ['RetryableWriteError'] }),
         'unknown',

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { database } from '../servers/database.ts'
 import { History } from './checkers.ts'
 
 const server = inject('mongodb')
@@ -17,7 +18,7 @@ describe.skipIf(!real)('a replica set of MongoDB', () => {
   it('loses and repeats nothing that it has acknowledged when its primary steps down', {
     timeout: 120_000,
   }, async () => {
-    const store = mongodb(client.db('replica').collection('sessions'))
+    const store = mongodb(client.db(database('replica')).collection('sessions'))
     const reliable = new ReliableStore(store, 30_000)
     const { access } = await visitor(store, { n: 0, list: [] })
     const history = new History()

@@ -12,6 +12,7 @@ import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
 import { type Missing, type Server, untilItWorks } from '../servers/child.ts'
+import { database } from '../servers/database.ts'
 import { startMongo } from '../servers/mongodb.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import { TcpProxy } from '../servers/proxy.ts'
@@ -41,7 +42,7 @@ async function unqueued(url: string): Promise<Opened> {
 
 async function impatient(url: string): Promise<Opened> {
   const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: 1000 })
-  return { store: mongodb(client.db('unreachable').collection('sessions')), close: () => client.close() }
+  return { store: mongodb(client.db(database('unreachable')).collection('sessions')), close: () => client.close() }
 }
 
 /** The driver's own second try says the same, whatever the first one did: of MongoDB nobody can know. */
@@ -137,7 +138,7 @@ describe('a pool without a free connection', () => {
     const proxy = await TcpProxy.before(urlOf('mongodb'))
     const options = { maxPoolSize: 1, waitQueueTimeoutMS: 500 }
     const client = new MongoClient(proxy.through(urlOf('mongodb')), options)
-    await exhausted(mongodb(client.db('unreachable').collection('pool')), proxy, SURELY.mongodb)
+    await exhausted(mongodb(client.db(database('unreachable')).collection('pool')), proxy, SURELY.mongodb)
     await client.close()
     await proxy.close()
   })

@@ -62,7 +62,7 @@ function koa(KoaClass: typeof Koa) {
     app.keys = options[0]!.keys as string[]
     app.proxy = Boolean(options[0]!.proxy)
     app.on('error', failed)
-    const sessions = options.map((one) => atomicSession(app, one))
+    const sessions = options.map(({ keys, proxy, onError, ...one }) => atomicSession(app, one))
     app.use(async (ctx) => {
       let bypassed = false
       const body = await answer(handler, {

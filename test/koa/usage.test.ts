@@ -1,9 +1,14 @@
 import Koa from 'koa'
 import { atomicSession, isSessionError, SessionUsageError } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
+import { mongodb } from 'koa-atomic-session/mongodb'
+import { postgres } from 'koa-atomic-session/postgres'
+import { redis } from 'koa-atomic-session/redis'
 import { sqlite } from 'koa-atomic-session/sqlite'
+import { MongoClient } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { TestApp } from '../visitor.ts'
+import { KEY, TestApp } from '../visitor.ts'
 
 describe('wrong use says what to write instead', () => {
   const make = (options: object) => () => atomicSession(new Koa(), { store: memory(), ...options })
@@ -31,11 +36,44 @@ describe('wrong use says what to write instead', () => {
     [{ origin: 'https://example.org/' }, 'must look like'],
     [{ index: ["user'id"] }, "index 'user'id'"],
     [{ index: ['a.__proto__'] }, 'is no path'],
+    [{ index: 'user_id' }, "index is a list of fields: index: ['user_id']"],
+    [{ secured: true }, "A session has no option 'secured': did you mean 'secure'?"],
+    [{ maxLifeTime: '12 hours' }, "has no option 'maxLifeTime': did you mean 'maxLifetime'?"],
+    [{ maxage: 1 }, "did you mean 'maxAge'?"],
+    [{ SAMESITE: 'lax' }, "did you mean 'sameSite'?"],
+    [{ samesite: 'lax' }, "did you mean 'sameSite'?"],
+    [{ indexes: ['user_id'] }, "did you mean 'index'?"],
+    [{ secured: undefined }, "did you mean 'secure'?"],
+    [{ whatever: 1 }, "has no option 'whatever': there is 'store', 'key', 'maxAge',"],
+    [{ toString: 1 }, "has no option 'toString': there is"],
+    [{ rolling: true }, "has no option 'rolling': a session slides whenever it is used"],
+    [{ renew: true }, "has no option 'renew': a session slides whenever it is used"],
+    [{ signed: true }, 'the cookie is always signed, with app.keys'],
+    [{ overwrite: true }, 'a response has at most one cookie'],
+    [{ httpOnly: true }, 'the cookie is always HttpOnly'],
+    [{ autoCommit: false }, 'each command is applied at once'],
+    [{ saveUninitialized: false }, 'with its first command'],
+    [{ secret: 'x' }, 'set the keys that sign the cookie'],
+    [{ keys: ['x'] }, 'set app.keys'],
     [{ maxBytes: 0 }, 'maxBytes must be'],
     [{ store: {} }, 'A store comes from a function of this package'],
   ])('%o', (options, message) => {
     expect(make(options)).toThrow(message)
     expect(make(options)).toThrow(SessionUsageError)
+  })
+
+  it("a maxBytes above the database's own limit", () => {
+    const collection = new MongoClient('mongodb://127.0.0.1:1').db().collection('sessions')
+    const store = mongodb(collection)
+    expect(make({ store, maxBytes: 8_000_000 })).not.toThrow()
+    expect(make({ store, maxBytes: 8_000_001 })).toThrow(
+      'The mongodb store can keep sessions of 8000000 bytes: lower maxBytes',
+    )
+    expect(make({ store, maxBytes: 8_000_001 })).toThrow(SessionUsageError)
+    const later = atomicSession(new Koa(), { maxBytes: 64 * 2 ** 20 })
+    expect(() => {
+      later.collection = collection
+    }).toThrow(SessionUsageError)
   })
 
   it('an application that is none', () => {
@@ -60,6 +98,41 @@ describe('wrong use says what to write instead', () => {
 
   it('a table name that is none', () => {
     expect(() => sqlite('x.db', { table: 'x"; drop table y; --' })).toThrow('cannot be the name of the table')
+  })
+
+  it.each(['a\0b', '\ud800', Number.NaN, Number.POSITIVE_INFINITY])(
+    'a value to look up that no session can keep, on every store before any I/O: %j',
+    async (value) => {
+      const sessions = atomicSession(new Koa(), { store: memory(), index: ['user'] })
+      const refused = { code: 'ERR_SESSION_VALUE', status: 400, path: 'user' }
+      await expect(sessions.find('user', value)).rejects.toMatchObject(refused)
+      await expect(sessions.destroyAll('user', value)).rejects.toMatchObject(refused)
+    },
+  )
+  it.each<[string, () => unknown, string]>([
+    ['memory', () => memory({ maximum: 5 } as object), "The memory store has no option 'maximum': there is 'max'"],
+    ['sqlite', () => sqlite('x.db', { tabel: 'x' } as object), "has no option 'tabel': did you mean 'table'?"],
+    ['postgres', () => postgres({} as never, { tables: 'x' } as object), "did you mean 'table'?"],
+    ['redis', () => redis({} as never, { Prefix: 'x' } as object), "did you mean 'prefix'?"],
+    ['httpSessions', () => httpSessions({ keys: [KEY], onerror: () => {} } as never), "did you mean 'onError'?"],
+  ])('an option that %s does not have', (_, make, message) => {
+    expect(make).toThrow(message)
+    expect(make).toThrow(SessionUsageError)
+  })
+
+  it('an option that rotate() does not have, before any I/O', async () => {
+    const app = new TestApp()
+    const sessions = atomicSession(app.koa, { store: memory() })
+    app.koa.use(async (ctx) => {
+      await sessions
+        .of(ctx)
+        .rotate({ authenticate: true } as object)
+        .set('user', 1)
+    })
+    await app.listen()
+    expect((await app.visitor().fetch('/')).status).toBe(500)
+    expect(app.errors[0]?.message).toBe("rotate() has no option 'authenticate': did you mean 'authenticated'?")
+    await app.close()
   })
 
   it('a field that is not indexed', async () => {

@@ -318,9 +318,10 @@ describe('advisories of other session libraries', () => {
       await store.find('user', 1, 1e9)
       await store.destroyAll('user', 1, undefined)
       await store.destroy(access)
-      expect(new Set(sent).size).toBe(13)
+      expect(new Set(sent).size).toBe(14)
       for (const text of sent) {
-        expect(text).toContain('"x""; DROP TABLE y; --')
+        // The catalogue is asked with the names as parameters.
+        if (!text.includes('pg_attribute')) expect(text).toContain('"x""; DROP TABLE y; --')
         // Wherever it stands it is quoted, and its own quote doubled.
         expect(text.replaceAll(/"x""; DROP TABLE y; --[a-z_]*"/g, '')).not.toContain('DROP TABLE y')
       }

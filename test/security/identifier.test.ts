@@ -11,6 +11,7 @@ import type { InspectableStore, SessionRecord } from '../../src/contract/store.t
 import { newId, newSecret } from '../../src/cookie/credential.ts'
 import { settingsOf } from '../../src/settings/options.ts'
 import { temporaryFolder } from '../servers/child.ts'
+import { database } from '../servers/database.ts'
 import { KEY, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 import { kinds } from './stores.ts'
@@ -378,7 +379,7 @@ describe('identifier and life cycle', () => {
     },
     async mongodb(url) {
       const client = await MongoClient.connect(url)
-      const documents = await client.db('stores').collection('stolen').find().toArray()
+      const documents = await client.db(database('stores')).collection('stolen').find().toArray()
       await client.close()
       return JSON.stringify(documents)
     },

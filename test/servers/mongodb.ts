@@ -9,12 +9,17 @@ export interface MongoServer extends Server {
 }
 
 /**
- * Looks for a server in this order: `MONGODB_URL`, a mongod on this machine, one that can be downloaded, and last
- * mongo-java-server, an independent implementation of the wire protocol.
+ * Looks for a server in this order: `MONGODB_URL` (with a log-in and its `authSource`, where the server wants one), a
+ * mongod on this machine, one that can be downloaded, and last mongo-java-server, an independent implementation of the
+ * wire protocol.
  */
 export async function startMongo(): Promise<MongoServer | Missing> {
   const url = process.env.MONGODB_URL
-  if (url) return { ...handedIn(url, 'MongoDB from MONGODB_URL'), real: true }
+  if (url) {
+    // What speaks the protocol without being MongoDB (DocumentDB, FerretDB) has its name beside the URL.
+    const name = process.env.MONGODB_SERVER
+    return { ...handedIn(url, `${name ?? 'MongoDB'} from MONGODB_URL`), real: name === undefined }
+  }
   const mongod = await findMongod()
   if (mongod) return replicaSet(mongod)
   const server = await javaServer()
@@ -31,6 +36,15 @@ function findMongod(): Promise<string | undefined> {
   const here = process.env.MONGOMS_SYSTEM_BINARY ?? program('mongod')
   mongod ??= here ? Promise.resolve(here) : downloaded()
   return mongod
+}
+
+/** Leaves nothing of a run on a server that was handed in. */
+export async function dropDatabases(url: string, run: string): Promise<void> {
+  const client = await MongoClient.connect(url)
+  const { databases } = await client.db().admin().listDatabases({ nameOnly: true, authorizedDatabases: true })
+  const own = databases.filter(({ name }) => name.endsWith(`_${run}`))
+  await Promise.all(own.map(({ name }) => client.db(name).dropDatabase()))
+  await client.close()
 }
 
 async function replicaSet(mongod: string): Promise<MongoServer> {

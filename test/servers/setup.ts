@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
 import { bring, type Need } from './bring.ts'
 import { browserNeeds, findBrowser } from './browser.ts'
 import { handedIn, type Missing, type Server, versionOf } from './child.ts'
-import { mongoNeeds, startMongo } from './mongodb.ts'
+import { mariadbNeeds, startMariadb } from './mariadb.ts'
+import { dropDatabases, mongoNeeds, startMongo } from './mongodb.ts'
 import { PGBOUNCER } from './pgbouncer.ts'
 import { postgresNeeds, startPostgres } from './postgres.ts'
 import { redisClusterNeeds, redisNeeds, startRedis, startRedisCluster } from './redis.ts'
@@ -18,8 +20,11 @@ declare module 'vitest' {
     postgres: Provided
     redis: Provided
     redisCluster: Provided
+    mariadb: Provided
     /** `url` is the path of its program. */
     chromium: Provided
+    /** Tells this run from others on the same server. */
+    run: string
   }
 }
 
@@ -33,6 +38,8 @@ const KINDS = {
   postgres: { needs: () => [...postgresNeeds(), PGBOUNCER], start: startPostgres },
   redis: { needs: redisNeeds, start: startRedis },
   redisCluster: { needs: redisClusterNeeds, start: startRedisCluster },
+  // No store needs it yet: only STORES=mariadb brings and starts it.
+  mariadb: { needs: mariadbNeeds, start: startMariadb },
   chromium: { needs: browserNeeds, start: browser },
 } as const satisfies Record<string, Kind>
 
@@ -42,11 +49,13 @@ const KINDS = {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env.STORES?.split(',')
-  const left = (name: string) => wanted !== undefined && !wanted.includes(name)
+  const left = (name: string) => (wanted ? !wanted.includes(name) : name === 'mariadb')
   const kinds = Object.entries<Kind>(KINDS)
   const needs = kinds.filter(([name]) => !left(name)).map(([, kind]) => kind.needs())
   await bring((await Promise.all(needs)).flat())
   const servers: Server[] = []
+  const run = randomBytes(4).toString('hex')
+  project.provide('run', run)
   await Promise.all(
     kinds.map(async ([name, kind]) => {
       const server = left(name) && name !== 'chromium' ? { missing: NOT_ASKED } : await kind.start()
@@ -65,6 +74,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.SERVERS = 'installed'
   return async () => {
     await Promise.all(servers.map((server) => server.stop()))
+    if (process.env.MONGODB_URL && !(wanted && !wanted.includes('mongodb')))
+      await dropDatabases(process.env.MONGODB_URL, run)
   }
 }
 

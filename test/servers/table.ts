@@ -3,15 +3,16 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { NOT_ASKED, type Provided } from './setup.ts'
 
 /** The rows, and by which words in its file's path or its name a test belongs to one. A test may belong to several. */
-const ROWS: readonly { name: string; words: RegExp; server?: keyof ProvidedContext; what?: string }[] = [
-  { name: 'memory', words: /\bmemory\b/i, what: 'in the process' },
-  { name: 'sqlite', words: /\b(sqlite|libsql)\b/i, what: 'libsql, node:sqlite or better-sqlite3' },
-  { name: 'mongodb', words: /\b(mongodb|mongo)\b/i, server: 'mongodb' },
-  { name: 'postgres', words: /\b(postgres|postgresql|pgbouncer)\b/i, server: 'postgres' },
-  { name: 'redis', words: /\b(redis|ioredis|iovalkey|node-redis|valkey|moving over)\b/i, server: 'redis' },
-  { name: 'redis cluster', words: /\bcluster\b/i, server: 'redisCluster' },
-  { name: 'chromium', words: /\bin a browser\b/i, server: 'chromium' },
-]
+const ROWS: readonly { name: string; words: RegExp; server?: Exclude<keyof ProvidedContext, 'run'>; what?: string }[] =
+  [
+    { name: 'memory', words: /\bmemory\b/i, what: 'in the process' },
+    { name: 'sqlite', words: /\b(sqlite|libsql)\b/i, what: 'libsql, node:sqlite or better-sqlite3' },
+    { name: 'mongodb', words: /\b(mongodb|mongo)\b/i, server: 'mongodb' },
+    { name: 'postgres', words: /\b(postgres|postgresql|pgbouncer)\b/i, server: 'postgres' },
+    { name: 'redis', words: /\b(redis|ioredis|iovalkey|node-redis|valkey|moving over)\b/i, server: 'redis' },
+    { name: 'redis cluster', words: /\bcluster\b/i, server: 'redisCluster' },
+    { name: 'chromium', words: /\bin a browser\b/i, server: 'chromium' },
+  ]
 const REST = 'no store, or all'
 
 interface Count {

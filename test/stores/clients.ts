@@ -7,6 +7,7 @@ import pg from 'pg'
 import { createClient } from 'redis'
 import type { IndexableStore } from '../../src/contract/store.ts'
 import { untilItWorks } from '../servers/child.ts'
+import { database } from '../servers/database.ts'
 
 /** A store over a connection of its own. */
 export interface Opened {
@@ -29,7 +30,7 @@ export const OPEN: Record<Kind, Open> = {
   async mongodb(url, name, patience = PATIENCE) {
     const options = { serverSelectionTimeoutMS: 5 * patience, connectTimeoutMS: patience, socketTimeoutMS: patience }
     const client = await MongoClient.connect(url, options)
-    const store = mongodb(client.db('stores').collection(name))
+    const store = mongodb(client.db(database('stores')).collection(name))
     return { store, close: () => client.close() }
   },
   async postgres(url, name, patience = PATIENCE) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands, condition } from '../../src/algebra/index.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
+import { database } from '../servers/database.ts'
 import { TestApp } from '../visitor.ts'
 
 const server = inject('mongodb')
@@ -14,7 +15,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
   const client = new MongoClient('url' in server ? server.url : 'mongodb://none', { monitorCommands: true })
   const sent: string[] = []
   client.on('commandStarted', ({ commandName }) => sent.push(commandName))
-  const collection = client.db('stores').collection<Document>('sessions')
+  const collection = client.db(database('stores')).collection<Document>('sessions')
   const store = mongodb(collection)
   // The first use reads the server's clock.
   beforeAll(async () => void (await visitor(store)))
@@ -93,7 +94,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
   })
 
   it('keeps an ObjectId and a Binary, compares them, and finds by them', async () => {
-    const indexed = mongodb(client.db('stores').collection<Document>('bson')).indexed(['user_id'])
+    const indexed = mongodb(client.db(database('stores')).collection<Document>('bson')).indexed(['user_id'])
     const user = new ObjectId()
     const { access } = await visitor(indexed, { user_id: user as never })
     const chain = chainOf(
@@ -173,7 +174,7 @@ describe.skipIf('missing' in server)('MongoDB', () => {
   it.skipIf(!('real' in server) || !server.real)(
     'removes what has expired by its TTL index (a real mongod only)',
     async () => {
-      const ttl = client.db('stores').collection<Document>('ttl')
+      const ttl = client.db(database('stores')).collection<Document>('ttl')
       const expiring = mongodb(ttl)
       await expiring.setup()
       await visitor(expiring, {}, { idle: 1 })

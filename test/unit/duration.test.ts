@@ -10,6 +10,9 @@ describe('a duration', () => {
     ['1h 30m', 5_400_000],
     ['1.5 hours', 5_400_000],
     ['250ms', 250],
+    [' 1 day ', 86_400_000],
+    ['1d1h', 90_000_000],
+    [`${'1d'.repeat(49)}`, 49 * 86_400_000],
   ])('%j is %i milliseconds', (value, expected) => {
     expect(milliseconds(value, 'maxAge')).toBe(expected)
   })
@@ -25,6 +28,12 @@ describe('a duration', () => {
     ['1 fortnight', /unit that is not known/],
     ['1 day and a bit', /no duration with units/],
     [{}, /is a object/],
+    ['about 1 day', /no duration with units/],
+    ['1 day - 2 hours', /no duration with units/],
+    [' ', /no duration with units/],
+    ['1d2', /no duration with units/],
+    ['1'.repeat(101), /is a text of 101 characters, at most 100 are read/],
+    ['1d '.repeat(1e6), /is a text of 3000000 characters/],
   ])('%j is refused', (value, message) => {
     expect(() => milliseconds(value, 'maxAge')).toThrow(message)
     expect(() => milliseconds(value, 'maxAge')).toThrow(/Write milliseconds, or a text such as '30 days'/)

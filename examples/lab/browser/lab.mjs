@@ -4,7 +4,7 @@ import { ACTIONS, race } from './race.mjs'
 const form = document.querySelector('#controls')
 const status = document.querySelector('#status')
 const button = form.querySelector('button')
-const lanes = [new Lane('whole'), new Lane('atomic')]
+const lanes = ['whole', 'atomic', 'classic'].map((name) => new Lane(name))
 
 form.addEventListener('input', () => {
   form.querySelector('output[for=parallel]').textContent = form.parallel.value

@@ -92,8 +92,10 @@ function mark(requests, { action, once, state, kept }) {
     } else if (action === 'cart') {
       request.outcome = state.cart?.includes(`thing-${request.number}`) ? 'kept' : 'lost'
     } else {
-      // Two requests that both made it 3 have counted one view between them.
-      request.outcome = request.answer <= kept && !counted.has(request.answer) ? 'kept' : 'lost'
+      // Two requests that both made it 3 have counted one view between them, unless all are counted: a request may know
+      // only of its own.
+      const all = kept === requests.length
+      request.outcome = all || (request.answer <= kept && !counted.has(request.answer)) ? 'kept' : 'lost'
       counted.add(request.answer)
     }
   }

@@ -18,6 +18,7 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
+import { assertNames } from '../../settings/names.ts'
 
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {
@@ -30,7 +31,9 @@ export interface MemoryOptions {
 }
 
 /** A store that keeps at most `max` sessions in a map. It needs no set-up, and no call fails. */
-export function memory({ max = 10_000 }: MemoryOptions = {}): IndexableStore & InspectableStore {
+export function memory(options: MemoryOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['max'], 'The memory store')
+  const { max = 10_000 } = options
   return new MemoryStore(max)
 }
 

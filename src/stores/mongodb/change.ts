@@ -11,9 +11,12 @@ export interface NativeChange {
   readonly expires: number | undefined
 }
 
-/** Compiles a change; undefined where MongoDB's operators can't say what its chain means. */
+/**
+ * Compiles a change; undefined where MongoDB's operators can't say what its chain means. It applies only for the live
+ * secret that has been used before, which is nearly every request's.
+ */
 export function compileChange(access: Access, change: Change, now: number): NativeChange | undefined {
-  const native = compile(change.chain)
+  const native = access.proof.hash === undefined ? undefined : compile(change.chain)
   if (!native) return undefined
   const limit = canGrow(change.chain) && { size: { $lte: change.maxBytes } }
   return assemble(access, change, now, { ...limit, ...native.filter }, native.update)
@@ -29,9 +32,16 @@ export function compileHeld(
   held: SessionRecord,
   now: number,
 ): NativeChange | undefined {
+  if (access.proof.hash === undefined) return undefined
   const result = apply(held.data, change.chain, now)
   if (!result.ok || (canGrow(change.chain) && sizeOf(held.data) > change.maxBytes)) return undefined
-  return assemble(access, change, now, { version: held.version }, compileKnown(change.chain, held.data, result.data))
+  return assemble(
+    access,
+    change,
+    now,
+    { version: held.version, epoch: held.epoch },
+    compileKnown(change.chain, held.data, result.data),
+  )
 }
 
 function assemble(
@@ -41,23 +51,36 @@ function assemble(
   conditions: Document,
   operators: Record<string, Document>,
 ): NativeChange {
-  const hash = change.rotation?.from ?? ('hash' in access.proof ? access.proof.hash : undefined)
+  const { hash } = access.proof
   const slid = slide(change, now)
   const filter = {
     ...live(access, now),
-    ...(hash !== undefined && { hash }),
+    hash,
+    // Its first use has to be noted, which the oracle does.
+    'previous.kind': { $ne: 'unused' },
     ...slid.filter,
     ...(isTouch(change) ? {} : { ops: neverApplied(change) }),
     ...conditions,
   }
-  return { filter, update: merge(operators, slid.update, bookkeeping(change, now)), expires: slid.expires }
+  return { filter, update: merge(operators, slid.update, bookkeeping(change, hash!, now)), expires: slid.expires }
 }
 
 /** What finds a session that is live by this access, but for its hash. */
 export function live({ id, proof, maxLifetime }: Access, now: number): Document {
-  const oldest = maxLifetime !== Number.POSITIVE_INFINITY && { $gt: new Date(now - maxLifetime) }
-  const born = 'created' in proof && { $eq: new Date(proof.created) }
-  return { _id: id, expires: { $gt: new Date(now) }, ...((oldest || born) && { created: { ...oldest, ...born } }) }
+  const times = inTime(maxLifetime, now)
+  // A secret belongs to one session, so only who has none must say which of several with this id it is.
+  const born = proof.created !== undefined &&
+    proof.hash === undefined && { created: { ...times.created, $eq: new Date(proof.created) } }
+  return { _id: id, ...times, ...born }
+}
+
+/** What holds of sessions that are neither expired nor too old. */
+export function inTime(maxLifetime: number, now: number): { expires: Document; created?: Document } {
+  const isLimited = maxLifetime !== Number.POSITIVE_INFINITY
+  return {
+    expires: { $gt: new Date(now) },
+    ...(isLimited && { created: { $gt: new Date(now - maxLifetime) } }),
+  }
 }
 
 /** What must hold of the remembered operations. */
@@ -92,7 +115,7 @@ function slide(
   return { expires, filter: { maxAge: held ? maxAge : { $not: { $lt: slide.idle } } }, update }
 }
 
-function bookkeeping(change: Change, now: number): Record<string, Document> {
+function bookkeeping(change: Change, hash: string, now: number): Record<string, Document> {
   const { chain, rotation, authenticated, op } = change
   if (isTouch(change)) return {}
   return {
@@ -102,7 +125,11 @@ function bookkeeping(change: Change, now: number): Record<string, Document> {
       ...(authenticated && { authAt: new Date(now) }),
       ...(rotation && {
         hash: rotation.to,
-        previous: { hash: rotation.from, until: new Date(now + rotation.grace) },
+        previous: {
+          hash,
+          until: new Date(now + rotation.grace),
+          kind: rotation.epoch === undefined ? 'unused' : 'explicit',
+        },
         rotated: new Date(now),
         ...(rotation.epoch !== undefined && { epoch: rotation.epoch }),
       }),

@@ -1,6 +1,8 @@
 /** The part of a collection of the official MongoDB driver, 6 or 7, that the store uses. */
 export interface MongoCollection {
-  readonly db: { command(command: Document): Promise<Document> }
+  readonly db: { command(command: Document, options?: Document): Promise<Document> }
+  readonly readConcern?: { readonly level?: string } | undefined
+  readonly writeConcern?: { readonly w?: unknown } | undefined
   findOne(filter: Document, options?: Document): Promise<Document | null>
   find(filter: Document, options?: Document): { toArray(): Promise<Document[]> }
   insertOne(document: Document, options?: Document): Promise<unknown>
@@ -13,76 +15,58 @@ export interface MongoCollection {
   deleteOne(filter: Document, options?: Document): Promise<{ readonly deletedCount: number }>
   deleteMany(filter: Document, options?: Document): Promise<{ readonly deletedCount: number }>
   createIndex(fields: Document, options?: Document): Promise<unknown>
+  indexes(options?: Document): Promise<Document[]>
+  options(options?: Document): Promise<Document>
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: documents and filters of any shape, as the driver has them
 export type Document = any
 
-const COMMAND_NOT_FOUND = 59
-/** How old a reading of the server's clock may become: quartz drifts by milliseconds in that time. */
-const MAX_AGE = 600_000
-/** A reading that took longer than this is taken again, a few times: the first may include the connecting. */
-const QUICK = 50
-const READINGS = 3
-/** After this time a reading that hangs is left to itself, and the next caller begins a new one. */
-const PATIENCE = 2000
+/**
+ * How the store wants its documents written and read, whatever the application's client is set to: each call says so
+ * itself. Otherwise numbers come back as `Long` or `BigInt`, `Binary` as `Buffer`, or a session as a buffer.
+ */
+const BSON = {
+  raw: false,
+  fieldsAsRaw: {},
+  promoteLongs: true,
+  promoteValues: true,
+  promoteBuffers: false,
+  useBigInt64: false,
+  bsonRegExp: false,
+  ignoreUndefined: false,
+  serializeFunctions: false,
+} as const
+
+/** A secondary still shows a session that was just destroyed. */
+const PRIMARY = { ...BSON, readPreference: 'primary' } as const
 
 /**
- * The server's clock, read once and carried on by this process's monotonic clock, so that neither a wrong nor a
- * stepping clock of an application server ends a session early or late.
+ * Levels of read concern that are the application's to choose. The others may show a session that a shard has given away
+ * (`available`), or need a transaction (`snapshot`).
  */
-export class ServerClock {
-  readonly #collection: MongoCollection
-  #reading: Promise<{ server: number; here: number }> | undefined
-  #readAt = Number.NEGATIVE_INFINITY
+const CHOSEN: readonly unknown[] = ['majority', 'linearizable']
 
-  constructor(collection: MongoCollection) {
-    this.#collection = collection
+/** The collection, asked in the store's own way. */
+export function configured(collection: MongoCollection): MongoCollection {
+  const read = {
+    ...PRIMARY,
+    ...(!CHOSEN.includes(collection.readConcern?.level) && { readConcern: { level: 'local' } }),
   }
-
-  async now(): Promise<number> {
-    if (!this.#reading || performance.now() - this.#readAt > MAX_AGE) this.#refresh()
-    const { server, here } = await this.#reading!
-    return Math.round(server + performance.now() - here)
-  }
-
-  #refresh(): void {
-    const former = this.#reading
-    const fresh = this.#read()
-    this.#readAt = performance.now()
-    // The first caller waits for the first reading; a later one goes on with the old reading until the new one is there.
-    this.#reading = former ?? fresh
-    const forget = () => {
-      if (this.#reading === fresh) this.#reading = undefined
-      this.#readAt = Number.NEGATIVE_INFINITY
-    }
-    const hanging = setTimeout(forget, PATIENCE).unref()
-    fresh
-      .then(() => {
-        this.#reading = fresh
-      }, forget)
-      .finally(() => clearTimeout(hanging))
-  }
-
-  async #read(): Promise<{ server: number; here: number }> {
-    for (let readings = 1; ; readings++) {
-      const sent = performance.now()
-      const { localTime } = await this.#hello()
-      const received = performance.now()
-      // A server that does not tell its time is taken to share ours.
-      const server = localTime instanceof Date ? localTime.getTime() : Date.now()
-      if (received - sent <= QUICK || readings === READINGS) return { server, here: (sent + received) / 2 }
-    }
-  }
-
-  async #hello(): Promise<Document> {
-    const { db } = this.#collection
-    try {
-      return await db.command({ hello: 1 })
-    } catch (error) {
-      // Servers older than 4.4.2, and some that speak the protocol without being MongoDB, know the former name only.
-      if ((error as { code?: unknown }).code !== COMMAND_NOT_FOUND) throw error
-      return db.command({ isMaster: 1 })
-    }
+  // Without an answer nobody knows whether a write was applied.
+  const write = { ...BSON, ...(collection.writeConcern?.w === 0 && { writeConcern: { w: 'majority' } }) }
+  return {
+    db: { command: (command) => collection.db.command(command, PRIMARY) },
+    findOne: (filter, options) => collection.findOne(filter, { ...read, ...options }),
+    find: (filter, options) => collection.find(filter, { ...read, ...options }),
+    insertOne: (document) => collection.insertOne(document, write),
+    updateOne: (filter, update) => collection.updateOne(filter, update, write),
+    findOneAndUpdate: (filter, update, options) =>
+      collection.findOneAndUpdate(filter, update, { ...write, ...options }),
+    deleteOne: (filter) => collection.deleteOne(filter, write),
+    deleteMany: (filter) => collection.deleteMany(filter, write),
+    createIndex: (fields, options) => collection.createIndex(fields, { ...write, ...options }),
+    indexes: () => collection.indexes(PRIMARY),
+    options: () => collection.options(PRIMARY),
   }
 }

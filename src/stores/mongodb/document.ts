@@ -1,4 +1,4 @@
-import { type Data, isBson, isDate, sizeOf, type Value } from '../../algebra/index.ts'
+import { type Data, isBson, isDate, isList, isObject, sizeOf, type Value } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Document } from './client.ts'
 
@@ -8,7 +8,7 @@ export function toDocument(stored: StoredSession): Document {
   return {
     _id: id,
     hash,
-    previous: previous && { hash: previous.hash, until: new Date(previous.until) },
+    previous: previous && { ...previous, until: new Date(previous.until) },
     data,
     version,
     created: new Date(created),
@@ -22,13 +22,14 @@ export function toDocument(stored: StoredSession): Document {
   }
 }
 
+/** The session that a document holds; undefined for none, and for a document that somebody else has put there. */
 export function fromDocument(document: Document | null): StoredSession | undefined {
-  if (!document) return undefined
+  if (!isSession(document)) return undefined
   const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = document
   return {
     id: _id,
     hash,
-    previous: previous && { hash: previous.hash, until: previous.until.getTime() },
+    previous: previous && { hash: previous.hash, until: previous.until.getTime(), kind: previous.kind },
     data: fromBson(data) as Data,
     version,
     created: created.getTime(),
@@ -39,6 +40,24 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     epoch,
     ops,
   }
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(['explicit', 'unused', 'used'])
+
+/** Whether it has everything that {@link toDocument} writes. */
+function isSession(document: Document | null): boolean {
+  if (!document) return false
+  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = document
+  return (
+    [_id, hash, epoch].every((text) => typeof text === 'string') &&
+    [created, expires, rotated].every(isDate) &&
+    (authAt === null || isDate(authAt)) &&
+    typeof version === 'number' &&
+    (maxAge === null || typeof maxAge === 'number') &&
+    (previous === null || (typeof previous?.hash === 'string' && isDate(previous.until) && KINDS.has(previous.kind))) &&
+    isObject(data) &&
+    isList(ops)
+  )
 }
 
 /** Products of doubles may be -0, which other stores don't have; everything else is as the driver gives it. */

@@ -3,7 +3,7 @@
  *
  * @module koa-atomic-session/mongodb
  */
-import { type CommandName, equal, parsePath, takes, type Value, valueAt } from '../../algebra/index.ts'
+import { type CommandName, parsePath, takes, type Value } from '../../algebra/index.ts'
 import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
@@ -18,46 +18,55 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { loaded, transition } from '../../contract/transition.ts'
-import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
+import { isSessionError, StoreError } from '../../errors/index.ts'
 import { compareAndSet } from '../shared/oracle.ts'
-import { compileChange, compileHeld, live, neverApplied } from './change.ts'
-import { type Document, type MongoCollection, ServerClock } from './client.ts'
-import { field } from './compile.ts'
+import { compileChange, compileHeld, inTime, live, neverApplied } from './change.ts'
+import { configured, type Document, type MongoCollection } from './client.ts'
+import { ServerClock } from './clock.ts'
+import { compile } from './compile.ts'
 import { fromDocument, toDocument } from './document.ts'
-import { isConcern, outcomeOf } from './outcome.ts'
+import { accepted } from './driver.ts'
+import { adviceFor, isConcern, isTaken, outcomeOf } from './outcome.ts'
+import { prepare } from './setup.ts'
 
 export type { MongoCollection } from './client.ts'
 
 /**
- * A store in a collection of driver 6.20 or later, whose client, database and write concern stay the application's.
+ * A store in a collection of driver 6.20 or later. Client, database and write concern stay the application's; reads go to
+ * the primary, and each call says itself how BSON is read and written.
  *
  * A chain is one `updateOne` or `findOneAndUpdate` with MongoDB's own update operators. Where those mean something
  * else than the command does (`addToSet` of objects compares the order of their keys), the chain is one read and one
- * update that applies only to what was read. `setup()` creates the TTL index on `expires`.
+ * update that applies only to what was read. `setup()` creates the TTL index on `expires`, and one for each indexed field.
+ *
+ * @throws `SessionUsageError` for what is no collection of this driver, such as Mongoose's own.
+ *
+ * @example
+ * ```ts
+ * import { MongoClient } from 'mongodb'
+ * import { mongodb } from 'koa-atomic-session/mongodb'
+ *
+ * const client = new MongoClient('mongodb://localhost:27017')
+ * const store = mongodb(client.db().collection('sessions'))
+ * ```
  */
 export function mongodb(collection: MongoCollection): IndexableStore & InspectableStore {
-  if (typeof collection?.findOneAndUpdate !== 'function') {
-    throw new SessionUsageError("The mongodb store takes a collection: mongodb(client.db().collection('sessions'))")
-  }
-  if (typeof collection.db?.command !== 'function') {
-    throw new SessionUsageError(
-      'The mongodb store needs version 6.20 or later of the driver, or 7: npm install mongodb@7',
-    )
-  }
-  return new MongoStore(collection)
+  return new MongoStore(accepted(collection))
 }
 
 class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mongodb'
   readonly bson = true
+  /** A session may have this size and then grow by a chain as large; both together must fit into 16 MiB. */
+  readonly largest = 8_000_000
   readonly #collection: MongoCollection
   readonly #clock: ServerClock
   #fields: readonly string[] = []
 
   constructor(collection: MongoCollection) {
-    this.#collection = collection
-    this.#clock = new ServerClock(collection)
+    this.#collection = configured(collection)
+    this.#clock = new ServerClock(this.#collection)
   }
 
   create(session: NewSession): Promise<SessionRecord | undefined> {
@@ -67,7 +76,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
         await this.#collection.insertOne(toDocument(stored))
         return recordOf(stored)
       } catch (error) {
-        if ((error as { code?: unknown }).code === 11000) return undefined
+        if (isTaken(error)) return undefined
         throw error
       }
     })
@@ -92,10 +101,17 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 
   destroy(access: Access): Promise<boolean> {
     return this.#try(async () => {
-      const now = await this.#clock.now()
-      const { hash } = access.proof as { hash?: string }
-      const proof = hash !== undefined ? { $or: [{ hash }, { 'previous.hash': hash }] } : {}
-      return (await this.#collection.deleteOne({ ...live(access, now), ...proof })).deletedCount === 1
+      const { hash } = access.proof
+      const remove = async (filter: Document) => (await this.#collection.deleteOne(filter)).deletedCount === 1
+      const filter = live(access, await this.#clock.now())
+      if (await remove(hash === undefined ? filter : { ...filter, hash })) return true
+      if (hash === undefined) return false
+      // A secret that was rotated away: judged on what is stored, and again if it has changed meanwhile.
+      for (;;) {
+        const stored = await this.#find(access.id)
+        if (!stored || !mayDestroy(stored, access, await this.#clock.now())) return false
+        if (await remove({ _id: stored.id, hash: stored.hash })) return true
+      }
     })
   }
 
@@ -106,29 +122,34 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 
   find(key: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
     return this.#try(async () => {
-      const now = await this.#clock.now()
-      return (await this.#having(key, value)).filter((stored) => isLive(stored, now, maxLifetime)).map(recordOf)
+      const filter = { ...having(key, value), ...inTime(maxLifetime, await this.#clock.now()) }
+      return (await this.#collection.find(filter).toArray()).flatMap((document) => {
+        const stored = fromDocument(document)
+        return stored ? [recordOf(stored)] : []
+      })
     })
   }
 
   destroyAll(key: string, value: IndexValue, except: string | undefined): Promise<number> {
     return this.#try(async () => {
-      // The values are compared again here, because a query's equality also looks into lists.
-      const doomed = (await this.#having(key, value)).map(({ id }) => id).filter((id) => id !== except)
-      const at = field(parsePath(key))
-      return (await this.#collection.deleteMany({ _id: { $in: doomed }, [at]: { $eq: value } })).deletedCount
+      const filter = { ...having(key, value), ...(except !== undefined && { _id: { $ne: except } }) }
+      return (await this.#collection.deleteMany(filter)).deletedCount
     })
   }
 
-  async *list(): AsyncIterable<SessionRecord> {
+  async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
     for (let last = ''; ; ) {
       const page = await this.#try(async () => {
         const filter = { _id: { $gt: last }, expires: { $gt: new Date(await this.#clock.now()) } }
-        return this.#collection.find(filter, { sort: { _id: 1 }, limit: LIST_BATCH }).toArray()
+        const documents = await this.#collection.find(filter, { sort: { _id: 1 }, limit: LIST_BATCH }).toArray()
+        return documents.map((document) => ({ id: document._id, stored: fromDocument(document) }))
       })
-      for (const document of page) yield recordOf(fromDocument(document)!)
+      for (const { stored } of page) {
+        if (stored) yield recordOf(stored)
+        else passOver?.()
+      }
       if (page.length < LIST_BATCH) return
-      last = page.at(-1)._id
+      last = page.at(-1)!.id
     }
   }
 
@@ -139,12 +160,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     })
   }
 
-  async setup(): Promise<void> {
-    await this.#try(async () => {
-      await this.#collection.createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
-      for (const key of this.#fields)
-        await this.#collection.createIndex({ [field(parsePath(key))]: 1 }, { sparse: true })
-    })
+  setup(): Promise<void> {
+    return this.#try(() => prepare(this.#collection, this.#fields), 'could not be set up')
   }
 
   prune(): Promise<number> {
@@ -166,7 +183,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const { matchedCount } = await this.#collection.updateOne(native.filter, native.update)
     if (matchedCount === 0) return undefined
     const version = held.version + (chain.commands.length > 0 ? 1 : 0)
-    return { outcome: 'held', version, expires: native.expires ?? held.expires, now }
+    const maxAge = change.slide.maxAge === undefined ? held.maxAge : change.slide.maxAge
+    return { outcome: 'held', version, expires: native.expires ?? held.expires, maxAge, secret: 'current', now }
   }
 
   /** By MongoDB's own operators in one operation; undefined when that was not possible, and nothing was changed. */
@@ -185,12 +203,12 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     } as const
     const document = await this.#attempt(() => this.#collection.findOneAndUpdate(filter, update, options))
     if (!document) return undefined
-    const { maxAge } = document
+    const { maxAge, created, epoch } = document
     const expires = await this.#slideOwn(access, change, document, now)
-    if (!data) return { outcome: 'done', expires, maxAge, grace: false, now }
+    if (!data) return { outcome: 'done', created: created.getTime(), epoch, expires, maxAge, secret: 'current', now }
     const stored = fromDocument(document)!
     if (taking) return transition(stored, access, change, now).answer
-    return { outcome: 'changed', record: { ...recordOf(stored), expires }, grace: false, now }
+    return { outcome: 'changed', record: { ...recordOf(stored), expires }, secret: 'current', now }
   }
 
   /**
@@ -216,22 +234,16 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const read = async () => ({ stored: await this.#find(access.id), now: await this.#clock.now() })
     return compareAndSet(this.name, access, change, read, async (next, answer, found) => {
       const { _id, ...rest } = toDocument(next)
-      const { version, hash, expires } = toDocument(found)
-      const same = { _id, version, hash, expires, ops: neverApplied(change) }
+      const { version, hash, expires, previous } = toDocument(found)
+      // All that the oracle has judged: the previous secret becomes used without another trace.
+      const kind = { 'previous.kind': previous?.kind ?? null }
+      const same = { _id, version, hash, expires, ...kind, ops: neverApplied(change) }
       return (await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1 ? answer : undefined
     })
   }
 
   async #find(id: string): Promise<StoredSession | undefined> {
     return fromDocument(await this.#collection.findOne({ _id: id }))
-  }
-
-  async #having(key: string, value: IndexValue): Promise<StoredSession[]> {
-    const path = parsePath(key)
-    const documents = await this.#collection.find({ [field(path)]: { $eq: value } }).toArray()
-    return documents
-      .map((document) => fromDocument(document)!)
-      .filter(({ data }) => equal(valueAt(data, path), value as Value))
   }
 
   /** An operator that the document's values don't allow fails as a whole; the oracle then says why. */
@@ -244,12 +256,15 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     }
   }
 
-  async #try<T>(work: () => Promise<T>): Promise<T> {
+  /** Every failure becomes a `StoreError`; set-up sends nothing of any session, so there the whole sentence is told. */
+  async #try<T>(work: () => Promise<T>, failed = 'failed'): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (error instanceof StoreError) throw error
-      const failure = new StoreError(this.name, 'failed', outcomeOf(error) === 'unknown' ? 'unknown' : false, error)
+      if (isSessionError(error)) throw error
+      const applied = outcomeOf(error) === 'unknown' ? 'unknown' : false
+      const whole = failed !== 'failed'
+      const failure = new StoreError(this.name, failed, applied, error, { advice: adviceFor(error), whole })
       // Sent again it would be found applied, and pass for durable.
       if (isConcern(error)) failure.final = true
       throw failure
@@ -257,8 +272,17 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 }
 
+/**
+ * What finds the sessions that hold this value at an indexed field. A query's equality also looks into lists, so that
+ * there must be none on the way; and a document of somebody else has no hash.
+ */
+function having(key: string, value: IndexValue): Document {
+  const { filter } = compile({ conditions: [{ path: parsePath(key), value: value as Value }], commands: [] })!
+  return { ...filter, hash: { $type: 'string' } }
+}
+
 /** What an update without an answer's data tells of the session. */
-const TIMES = { _id: 0, created: 1, expires: 1, maxAge: 1 }
+const TIMES = { _id: 0, created: 1, expires: 1, maxAge: 1, epoch: 1 }
 
 /** Nothing to do, which the driver refuses: the oracle says what is to be answered. */
 function isEmpty(update: Document): boolean {

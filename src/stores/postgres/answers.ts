@@ -55,13 +55,13 @@ const SESSION = {
   hash: 's.hash',
   previous: 's.previous',
   until: millis('s.previous_until'),
+  kind: 's.previous_kind',
 }
 
 const CHANGE = {
   ...RECORD,
   // Not if nobody waits for the data, nor if the caller can compute them.
-  data: 'CASE WHEN :wanted::boolean AND s.version IS DISTINCT FROM :heldVersion::integer THEN s.data END',
-  current: 's.hash = :hash',
+  data: "CASE WHEN :wanted::boolean AND s.version || ' ' || s.epoch IS DISTINCT FROM :held::text THEN s.data END",
 }
 
 /** The session as it is stored, without the operations that it remembers: few look at them. */
@@ -71,6 +71,8 @@ export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 export const UPDATED = answer(CHANGE)
 /** The same, with the data before it. */
 export const TAKEN = answer({ ...CHANGE, before: 'before.data' })
+/** Whether nothing is missing. */
+export const COMPLETE = { sql: '', read: (text: string) => ({ complete: JSON.parse(text)[0] === true }) }
 /** No row is answered. */
 export const NONE = answer({})
 
@@ -78,13 +80,14 @@ type Stored = ReturnType<typeof STORED.read> & { readonly ops?: string }
 type Recorded = Record<keyof typeof RECORD | 'data', Stored['data']>
 
 export function storedOf(row: Stored): Reading & { readonly stored: StoredSession } {
-  const { now, id, hash, previous, until, ops = '' } = row
+  const { now, id, hash, previous, until, kind, ops = '' } = row
   return {
     now,
     stored: {
       ...recordFrom(id, row),
       hash,
-      previous: previous === null ? null : { hash: previous, until },
+      // A row from before the column tells no kind. Then the secret counts as ended, not as stolen.
+      previous: previous === null ? null : { hash: previous, until, kind: kind ?? 'explicit' },
       // Each ends with a space.
       ops: ops.split(' ').slice(0, -1),
     },
@@ -96,19 +99,20 @@ function recordFrom(id: string, row: Recorded): SessionRecord {
   return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
 
+/** The answer of an update that was applied for the live secret, or for the new one that it has set. */
 export function updatedOf(
   row: ReturnType<typeof UPDATED.read> & { readonly before?: Stored['data'] },
-  { id, proof }: Access,
+  { id }: Access,
   change: Change,
   wanted: boolean,
 ): Updated {
-  const { now, version, expires, maxAge, data, current, before } = row
-  const grace = 'hash' in proof && !change.rotation && !current
-  if (!wanted) return { outcome: 'done', expires, maxAge, grace, now }
-  if (data === null) return { outcome: 'held', version, expires, now }
+  const { now, version, created, epoch, expires, maxAge, data, before } = row
+  const secret = 'current'
+  if (!wanted) return { outcome: 'done', created, epoch, expires, maxAge, secret, now }
+  if (data === null) return { outcome: 'held', version, expires, maxAge, secret, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before, take.path)
-  return { outcome: 'changed', record: recordFrom(id, row), grace, now, taken }
+  return { outcome: 'changed', record: recordFrom(id, row), secret, now, taken }
 }
 
 /** The function tells which command or condition it was. Its name and path are in the chain. */

@@ -18,15 +18,16 @@ import type {
   Updated,
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
-import { loaded } from '../../contract/transition.ts'
+import { loaded, mayDestroy } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
 import { tag } from '../shared/json.ts'
-import { compareAndSet, expiring, isPlain, knows, pause, type Reading, resultOf } from '../shared/oracle.ts'
+import { compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
-import { accessParameters, createParameters, type Parameters, updateParameters } from './parameters.ts'
-import { type Statement, type Statements, schemaSql, statements } from './statements.ts'
+import { accessParameters, createParameters, type Parameters, updateParameters, writeParameters } from './parameters.ts'
+import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
@@ -64,6 +65,7 @@ export interface PostgresOptions {
  * session would live on there for a while.
  */
 export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout'], 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
   if (typeof client?.query !== 'function') {
     throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')
@@ -112,7 +114,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    if (!knows(change.chain)) return this.#compute(access, change)
+    if (access.proof.hash === undefined || !knows(change.chain)) return this.#compute(access, change)
     const wanted = change.answer || takes(change.chain)
     const { statement, parameters } = this.#updating(change)
     const all = { ...updateParameters(access, change, wanted), ...parameters }
@@ -120,12 +122,21 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     if ('outcome' in result) return result
     const [row] = result
     if (row) return updatedOf(row, access, change, wanted)
-    // It did not apply: not live, or sent again, or nothing to do. What the row says now tells which.
+    // It did not apply: not by the live secret, or sent again, or nothing to do. What the row says now tells which.
     return this.#compute(access, change)
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return (await this.#count(this.#sql.destroy, accessParameters(access))) === 1
+    if ((await this.#count(this.#sql.destroy, accessParameters(access))) === 1) return true
+    if (access.proof.hash === undefined) return false
+    for (let tries = 1; ; tries++) {
+      const { stored, now } = await this.#find(access.id)
+      if (!stored || !mayDestroy(stored, access, now)) return false
+      const { id, hash, previous } = stored
+      if ((await this.#count(this.#sql.remove, { id, hash, kind: previous?.kind ?? null })) === 1) return true
+      if (tries === MAX_TRIES) throw new StoreError(this.name, 'saw too many other changes of one session', false)
+      await pause(tries)
+    }
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -163,6 +174,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async setup(): Promise<void> {
     const { schema, table } = this.#options
+    // Every process asks at its start, and most find everything there: then nobody has to wait, and no right is needed.
+    const { statement, parameters } = completeness(schema, table, this.#fields)
+    const [found] = await this.#rows(statement, parameters)
+    if (found?.complete) return
     await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
   }
 
@@ -188,15 +203,14 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /**
-   * A change with a command that the function does not know, or one that did not apply: the data are read, the oracle
-   * says what becomes of them, and that is written to this version only.
+   * A change by a secret that is not the live one, with a command that the function does not know, or one that did not
+   * apply: the session is read, the oracle says what becomes of it, and that is written if the session is as it was read.
    */
   #compute(access: Access, change: Change): Promise<Updated> {
     const look = () => this.#find(access.id, this.#sql.look)
     return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
-      const result = resultOf(change, next.data)
-      const [row] = await this.#rows(this.#sql.update, updateParameters(access, result, false, found.version))
-      return row && expiring(answer, row.expires)
+      const written = await this.#count(this.#sql.write, writeParameters(found, next, change))
+      return written === 1 ? answer : undefined
     })
   }
 
@@ -248,8 +262,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
           await pause(tries)
           continue
         }
-        const what = outcome === 'not set up' ? 'has no table yet: call await sessions.ensureIndex() once' : 'failed'
-        throw new StoreError(this.name, what, outcome === 'unknown' ? 'unknown' : false, error)
+        const applied = outcome === 'unknown' ? 'unknown' : false
+        if (outcome !== 'not set up') throw new StoreError(this.name, 'failed', applied, error)
+        const advice = 'call await sessions.ensureIndex() once'
+        throw new StoreError(this.name, 'is not set up yet', applied, error, { advice })
       }
     }
   }

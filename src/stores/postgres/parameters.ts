@@ -1,7 +1,9 @@
 import { canGrow, takes } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, NewSession } from '../../contract/store.ts'
 import { isTouch } from '../../contract/transition.ts'
-import { encode } from '../shared/json.ts'
+import { encode, tag } from '../shared/json.ts'
+import { resultOf } from '../shared/oracle.ts'
 import { compile } from './compile.ts'
 
 /** The values of parameters by their names. A statement takes those that it has. */
@@ -19,17 +21,16 @@ export function createParameters(session: NewSession): Parameters {
 export function accessParameters({ id, proof, maxLifetime }: Access): Parameters {
   return {
     id,
-    hash: 'hash' in proof ? proof.hash : null,
-    created: 'created' in proof ? proof.created : null,
+    hash: proof.hash ?? null,
+    created: proof.created ?? null,
     maxLifetime: maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
   }
 }
 
 /**
- * The parameters of every update. `wanted`: somebody waits for the data, or for something taken from them. `only`: the update
- * applies to this version or not at all.
+ * The parameters of every update by the live secret. `wanted`: somebody waits for the data, or for something taken from them.
  */
-export function updateParameters(access: Access, change: Change, wanted: boolean, only?: number): Parameters {
+export function updateParameters(access: Access, change: Change, wanted: boolean): Parameters {
   const { op, chain, held, slide, maxBytes, rotation, authenticated = false, repeatedSince = null } = change
   const changes = chain.commands.length > 0 ? 1 : 0
   return {
@@ -39,17 +40,55 @@ export function updateParameters(access: Access, change: Change, wanted: boolean
     changes,
     maxBytes: canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
     wanted,
-    heldVersion: held && !takes(chain) ? held.version + changes : null,
+    // Only the session before this update has the epoch that is held, and the statement sees the one after it.
+    held: held && !takes(chain) && rotation?.epoch === undefined ? `${held.version + changes} ${held.epoch}` : null,
     idle: slide.idle,
     atLeast: slide.atLeast,
     touch: isTouch(change),
     maxAge: slide.maxAge === undefined ? null : (slide.maxAge ?? -1),
-    from: rotation?.from ?? null,
     to: rotation?.to ?? null,
     grace: rotation?.grace ?? null,
     epoch: rotation?.epoch ?? null,
     authenticated,
     repeatedSince,
-    only: only ?? null,
   }
+}
+
+/** The parameters that write `next`, which the oracle has made of `found` by this change. */
+export function writeParameters(found: StoredSession, next: StoredSession, change: Change): Parameters {
+  const set: Record<string, unknown> = {}
+  const unset: string[] = []
+  for (const { kind, path } of resultOf(change, next.data).chain.commands) {
+    if (kind === 'set') set[path[0]!] = tag(next.data[path[0]!]!)
+    else unset.push(path[0]!)
+  }
+  const { id, version, expires, maxAge, authAt, hash, previous, rotated, epoch, ops } = next
+  return {
+    id,
+    wasVersion: found.version,
+    wasHash: found.hash,
+    wasKind: found.previous?.kind ?? null,
+    wasExpires: found.expires,
+    wasMaxAge: found.maxAge,
+    wasOps: joined(found.ops),
+    set: JSON.stringify(set),
+    unset,
+    version,
+    expires,
+    maxAge,
+    authAt,
+    hash,
+    previous: previous?.hash ?? null,
+    until: previous?.until ?? null,
+    kind: previous?.kind ?? null,
+    rotated,
+    epoch,
+    ops: joined(ops),
+    remembered: ops.length,
+  }
+}
+
+/** Each ends with a space. */
+function joined(ops: readonly string[]): string {
+  return ops.map((op) => `${op} `).join('')
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type Answer, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { APPLY_SQL } from './sql/apply.sql.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
 import { CHANGE_SQL } from './sql/change.sql.ts'
+import { COMPLETE_SQL } from './sql/complete.sql.ts'
 import { CREATE_SQL } from './sql/create.sql.ts'
 import { DESTROY_SQL } from './sql/destroy.sql.ts'
 import { DESTROY_ALL_SQL } from './sql/destroy-all.sql.ts'
@@ -14,8 +15,10 @@ import { FUNCTION_SQL } from './sql/function.sql.ts'
 import { LOAD_SQL } from './sql/load.sql.ts'
 import { PAGE_SQL } from './sql/page.sql.ts'
 import { PRUNE_SQL } from './sql/prune.sql.ts'
+import { REMOVE_SQL } from './sql/remove.sql.ts'
 import { SCHEMA_SQL } from './sql/schema.sql.ts'
 import { UPDATE_SQL } from './sql/update.sql.ts'
+import { WRITE_SQL } from './sql/write.sql.ts'
 
 /** A prepared statement, whose rows are read as `Row`. Names are quoted; everything of a visitor's is a parameter. */
 export interface Statement<Name extends string = string> {
@@ -53,7 +56,11 @@ export function statements(schema: string, table: string) {
     update: statement(UPDATE_SQL(update), UPDATED),
     /** The update whose answer carries the data before it. */
     take: statement(UPDATE_SQL({ ...update, FROM_BEFORE: BEFORE_SQL({ SESSIONS }), ANSWER: TAKEN.sql }), TAKEN),
+    /** What the oracle has made of a session that was read. */
+    write: statement(WRITE_SQL({ SESSIONS }), NONE),
     destroy: statement(DESTROY_SQL({ SESSIONS }), NONE),
+    /** The removal of a session that was read and judged. */
+    remove: statement(REMOVE_SQL({ SESSIONS }), NONE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
     find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
     destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }), NONE),
@@ -71,6 +78,23 @@ export function schemaSql(schema: string, table: string, fields: readonly string
     FIELD_INDEXES: fields.map(index).join('\n'),
     APPLY_FUNCTION: APPLY_SQL({ APPLY: functionName(schema) }),
   }).trim()
+}
+
+/** The question whether everything that {@link schemaSql} makes is there, and its parameters. */
+export function completeness(schema: string, table: string, fields: readonly string[]) {
+  const sql = schemaSql(schema, table, fields)
+  const parameters: Parameters = {
+    table: `${quote(schema)}.${quote(table)}`,
+    function: `${functionName(schema)}(jsonb,jsonb,bigint,integer)`,
+    columns: [
+      ...sql
+        .slice(0, sql.indexOf('WITH (fillfactor'))
+        .matchAll(/^(\w+) (?:text|timestamptz|jsonb|integer|double|smallint)/gm),
+    ].map(([, name]) => name),
+    indexes: [`${table}_expires`, ...fields.map((field) => `${table}_by_${field}`)],
+    body: sql.split('$function$')[1],
+  }
+  return { statement: statement(COMPLETE_SQL, COMPLETE), parameters }
 }
 
 /** A quoted name or text, which may hold anything; a parameter, unlike the two colons of a cast; an end of line. */

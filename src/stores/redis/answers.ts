@@ -4,10 +4,14 @@ import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
 import { hashOf, type MetaList, recordFrom, storedFrom } from './stored.ts'
 
-/** What the script answers to `load` and `create`: only `now` if there is no session. */
+/**
+ * What the script answers to `load` and `create`: only `now` if there is no session. `state` is a word for this state of the
+ * session, and comes with `ops`.
+ */
 export interface FoundAnswer {
   readonly now: number
   readonly ops?: string
+  readonly state?: string
   readonly meta?: MetaList
   readonly data?: Data
 }
@@ -18,28 +22,29 @@ export type UpdateAnswer =
   | {
       readonly outcome: 'held'
       readonly now: number
-      readonly clamped: boolean
+      readonly clamped?: true
       readonly version: number
       readonly expires: number
+      readonly maxAge?: number
     }
   | {
       readonly outcome: 'done'
       readonly now: number
-      readonly clamped: boolean
+      readonly clamped?: true
+      readonly created: number
+      readonly epoch: string
       readonly expires: number
-      readonly maxAge: number | null
-      readonly grace: boolean
+      readonly maxAge?: number
     }
   | RefusedAnswer
-  | { readonly outcome: 'reused'; readonly ago: number; readonly created: number }
-  | { readonly outcome: 'absent' | 'expired' | 'mismatch' | 'outrun' | 'forgotten' }
-  /** The change holds for one version of the data, and the session has another one. */
-  | { readonly outcome: 'other version' }
+  | { readonly outcome: 'absent' | 'expired' | 'forgotten' }
+  /** The secret is not the live one, or the change holds for one state of the session and it has another. */
+  | { readonly outcome: 'other' }
 
 interface ChangedAnswer {
   readonly outcome: 'changed'
   readonly now: number
-  readonly clamped: boolean
+  readonly clamped?: true
   /** What the chain's `take` has found, in a list; absent for an operation that is sent again. */
   readonly taken?: readonly [Value?]
   readonly meta: MetaList
@@ -68,30 +73,36 @@ export function parse(reply: string | readonly string[]): any {
   return { ...answer, data: { ...answer.data, ...Object.fromEntries(fields) } }
 }
 
-export function readingOf(id: string, { now, ops, meta, data }: FoundAnswer): Reading {
-  return { stored: meta && storedFrom(id, meta, data!, ops!), now }
+/** What the oracle judges, and a word for this state of it, if that was asked for. */
+export interface StateReading extends Reading {
+  readonly state: string | undefined
 }
 
-/** The answer of `Store.update`; undefined if the change holds for another version of the session only. */
+export function readingOf(id: string, { now, ops = '', state, meta, data }: FoundAnswer): StateReading {
+  return { stored: meta && storedFrom(id, meta, data!, ops), now, state }
+}
+
+/** The answer of `Store.update`; undefined if the script leaves it to the oracle. */
 export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
   switch (answer.outcome) {
     case 'changed': {
       const { outcome, now, taken, meta, data } = answer
       const record = recordFrom(access.id, meta, data)
-      const grace = 'hash' in access.proof && !change.rotation && hashOf(meta) !== access.proof.hash
-      return { outcome, record, grace, now, ...(taken && { taken: taken[0] }) }
+      // An operation that is sent again is answered without the proof, so its secret may be any.
+      const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
+      return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }
     }
     case 'held': {
-      const { outcome, now, version, expires } = answer
-      return { outcome, now, version, expires }
+      const { outcome, now, version, expires, maxAge = null } = answer
+      return { outcome, now, version, expires, maxAge, secret: 'current' }
     }
     case 'done': {
-      const { outcome, now, expires, maxAge, grace } = answer
-      return { outcome, now, expires, maxAge, grace }
+      const { outcome, now, created, epoch, expires, maxAge = null } = answer
+      return { outcome, now, created, epoch, expires, maxAge, secret: 'current' }
     }
     case 'refused':
       return { outcome: answer.outcome, problem: problemOf(answer, change) }
-    case 'other version':
+    case 'other':
       return undefined
     default:
       return answer

@@ -3,15 +3,17 @@
 -- values are JSON text: see compile.ts.
 
 -- The interpreter's functions, made by the first call of interpret().
-local run, valueAt, equal, split
+local run, walk, textOf, equal, split
 local function interpret()
-  if not run then run, valueAt, equal, split = interpreter() end
+  if not run then run, walk, textOf, equal, split = interpreter() end
 end
 
+-- The text of what stands at a place, nil where there is nothing.
 local function found(name, path)
-  if path == '' then return after[name] or nil end
+  local whole = after[name] or nil
+  if path == '' and type(whole) ~= 'table' then return whole end
   interpret()
-  return valueAt(name, split(path))
+  return textOf((walk(name, path == '' and {} or split(path))))
 end
 
 -- Whether a place holds this value; '' asks for nothing being there.
@@ -54,6 +56,9 @@ local function apply(first)
       end
       commands = commands + 1
     end
+  end
+  for name, value in pairs(after) do
+    if type(value) == 'table' then after[name] = textOf(value) end
   end
   return commands, taken
 end

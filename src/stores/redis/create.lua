@@ -35,12 +35,13 @@ if action == 'create' then
   end
 
   version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
-  hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+  hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
+  previous, previousUntil, previousKind = 'null', 'null', 'null'
   created = began == '' and clock or began
   authAt = authenticated ~= '' and clock or 'null'
   local meta = META_LIST
   redis.call('HSET', key, '$m', meta, '$d', together)
-  local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
+  local reply = show('{"now":' .. clock, meta, together, apart)
   -- Last of all, because a time that has already passed removes the key at once.
   redis.call('PEXPIREAT', key, expires)
   return reply

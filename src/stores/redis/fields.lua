@@ -19,6 +19,7 @@ local
   epoch,         -- part of every CSRF token, in quotes; empty until the first explicit rotation
   previous,      -- the hash of the secret before the last rotation, in quotes, or null
   previousUntil, -- when the grace of that secret ends, or null
+  previousKind,  -- how it was replaced, in quotes, or null: see PreviousSecret in record.ts
   authAt         -- when the visitor last logged in, or null
 
 -- The lines with the small fields of the data.
@@ -30,9 +31,15 @@ local names, before, after, isApart = {}, {}, {}, {}
 
 -- Reads the fields that the chain touches, which begins at ARGV[first]. Answers $m and $o.
 local function fetch(first)
+  -- Each once: many paths may lead into one large field.
+  local known = {}
+  local function touch(name)
+    if not known[name] then names[#names + 1] = name end
+    known[name] = true
+  end
   for at = first, #ARGV, 5 do
-    names[#names + 1] = ARGV[at + 1]
-    if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+    touch(ARGV[at + 1])
+    if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
   end
   local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
   together = values[3]
@@ -55,8 +62,6 @@ local function settle(set, gone)
   for _, name in ipairs(names) do
     local old, new = before[name], after[name]
     if new ~= old then
-      -- A name may come twice.
-      before[name] = new
       if old then size = size - #name - #old - 3 end
       if new then size = size + #name + #new + 3 end
       local line, colon = find(together, '\n' .. name .. ':', 1, true)

@@ -18,10 +18,11 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { loaded } from '../../contract/transition.ts'
+import { loaded, mayDestroy } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
-import { compareAndSet, expiring, knows, resultOf } from '../shared/oracle.ts'
-import { updatedOf } from './answers.ts'
+import { assertNames } from '../../settings/names.ts'
+import { compareAndSet, expiring, knows, pause } from '../shared/oracle.ts'
+import { type StateReading, updatedOf } from './answers.ts'
 import { type RedisClient, scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
 import { Index } from './indexing.ts'
@@ -59,10 +60,9 @@ export interface RedisOptions {
  * const store = redis(await createClient({ url: 'redis://localhost' }).connect(), { prefix: 'shop:' })
  * ```
  */
-export function redis(
-  client: RedisClient,
-  { prefix = 'session:' }: RedisOptions = {},
-): IndexableStore & InspectableStore {
+export function redis(client: RedisClient, options: RedisOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['prefix'], 'The redis store')
+  const { prefix = 'session:' } = options
   const run = scriptRunner(client, SCRIPT_LUA)
   const runIndexing = scriptRunner(client, INDEXING_LUA)
   if (!run || !runIndexing) {
@@ -111,16 +111,26 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
         ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
         : undefined
     const answer = await this.#script.update(access, change, horizon)
-    // Never undefined, because the change holds for every version.
-    const updated = updatedOf(answer, access, change)!
+    const updated = updatedOf(answer, access, change)
+    if (!updated) return this.#compute(access, change)
     if (!('clamped' in answer && answer.clamped)) return updated
     // The change is applied. If the slide fails, the next request slides again.
-    const expires = await this.#renew(index!, access, change).catch(() => undefined)
-    return expires === undefined ? updated : expiring(updated, expires)
+    const slid = await this.#renew(access, change).catch(() => undefined)
+    return slid?.outcome === 'changed' ? expiring(updated, slid.record.expires) : updated
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return this.#script.destroy(access)
+    for (let tries = 1; ; tries++) {
+      const removed = await this.#script.destroy(access)
+      if (removed !== undefined) return removed
+      // Another secret than the live one.
+      const { stored, now, state } = await this.#script.load(access.id, true)
+      if (!stored || !mayDestroy(stored, access, now)) return false
+      const live: Access = { ...access, proof: { hash: stored.hash } }
+      const ended = await this.#script.destroy(live, EMPTY_CHAIN, state)
+      if (ended !== undefined) return ended
+      await pause(tries)
+    }
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -170,27 +180,22 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   async close(): Promise<void> {}
 
   /**
-   * Applies a change whose indexed values depend on the data, or that has a command which the script does not know: reads
-   * the data, asks the oracle for the result, and writes it for this version only.
+   * Applies a change that the script leaves to the oracle: its secret is not the live one, its indexed values depend on the
+   * data, or it has a command which the script does not know. Reads the session, asks the oracle for the result, and writes
+   * it for the state that was read.
    */
   #compute(access: Access, change: Change): Promise<Updated> {
-    const read = () => this.#script.load(access.id, true)
-    return compareAndSet(this.name, access, change, read, async (next, answer, found) => {
-      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, found))
-      const known = resultOf(change, next.data)
-      const applied = updatedOf(await this.#script.update(access, known, horizon, found), access, known)
+    let found: StateReading
+    const read = async () => (found = await this.#script.load(access.id, true))
+    return compareAndSet(this.name, access, change, read, async (next, answer, before) => {
+      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, before))
+      const applied = updatedOf(await this.#script.write(access, change, next, found, horizon), access, change)
       return applied?.outcome === 'done' ? expiring(answer, applied.expires) : applied
     })
   }
 
-  /**
-   * Notes the values of a session again that wants to live longer than its entries in the index, and then slides it all
-   * the way. Answers the new expiry; undefined if another change came first.
-   */
-  async #renew(index: Index, access: Access, change: Change): Promise<number | undefined> {
-    const { stored } = await this.#script.load(access.id)
-    if (!stored) return undefined
-    const horizon = await index.note(access.id, stored.data, 2 * idleOf(change, stored))
+  /** Notes the values of a session again that wants to live longer than its entries in the index, and slides it all the way. */
+  #renew(access: Access, change: Change): Promise<Updated> {
     const slide: Change = {
       op: randomUUID(),
       chain: EMPTY_CHAIN,
@@ -199,9 +204,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       slide: { idle: change.slide.idle, atLeast: 0 },
       maxBytes: change.maxBytes,
     }
-    const proven: Access = { ...access, proof: { created: stored.created } }
-    const updated = updatedOf(await this.#script.update(proven, slide, horizon, stored), proven, slide)
-    return updated?.outcome === 'done' ? updated.expires : undefined
+    return this.#compute({ ...access, proof: { hash: change.rotation?.to ?? access.proof.hash } }, slide)
   }
 
   async #having(id: string, field: string, value: Value, maxLifetime: number): Promise<SessionRecord | undefined> {
@@ -216,7 +219,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     if (!stored) return false
     const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
     const holding = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value })
-    const removed = await this.#script.destroy(access, holding)
+    // Never undefined, because nobody needs a secret who looks after the store.
+    const removed = (await this.#script.destroy(access, holding)) ?? false
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }

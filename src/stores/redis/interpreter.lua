@@ -1,7 +1,7 @@
 -- @from ../../algebra/index.ts MAX_PADDING
 --
--- The oracle in Lua, for whatever lies below a top-level field. It works on JSON text and splices it: as a Lua table, []
--- and {} would be the same.
+-- The oracle in Lua, for whatever lies below a top-level field. It works on JSON text, and opens only what a path leads
+-- into: once, so the work is linear in the session and the chain, however many paths lead into one object.
 --
 -- `interpreter` is one function that makes all the others, because making them takes as long as a simple change: the
 -- script calls it only for a chain that needs it. It reads `after`, the table of the fields that the chain touches, and
@@ -9,7 +9,8 @@
 --
 --   run(kind, name, path, value, extra)  applies one command to after[name]; raises { found = … } where the oracle
 --                                        refuses it
---   valueAt(name, path)                  the value at a path, nil where there is none
+--   walk(name, path)                     the value at a path, nil where there is none; and whether a list is on its way
+--   textOf(value)                        its JSON text, also where it has been opened
 --   equal(a, b)                          whether two JSON texts are the same value
 --   split(text)                          the values of a list or an object, and of an object the names too
 local function interpreter()
@@ -41,6 +42,7 @@ local function interpreter()
   end
 
   local function kindOf(s)
+    if type(s) == 'table' then return s.names and 'object' or 'list' end
     local c = byte(s)
     if c == 34 then return 'string' end
     if c == 123 then return sub(s, 1, 9) == '{"$date":' and 'date' or 'object' end
@@ -68,10 +70,24 @@ local function interpreter()
   end
 
   local function list(values) return '[' .. concat(values, ',') .. ']' end
-  local function object(values, names)
-    local parts = {}
-    for i = 1, #names do parts[i] = names[i] .. ':' .. values[i] end
-    return '{' .. concat(parts, ',') .. '}'
+
+  -- A list or an object whose parts can be changed by themselves. `at` says where a name stands; false stands for a part that
+  -- was removed. What is opened is in one place only, and its text may be out of date.
+  local function open(node)
+    if type(node) == 'table' then return node end
+    local values, names = split(node)
+    if byte(node) == 91 then return { values = values } end
+    local at = {}
+    for i = 1, #names do at[names[i]] = i end
+    return { values = values, names = names, at = at }
+  end
+  local function textOf(node)
+    if type(node) ~= 'table' then return node end
+    local parts, names = {}, node.names
+    for i, value in ipairs(node.values) do
+      if value then parts[#parts + 1] = names and names[i] .. ':' .. textOf(value) or textOf(value) end
+    end
+    return names and '{' .. concat(parts, ',') .. '}' or list(parts)
   end
 
   -- Equal values have equal canonical texts: keys sorted, each number written the same way.
@@ -99,17 +115,11 @@ local function interpreter()
     if digits and #digits <= 9 and (digits == '0' or byte(digits) ~= 48) then return tonumber(digits) end
   end
 
-  local function child(node, name)
-    local kind = kindOf(node)
-    if kind ~= 'object' and kind ~= 'list' then return nil end
-    local values, names = split(node)
-    if kind == 'list' then
-      local index = indexOf(name)
-      return index and values[index + 1]
-    end
-    for i = 1, #names do
-      if names[i] == name then return values[i] end
-    end
+  -- Where the part with this name stands in an opened value.
+  local function positionOf(node, name)
+    if node.names then return node.at[name] end
+    local index = indexOf(name)
+    return index and index + 1
   end
 
   -- Writes below a node and creates the parents that are missing.
@@ -120,25 +130,21 @@ local function interpreter()
     if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
     local shape = kindOf(node)
     if shape == 'object' then
-      local values, names = split(node)
-      for i = 1, #names do
-        if names[i] == name then
-          values[i] = place(values[i], path, at + 1, kind, value, slice)
-          return object(values, names)
-        end
-      end
-      names[#names + 1] = name
-      values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
-      return object(values, names)
+      node = open(node)
+      local i = node.at[name] or #node.names + 1
+      local new = place(node.values[i] or nil, path, at + 1, kind, value, slice)
+      node.names[i], node.values[i], node.at[name] = name, new, i
+      return node
     end
     local index = shape == 'list' and indexOf(name)
     if not index then wrong(shape) end
-    local values = split(node)
+    node = open(node)
+    local values = node.values
     if index > #values + MAX_PADDING then wrong('a list that ends far before this index') end
     local new = place(values[index + 1], path, at + 1, kind, value, slice)
     while #values < index do values[#values + 1] = 'null' end
     values[index + 1] = new
-    return list(values)
+    return node
   end
 
   -- Changes what stands below a node, or removes it where the change gives nothing; leads the path nowhere, nothing happens.
@@ -146,47 +152,27 @@ local function interpreter()
     local name = path[at]
     if not name then return changed(kind, node, value) end
     local shape = kindOf(node)
-    if shape == 'object' then
-      local values, names = split(node)
-      for i = 1, #names do
-        if names[i] == name then
-          local new = edit(values[i], path, at + 1, kind, value)
-          if new then
-            values[i] = new
-          else
-            table.remove(values, i)
-            table.remove(names, i)
-          end
-          return object(values, names)
-        end
-      end
-    elseif shape == 'list' then
-      local index, values = indexOf(name), split(node)
-      if index and index < #values then
-        values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
-        return list(values)
-      end
+    if shape ~= 'object' and shape ~= 'list' then return node end
+    node = open(node)
+    local values, i = node.values, positionOf(node, name)
+    if i and values[i] then
+      values[i] = edit(values[i], path, at + 1, kind, value) or (shape == 'list' and 'null')
     end
     return node
   end
 
-  local function valueAt(name, path)
-    local node = after[name]
-    for i = 1, #path do
-      if not node then return nil end
-      node = child(node, path[i])
+  local function walk(name, path)
+    local values, i, crosses = after, name, false
+    for at = 1, #path do
+      local shape = values[i] and kindOf(values[i])
+      if shape ~= 'object' and shape ~= 'list' then return nil, crosses end
+      crosses = crosses or shape == 'list'
+      local node = open(values[i])
+      values[i] = node
+      values, i = node.values, positionOf(node, path[at])
+      if not i then return nil, crosses end
     end
-    return node or nil
-  end
-  local function crossesList(name, path)
-    local node = after[name]
-    for i = 1, #path do
-      if not node then return false end
-      local kind = kindOf(node)
-      if kind == 'list' then return true end
-      node = kind == 'object' and child(node, path[i])
-    end
-    return false
+    return values[i] or nil, crosses
   end
 
   ---- Commands ----
@@ -203,25 +189,31 @@ local function interpreter()
     if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
     return (split(node))
   end
-  local function among(values, value)
-    for _, one in ipairs(values) do
-      if equal(one, value) then return true end
-    end
-    return false
+  -- The canonical texts of these values, as a set: to compare each with each would take the product of two inputs.
+  local function setOf(values)
+    local texts = {}
+    for i = 1, #values do texts[canonical(values[i])] = true end
+    return texts
   end
-  local function hasFields(node, values, names)
+  -- Whether it is an object with all of these fields: their canonical texts by name, and how many.
+  local function hasFields(node, fields, count)
     if kindOf(node) ~= 'object' then return false end
+    local values, names = split(node)
     for i = 1, #names do
-      local found = child(node, names[i])
-      if not found or not equal(found, values[i]) then return false end
+      local text = fields[names[i]]
+      if text then
+        if canonical(values[i]) ~= text then return false end
+        count = count - 1
+      end
     end
-    return true
+    return count == 0
   end
 
   -- What a command that creates what is missing makes of a value, nil where there is none.
   function made(kind, node, value, slice)
     if kind == 'set' then return value end
     if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
+    node = node and textOf(node)
     if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
     if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
     if kind == 'min' or kind == 'max' then
@@ -234,8 +226,13 @@ local function interpreter()
       return a > b and value or node
     end
     local values = node and listAt(node) or {}
+    local known = kind == 'addToSet' and setOf(values)
     for _, one in ipairs(split(value)) do
-      if kind == 'push' or not among(values, one) then values[#values + 1] = one end
+      local text = known and canonical(one)
+      if not text or not known[text] then
+        values[#values + 1] = one
+        if text then known[text] = true end
+      end
     end
     if slice == '' then return list(values) end
     slice = tonumber(slice)
@@ -248,16 +245,18 @@ local function interpreter()
   -- What a command that changes only what is there makes of a value; nil removes it.
   function changed(kind, node, value)
     if kind == 'unset' or kind == 'take' then return nil end
-    local values = listAt(node)
+    local values = listAt(textOf(node))
     if kind == 'pop' then
       if #values > 0 then table.remove(values, value == '1' and #values or 1) end
       return list(values)
     end
     local pulled, names = split(value)
-    local kept = {}
+    local fields = {}
+    for i = 1, #names do fields[names[i]] = canonical(pulled[i]) end
+    local set, kept = kind == 'pullAll' and setOf(pulled), {}
     for _, one in ipairs(values) do
       local out
-      if kind == 'pullFields' then out = hasFields(one, pulled, names) else out = among(pulled, one) end
+      if set then out = set[canonical(one)] else out = hasFields(one, fields, #names) end
       if not out then kept[#kept + 1] = one end
     end
     return list(kept)
@@ -269,9 +268,10 @@ local function interpreter()
       after[name] = place(after[name] or nil, path, 1, kind, value, extra)
     elseif kind == 'rename' then
       local to = split(extra)
-      local moved = valueAt(name, path)
+      local moved, crosses = walk(name, path)
       if not moved then return end
-      if crossesList(name, path) or crossesList(value, to) then wrong('element') end
+      local _, crossesToo = walk(value, to)
+      if crosses or crossesToo then wrong('element') end
       run('unset', name, path)
       run('set', value, to, moved)
     elseif after[name] then
@@ -279,5 +279,5 @@ local function interpreter()
     end
   end
 
-  return run, valueAt, equal, split
+  return run, walk, textOf, equal, split
 end

@@ -41,11 +41,13 @@ end
 if action == 'load' then
   -- @names load
   local
-    operations -- '1' if the remembered operations are wanted too
+    judged -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session
     = ARGV[2]
-  local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
+  local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', judged == '' and '' or '$o'))
   if not meta then return '{"now":' .. clock .. '}' end
-  return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+  local head = '{"now":' .. clock
+  if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
+  return show(head, meta, together, match(meta, '%d+'))
 end
 
 -- @include fields.lua

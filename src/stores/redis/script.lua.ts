@@ -41,11 +41,13 @@ end
 if action == 'load' then
 
 local
-operations
+judged
 = ARGV[2]
-local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', operations == '' and '' or '$o'))
+local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', judged == '' and '' or '$o'))
 if not meta then return '{"now":' .. clock .. '}' end
-return show('{"now":' .. clock .. ',"ops":' .. (ops or '""'), meta, together, match(meta, '%d+'))
+local head = '{"now":' .. clock
+if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
+return show(head, meta, together, match(meta, '%d+'))
 end
 
 
@@ -69,6 +71,7 @@ rotated,
 epoch,
 previous,
 previousUntil,
+previousKind,
 authAt
 
 
@@ -80,9 +83,15 @@ local names, before, after, isApart = {}, {}, {}, {}
 
 
 local function fetch(first)
+
+local known = {}
+local function touch(name)
+if not known[name] then names[#names + 1] = name end
+known[name] = true
+end
 for at = first, #ARGV, 5 do
-names[#names + 1] = ARGV[at + 1]
-if ARGV[at] == 'rename' then names[#names + 1] = ARGV[at + 3] end
+touch(ARGV[at + 1])
+if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
 end
 local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
 together = values[3]
@@ -105,8 +114,6 @@ local function settle(set, gone)
 for _, name in ipairs(names) do
 local old, new = before[name], after[name]
 if new ~= old then
-
-before[name] = new
 if old then size = size - #name - #old - 3 end
 if new then size = size + #name + #new + 3 end
 local line, colon = find(together, '\\n' .. name .. ':', 1, true)
@@ -130,6 +137,7 @@ end
 end
 end
 end
+
 
 
 
@@ -173,6 +181,7 @@ return find(s, '[,%]}]', i) or #s + 1
 end
 
 local function kindOf(s)
+if type(s) == 'table' then return s.names and 'object' or 'list' end
 local c = byte(s)
 if c == 34 then return 'string' end
 if c == 123 then return sub(s, 1, 9) == '{"$date":' and 'date' or 'object' end
@@ -200,10 +209,24 @@ return values, names
 end
 
 local function list(values) return '[' .. concat(values, ',') .. ']' end
-local function object(values, names)
-local parts = {}
-for i = 1, #names do parts[i] = names[i] .. ':' .. values[i] end
-return '{' .. concat(parts, ',') .. '}'
+
+
+
+local function open(node)
+if type(node) == 'table' then return node end
+local values, names = split(node)
+if byte(node) == 91 then return { values = values } end
+local at = {}
+for i = 1, #names do at[names[i]] = i end
+return { values = values, names = names, at = at }
+end
+local function textOf(node)
+if type(node) ~= 'table' then return node end
+local parts, names = {}, node.names
+for i, value in ipairs(node.values) do
+if value then parts[#parts + 1] = names and names[i] .. ':' .. textOf(value) or textOf(value) end
+end
+return names and '{' .. concat(parts, ',') .. '}' or list(parts)
 end
 
 
@@ -231,17 +254,11 @@ local digits = match(name, '^"(%d+)"$')
 if digits and #digits <= 9 and (digits == '0' or byte(digits) ~= 48) then return tonumber(digits) end
 end
 
-local function child(node, name)
-local kind = kindOf(node)
-if kind ~= 'object' and kind ~= 'list' then return nil end
-local values, names = split(node)
-if kind == 'list' then
+
+local function positionOf(node, name)
+if node.names then return node.at[name] end
 local index = indexOf(name)
-return index and values[index + 1]
-end
-for i = 1, #names do
-if names[i] == name then return values[i] end
-end
+return index and index + 1
 end
 
 
@@ -252,25 +269,21 @@ if not name then return made(kind, node, value, slice) end
 if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
 local shape = kindOf(node)
 if shape == 'object' then
-local values, names = split(node)
-for i = 1, #names do
-if names[i] == name then
-values[i] = place(values[i], path, at + 1, kind, value, slice)
-return object(values, names)
-end
-end
-names[#names + 1] = name
-values[#values + 1] = place(nil, path, at + 1, kind, value, slice)
-return object(values, names)
+node = open(node)
+local i = node.at[name] or #node.names + 1
+local new = place(node.values[i] or nil, path, at + 1, kind, value, slice)
+node.names[i], node.values[i], node.at[name] = name, new, i
+return node
 end
 local index = shape == 'list' and indexOf(name)
 if not index then wrong(shape) end
-local values = split(node)
+node = open(node)
+local values = node.values
 if index > #values + ${MAX_PADDING} then wrong('a list that ends far before this index') end
 local new = place(values[index + 1], path, at + 1, kind, value, slice)
 while #values < index do values[#values + 1] = 'null' end
 values[index + 1] = new
-return list(values)
+return node
 end
 
 
@@ -278,47 +291,27 @@ local function edit(node, path, at, kind, value)
 local name = path[at]
 if not name then return changed(kind, node, value) end
 local shape = kindOf(node)
-if shape == 'object' then
-local values, names = split(node)
-for i = 1, #names do
-if names[i] == name then
-local new = edit(values[i], path, at + 1, kind, value)
-if new then
-values[i] = new
-else
-table.remove(values, i)
-table.remove(names, i)
-end
-return object(values, names)
-end
-end
-elseif shape == 'list' then
-local index, values = indexOf(name), split(node)
-if index and index < #values then
-values[index + 1] = edit(values[index + 1], path, at + 1, kind, value) or 'null'
-return list(values)
-end
+if shape ~= 'object' and shape ~= 'list' then return node end
+node = open(node)
+local values, i = node.values, positionOf(node, name)
+if i and values[i] then
+values[i] = edit(values[i], path, at + 1, kind, value) or (shape == 'list' and 'null')
 end
 return node
 end
 
-local function valueAt(name, path)
-local node = after[name]
-for i = 1, #path do
-if not node then return nil end
-node = child(node, path[i])
+local function walk(name, path)
+local values, i, crosses = after, name, false
+for at = 1, #path do
+local shape = values[i] and kindOf(values[i])
+if shape ~= 'object' and shape ~= 'list' then return nil, crosses end
+crosses = crosses or shape == 'list'
+local node = open(values[i])
+values[i] = node
+values, i = node.values, positionOf(node, path[at])
+if not i then return nil, crosses end
 end
-return node or nil
-end
-local function crossesList(name, path)
-local node = after[name]
-for i = 1, #path do
-if not node then return false end
-local kind = kindOf(node)
-if kind == 'list' then return true end
-node = kind == 'object' and child(node, path[i])
-end
-return false
+return values[i] or nil, crosses
 end
 
 
@@ -335,25 +328,31 @@ local function listAt(node)
 if kindOf(node) ~= 'list' then wrong(kindOf(node)) end
 return (split(node))
 end
-local function among(values, value)
-for _, one in ipairs(values) do
-if equal(one, value) then return true end
+
+local function setOf(values)
+local texts = {}
+for i = 1, #values do texts[canonical(values[i])] = true end
+return texts
 end
-return false
-end
-local function hasFields(node, values, names)
+
+local function hasFields(node, fields, count)
 if kindOf(node) ~= 'object' then return false end
+local values, names = split(node)
 for i = 1, #names do
-local found = child(node, names[i])
-if not found or not equal(found, values[i]) then return false end
+local text = fields[names[i]]
+if text then
+if canonical(values[i]) ~= text then return false end
+count = count - 1
 end
-return true
+end
+return count == 0
 end
 
 
 function made(kind, node, value, slice)
 if kind == 'set' then return value end
 if kind == 'currentDate' then return '{"$date":' .. print(now) .. '}' end
+node = node and textOf(node)
 if kind == 'inc' then return finite(numberAt(node) + tonumber(value)) end
 if kind == 'mul' then return finite(numberAt(node) * tonumber(value)) end
 if kind == 'min' or kind == 'max' then
@@ -366,8 +365,13 @@ if kind == 'min' then return a < b and value or node end
 return a > b and value or node
 end
 local values = node and listAt(node) or {}
+local known = kind == 'addToSet' and setOf(values)
 for _, one in ipairs(split(value)) do
-if kind == 'push' or not among(values, one) then values[#values + 1] = one end
+local text = known and canonical(one)
+if not text or not known[text] then
+values[#values + 1] = one
+if text then known[text] = true end
+end
 end
 if slice == '' then return list(values) end
 slice = tonumber(slice)
@@ -380,16 +384,18 @@ end
 
 function changed(kind, node, value)
 if kind == 'unset' or kind == 'take' then return nil end
-local values = listAt(node)
+local values = listAt(textOf(node))
 if kind == 'pop' then
 if #values > 0 then table.remove(values, value == '1' and #values or 1) end
 return list(values)
 end
 local pulled, names = split(value)
-local kept = {}
+local fields = {}
+for i = 1, #names do fields[names[i]] = canonical(pulled[i]) end
+local set, kept = kind == 'pullAll' and setOf(pulled), {}
 for _, one in ipairs(values) do
 local out
-if kind == 'pullFields' then out = hasFields(one, pulled, names) else out = among(pulled, one) end
+if set then out = set[canonical(one)] else out = hasFields(one, fields, #names) end
 if not out then kept[#kept + 1] = one end
 end
 return list(kept)
@@ -401,9 +407,10 @@ if CREATING[kind] then
 after[name] = place(after[name] or nil, path, 1, kind, value, extra)
 elseif kind == 'rename' then
 local to = split(extra)
-local moved = valueAt(name, path)
+local moved, crosses = walk(name, path)
 if not moved then return end
-if crossesList(name, path) or crossesList(value, to) then wrong('element') end
+local _, crossesToo = walk(value, to)
+if crosses or crossesToo then wrong('element') end
 run('unset', name, path)
 run('set', value, to, moved)
 elseif after[name] then
@@ -411,22 +418,24 @@ after[name] = edit(after[name], path, 1, kind, value) or false
 end
 end
 
-return run, valueAt, equal, split
+return run, walk, textOf, equal, split
 end
 
 
 
 
 
-local run, valueAt, equal, split
+local run, walk, textOf, equal, split
 local function interpret()
-if not run then run, valueAt, equal, split = interpreter() end
+if not run then run, walk, textOf, equal, split = interpreter() end
 end
+
 
 local function found(name, path)
-if path == '' then return after[name] or nil end
+local whole = after[name] or nil
+if path == '' and type(whole) ~= 'table' then return whole end
 interpret()
-return valueAt(name, split(path))
+return textOf((walk(name, path == '' and {} or split(path))))
 end
 
 
@@ -470,6 +479,9 @@ end
 commands = commands + 1
 end
 end
+for name, value in pairs(after) do
+if type(value) == 'table' then after[name] = textOf(value) end
+end
 return commands, taken
 end
 
@@ -509,12 +521,13 @@ if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
 version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
-hash, rotated, epoch, previous, previousUntil = '"' .. secret .. '"', clock, '""', 'null', 'null'
+hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
+previous, previousUntil, previousKind = 'null', 'null', 'null'
 created = began == '' and clock or began
 authAt = authenticated ~= '' and clock or 'null'
-local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
-local reply = show('{"now":' .. clock .. ',"ops":""', meta, together, apart)
+local reply = show('{"now":' .. clock, meta, together, apart)
 
 redis.call('PEXPIREAT', key, expires)
 return reply
@@ -524,44 +537,45 @@ end
 
 
 
-local
-byHash,
-byCreated,
-maxLifetime
-= unpack(ARGV, 2, 1 + 3)
 
-local first = 2 + 3
-if action == 'update' then first = first + 7 end
+
+local
+secret,
+maxLifetime
+= unpack(ARGV, 2, 1 + 2)
+
+local first = 2 + 2 + (action == 'update' and 7 or 2)
 
 local meta, ops = fetch(first)
-local ends, secret, memory
+local ends, memory
 if meta then
-apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
-ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
+apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, previousKind, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
+ends, memory = tonumber(expires), tonumber(remembered)
 end
 
 
-local refused
-local late = false
+local over
 if not meta then
-refused = '{"outcome":"absent"}'
+over = '{"outcome":"absent"}'
 elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
-refused = '{"outcome":"expired"}'
-elseif byCreated ~= '' then
-if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
-elseif hash ~= secret then
-if previous ~= secret then
-refused = '{"outcome":"mismatch"}'
-elseif now >= tonumber(previousUntil) then
-late = true
-refused = '{"outcome":"reused","ago":' .. now - previousUntil .. ',"created":' .. created .. '}'
+over = '{"outcome":"expired"}'
 end
-end
+
+
+
+local function isIn(state) return redis.sha1hex(meta) == state end
 
 
 
 if action == 'destroy' then
-if (refused and not late) or not apply(first) then return 'false' end
+
+local
+began,
+state
+= unpack(ARGV, 2 + 2, 1 + 2 + 2)
+if over or (began ~= '' and tonumber(created) ~= tonumber(began)) then return 'false' end
+if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
+if not apply(first) then return 'false' end
 return redis.call('DEL', key) == 1 and 'true' or 'false'
 end
 
@@ -575,24 +589,25 @@ maxBytes,
 held,
 answer,
 rare
-= unpack(ARGV, 2 + 3, 1 + 3 + 7)
+= unpack(ARGV, 2 + 2, 1 + 2 + 7)
 atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cjson.decode(rare)
 
 
 
 if meta and memory > 0 then
 if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
+return show('{"outcome":"changed","now":' .. clock, meta, together, apart)
 end
-local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+local touch = not rare.to and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
 if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
 and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
 return '{"outcome":"forgotten"}'
 end
 end
-if refused then return refused end
-if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
-if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
+if over then return over end
+if hash ~= '"' .. secret .. '"' or rare.state and not isIn(rare.state) then return '{"outcome":"other"}' end
+
+if rare.at then now, clock = rare.at, whole(rare.at) end
 
 local commands, taken = apply(first)
 
@@ -602,24 +617,26 @@ return '{"outcome":"refused","kind":"size","bytes":' .. size .. ',"limit":' .. m
 end
 
 if rare.maxAge then maxAge = rare.maxAge end
-local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
+local clamped, wanted = '', now + math.ceil(maxAge == 'null' and idle or maxAge)
 local due = rare.maxAge or wanted - ends >= atLeast
 
 
-local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+local noted = rare.state or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
 expires = print(wanted)
 
 if horizon ~= 'null' and wanted > tonumber(horizon) then
 expires = horizon
-clamped = 'true'
+clamped = ',"clamped":true'
 end
 end
-local same = held == version
+local same = held == version or held == version .. epoch
+
+local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
 
-if commands > 0 or rare.from or due or rare.authenticated or noted then
+if commands > 0 or rare.to or due or rare.authenticated or noted or used then
 local set, gone = { '$m', '' }, {}
 if commands > 0 then
 local was = together
@@ -631,12 +648,14 @@ set[#set + 1] = together
 end
 end
 if rare.authenticated then authAt = clock end
-if rare.from then
-previous, previousUntil = hash, print(now + rare.grace)
+if used then previousKind = '"used"' end
+if rare.to then
+previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
+previousKind = rare.epoch and '"explicit"' or '"unused"'
 hash, rotated = '"' .. rare.to .. '"', clock
 if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
-if commands > 0 or rare.from or rare.authenticated then
+if commands > 0 or rare.to or rare.authenticated then
 local kept, last = 2, clock
 
 if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -644,31 +663,31 @@ if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = fi
 set[#set + 1] = '$o'
 set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
 end
-meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. authAt .. ']'
+meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 set[2] = meta
 redis.call('HSET', key, unpack(set))
 if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
+
+local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or ',"maxAge":' .. maxAge) .. '}'
 local reply
 if taken ~= '' or (answer and not same) then
-local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
 reply = show(head, meta, together, apart)
-elseif answer then
-reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
-.. ',"expires":' .. expires .. '}'
+elseif same then
+reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
 else
-local grace = byHash ~= '' and not rare.from and hash ~= secret
-reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
-.. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
+reply = '{"outcome":"done","now":' .. clock .. ',"created":' .. created .. ',"epoch":' .. epoch .. moved
 end
 
 if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
-export const LOAD = ['operations'] as const
-export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'authAt'] as const
+export const LOAD = ['judged'] as const
+export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
 export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
-export const PROOF = ['byHash', 'byCreated', 'maxLifetime'] as const
+export const PROOF = ['secret', 'maxLifetime'] as const
+export const DESTROY = ['began', 'state'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
 import { MAX_LINE, MAX_TOGETHER } from './layout.ts'
 import { MAX_PADDING } from '../../algebra/index.ts'

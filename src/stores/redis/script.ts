@@ -1,12 +1,12 @@
 import { type Chain, canGrow, EMPTY_CHAIN, takes } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
-import type { Access, Change, NewSession } from '../../contract/store.ts'
-import { isPlain, type Reading } from '../shared/oracle.ts'
-import { type FoundAnswer, parse, readingOf, type UpdateAnswer } from './answers.ts'
+import type { Access, Change, NewSession, Rotation } from '../../contract/store.ts'
+import { isPlain, resultOf } from '../shared/oracle.ts'
+import { type FoundAnswer, parse, readingOf, type StateReading, type UpdateAnswer } from './answers.ts'
 import { failed, type RunScript } from './client.ts'
 import { compile } from './compile.ts'
 import { write } from './layout.ts'
-import { CREATE, LOAD, PROOF, UPDATE } from './script.lua.ts'
+import { CREATE, DESTROY, LOAD, PROOF, UPDATE } from './script.lua.ts'
 import { wordsOf } from './words.ts'
 
 /** The actions of script.lua: each call is one round trip, and what goes in and comes out has names. */
@@ -37,33 +37,56 @@ export class Script {
     return answer === null ? undefined : readingOf(id, answer).stored
   }
 
-  /** What is stored under an id, with the remembered operations only if they are asked for. */
-  async load(id: string, operations = false): Promise<Reading> {
-    return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { operations })]))
+  /** What is stored under an id; the remembered operations and the state only where they are to be judged. */
+  async load(id: string, judged = false): Promise<StateReading> {
+    return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { judged })]))
   }
 
   /**
-   * Applies a change. `horizon`: until when the index has the values that the change sets. `only`: the change holds for
-   * this version of the session, and all of its values are noted.
+   * Applies a change for the live secret. `horizon`: until when the index has the values that the change sets. `judged`: the
+   * oracle has judged the change for one state of the session, and all of its values are noted.
    */
-  update(access: Access, change: Change, horizon?: number, only?: StoredSession): Promise<UpdateAnswer> {
-    const { op, chain, held, slide, maxBytes } = change
+  update(access: Access, change: Change, horizon?: number, judged?: Judged): Promise<UpdateAnswer> {
+    const { op, chain, slide, maxBytes } = change
     const taking = takes(chain)
     const words = wordsOf(UPDATE, {
       op,
       idle: slide.idle,
       atLeast: slide.atLeast,
       maxBytes: canGrow(chain) ? maxBytes : undefined,
-      held: taking ? undefined : held?.version,
+      held: taking ? undefined : heldOf(access, change),
       answer: change.answer || taking,
-      rare: rareOf(change, horizon, only),
+      rare: rareOf(change, horizon, judged),
     })
     return this.#call(access.id, compile(chain, ['update', ...proofOf(access), ...words]))
   }
 
-  /** Removes a session, if these conditions hold. */
-  destroy(access: Access, conditions: Chain = EMPTY_CHAIN): Promise<boolean> {
-    return this.#call(access.id, compile(conditions, ['destroy', ...proofOf(access)]))
+  /** Writes what the oracle has made of a session, if it is still in the state in which it was read. */
+  write(access: Access, change: Change, next: StoredSession, found: StateReading, horizon: number | undefined) {
+    const { hash } = found.stored!
+    const { previous, epoch, rotated } = next
+    const explicit = previous?.kind === 'explicit'
+    const rotation: Rotation | undefined =
+      next.hash === hash ? undefined : { to: next.hash, grace: previous!.until - rotated, ...(explicit && { epoch }) }
+    const judged: Judged = {
+      state: found.state!,
+      at: found.now,
+      used: previous?.kind === 'used',
+      replaced: previous?.hash,
+    }
+    const live: Access = { ...access, proof: { hash } }
+    return this.update(live, { ...resultOf(change, next.data), rotation }, horizon, judged)
+  }
+
+  /**
+   * Removes a session, if these conditions hold, for the live secret or without one. Undefined for another secret, or if the
+   * session is in another state.
+   */
+  async destroy(access: Access, conditions: Chain = EMPTY_CHAIN, state?: string): Promise<boolean | undefined> {
+    const { hash, created } = access.proof
+    const words = wordsOf(DESTROY, { began: hash === undefined && created, state })
+    const answer = await this.#call(access.id, compile(conditions, ['destroy', ...proofOf(access), ...words]))
+    return answer === 'other' ? undefined : answer
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -79,22 +102,37 @@ export class Script {
 
 function proofOf({ proof, maxLifetime }: Access): string[] {
   return wordsOf(PROOF, {
-    byHash: 'hash' in proof && proof.hash,
-    byCreated: 'created' in proof && proof.created,
+    secret: proof.hash,
     maxLifetime: maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
   })
 }
 
+/** What the caller holds. A live secret implies the epoch that was seen with it. */
+function heldOf({ proof }: Access, { held }: Change): string | undefined {
+  return held && `${held.version}${held.epoch === proof.epoch ? '' : JSON.stringify(held.epoch)}`
+}
+
+/** For what the oracle has judged a change, and what it says of the secret before. */
+interface Judged {
+  readonly state: string
+  /** The time by which it has judged. */
+  readonly at: number
+  /** The live secret has been used. */
+  readonly used: boolean
+  /** The secret that a rotation replaces. */
+  readonly replaced: string | undefined
+}
+
 /** What few changes have, by name; undefined for the others. */
-function rareOf(change: Change, horizon: number | undefined, only: StoredSession | undefined): string | undefined {
-  if (isPlain(change) && horizon === undefined && !only) return undefined
+function rareOf(change: Change, horizon: number | undefined, judged: Judged | undefined): string | undefined {
+  if (isPlain(change) && horizon === undefined && !judged) return undefined
   const { slide, rotation, authenticated, repeatedSince } = change
   return JSON.stringify({
     maxAge: slide.maxAge === undefined ? undefined : String(slide.maxAge),
     ...rotation,
     authenticated: authenticated || undefined,
     horizon,
-    only: only && String(only.version),
+    ...judged,
     repeatedSince,
   })
 }

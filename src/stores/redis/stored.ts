@@ -1,5 +1,5 @@
 import type { Data } from '../../algebra/index.ts'
-import type { StoredSession } from '../../contract/record.ts'
+import type { PreviousSecret, StoredSession } from '../../contract/record.ts'
 import type { SessionRecord } from '../../contract/store.ts'
 import { META } from './script.lua.ts'
 
@@ -17,6 +17,7 @@ interface Items {
   epoch: string
   previous: string | null
   previousUntil: number | null
+  previousKind: PreviousSecret['kind'] | null
   authAt: number | null
 }
 
@@ -53,7 +54,10 @@ export function storedFrom(id: string, list: MetaList, data: Data, ops: string):
   return {
     ...recordFrom(id, list, data),
     hash: hashOf(list),
-    previous: previous === null ? null : { hash: previous, until: item(list, 'previousUntil')! },
-    ops: ops.trim().split(' '),
+    previous:
+      previous === null
+        ? null
+        : { hash: previous, until: item(list, 'previousUntil')!, kind: item(list, 'previousKind')! },
+    ops: ops.split(' ').filter(Boolean),
   }
 }

@@ -1,46 +1,47 @@
 -- @from ../../contract/store.ts REMEMBERED_OPS
 --
--- update and destroy. Both begin with the proof of the visitor's right, and both judge it as transition.ts does.
+-- update and destroy. Both answer for the live secret only: it is by far the most common one, and it proves everything
+-- else that a request may say of the session. For any other proof they answer `other`, and transition.ts judges it: see
+-- #compute and destroy in index.ts.
 
 -- @names proof
 local
-  byHash,     -- SHA-256 of the secret in the visitor's cookie; '' if the proof is byCreated
-  byCreated,  -- when the lifetime of the session began that this request has loaded; '' if the proof is byHash
+  secret,     -- SHA-256 of the secret that the request holds; '' if it has none
   maxLifetime -- sessions older than this are over; '' for no limit
   = unpack(ARGV, 2, 1 + PROOF_COUNT)
 -- Where the chain begins.
-local first = 2 + PROOF_COUNT
-if action == 'update' then first = first + UPDATE_COUNT end
+local first = 2 + PROOF_COUNT + (action == 'update' and UPDATE_COUNT or DESTROY_COUNT)
 
 local meta, ops = fetch(first)
-local ends, secret, memory
+local ends, memory
 if meta then
   META = match(meta, META_PATTERN)
-  ends, secret, memory = tonumber(expires), '"' .. byHash .. '"', tonumber(remembered)
+  ends, memory = tonumber(expires), tonumber(remembered)
 end
 
--- The reply for a visitor without the right, nil for the others.
-local refused
-local late = false
+-- The reply where there is no live session.
+local over
 if not meta then
-  refused = '{"outcome":"absent"}'
+  over = '{"outcome":"absent"}'
 elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
-  refused = '{"outcome":"expired"}'
-elseif byCreated ~= '' then
-  if tonumber(created) ~= tonumber(byCreated) then refused = '{"outcome":"absent"}' end
-elseif hash ~= secret then
-  if previous ~= secret then
-    refused = '{"outcome":"mismatch"}'
-  elseif now >= tonumber(previousUntil) then
-    late = true
-    refused = '{"outcome":"reused","ago":' .. now - previousUntil .. ',"created":' .. created .. '}'
-  end
+  over = '{"outcome":"expired"}'
 end
 
--- destroy: removes the session, also for a secret whose grace has ended. Answers true if there was one to remove. Its
--- chain has conditions only: one session of those that hold a value is removed only while it holds it.
+-- Whether the session is still in the state that the oracle has judged. META has everything of it: each change of the data
+-- counts the version, and each rotation renews the hash.
+local function isIn(state) return redis.sha1hex(meta) == state end
+
+-- destroy: removes the session. Answers true if there was one to remove. Its chain has conditions only: one session of
+-- those that hold a value is removed only while it holds it.
 if action == 'destroy' then
-  if (refused and not late) or not apply(first) then return 'false' end
+  -- @names destroy
+  local
+    began, -- when the lifetime of the session began, for whoever needs no secret; '' for the others
+    state  -- the session is removed only in this state; '' for any
+    = unpack(ARGV, 2 + PROOF_COUNT, 1 + PROOF_COUNT + DESTROY_COUNT)
+  if over or (began ~= '' and tonumber(created) ~= tonumber(began)) then return 'false' end
+  if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
+  if not apply(first) then return 'false' end
   return redis.call('DEL', key) == 1 and 'true' or 'false'
 end
 
@@ -51,7 +52,7 @@ local
   idle,     -- the application's idle time
   atLeast,  -- the expiry moves only by at least this much
   maxBytes, -- larger data may not grow; '' where the chain only removes
-  held,     -- the version of the data that the caller has, '' for none
+  held,     -- the version of the data that the caller has, and its epoch where the secret does not imply it; '' for none
   answer,   -- '1' if the caller wants the data
   rare      -- what few changes have, a JSON object: see `rareOf` in script.ts; '' for nothing
   = unpack(ARGV, 2 + PROOF_COUNT, 1 + PROOF_COUNT + UPDATE_COUNT)
@@ -61,17 +62,18 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 -- itself.
 if meta and memory > 0 then
   if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-    return show('{"outcome":"changed","clamped":false,"now":' .. clock, meta, together, apart)
+    return show('{"outcome":"changed","now":' .. clock, meta, together, apart)
   end
-  local touch = not rare.from and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+  local touch = not rare.to and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
   if rare.repeatedSince and not touch and memory >= REMEMBERED_OPS
     and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
     return '{"outcome":"forgotten"}'
   end
 end
-if refused then return refused end
-if rare.from and hash ~= '"' .. rare.from .. '"' then return '{"outcome":"outrun"}' end
-if rare.only and version ~= rare.only then return '{"outcome":"other version"}' end
+if over then return over end
+if hash ~= '"' .. secret .. '"' or rare.state and not isIn(rare.state) then return '{"outcome":"other"}' end
+-- What the oracle has judged holds as of that time, and its answer names it.
+if rare.at then now, clock = rare.at, whole(rare.at) end
 
 local commands, taken = apply(first)
 -- Not the commands, but why they are refused.
@@ -81,24 +83,26 @@ if maxBytes ~= '' and tonumber(size) > tonumber(maxBytes) then
 end
 
 if rare.maxAge then maxAge = rare.maxAge end
-local clamped, wanted = 'false', now + math.ceil(maxAge == 'null' and idle or maxAge)
+local clamped, wanted = '', now + math.ceil(maxAge == 'null' and idle or maxAge)
 local due = rare.maxAge or wanted - ends >= atLeast
--- Whether the horizon changes: until when the index has this session's new values. A change that holds for one version
+-- Whether the horizon changes: until when the index has this session's new values. A change that holds for one state
 -- has noted all of its values. If it brings no horizon, nothing of this session is indexed any more, and nothing limits it.
-local noted = rare.only or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
+local noted = rare.state or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
 if noted then horizon = rare.horizon and print(rare.horizon) or 'null' end
 if due then
   expires = print(wanted)
   -- No session outlives its entries in the index: see indexing.ts.
   if horizon ~= 'null' and wanted > tonumber(horizon) then
     expires = horizon
-    clamped = 'true'
+    clamped = ',"clamped":true'
   end
 end
-local same = held == version
+local same = held == version or held == version .. epoch
+-- Nothing else tells that the response with this secret has arrived. The oracle says itself whether it has.
+local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
 -- From here on nothing can fail.
-if commands > 0 or rare.from or due or rare.authenticated or noted then
+if commands > 0 or rare.to or due or rare.authenticated or noted or used then
   local set, gone = { '$m', '' }, {}
   if commands > 0 then
     local was = together
@@ -110,12 +114,14 @@ if commands > 0 or rare.from or due or rare.authenticated or noted then
     end
   end
   if rare.authenticated then authAt = clock end
-  if rare.from then
-    previous, previousUntil = hash, print(now + rare.grace)
+  if used then previousKind = '"used"' end
+  if rare.to then
+    previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
+    previousKind = rare.epoch and '"explicit"' or '"unused"'
     hash, rotated = '"' .. rare.to .. '"', clock
     if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
   end
-  if commands > 0 or rare.from or rare.authenticated then
+  if commands > 0 or rare.to or rare.authenticated then
     local kept, last = 2, clock
     -- Never before the one in front of it, even if the clock has stepped back.
     if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -129,17 +135,16 @@ if commands > 0 or rare.from or due or rare.authenticated or noted then
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
+-- What is the rule is left out of the replies that nearly every request gets.
+local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or ',"maxAge":' .. maxAge) .. '}'
 local reply
 if taken ~= '' or (answer and not same) then
-  local head = '{"outcome":"changed","now":' .. clock .. ',"clamped":' .. clamped .. ',"taken":[' .. taken .. ']'
+  local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
   reply = show(head, meta, together, apart)
-elseif answer then
-  reply = '{"outcome":"held","now":' .. clock .. ',"clamped":' .. clamped .. ',"version":' .. version
-    .. ',"expires":' .. expires .. '}'
+elseif same then
+  reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
 else
-  local grace = byHash ~= '' and not rare.from and hash ~= secret
-  reply = '{"outcome":"done","now":' .. clock .. ',"clamped":' .. clamped .. ',"expires":' .. expires
-    .. ',"maxAge":' .. maxAge .. ',"grace":' .. tostring(grace) .. '}'
+  reply = '{"outcome":"done","now":' .. clock .. ',"created":' .. created .. ',"epoch":' .. epoch .. moved
 end
 -- Last of all, because a time that has already passed removes the key at once.
 if due then redis.call('PEXPIREAT', key, expires) end

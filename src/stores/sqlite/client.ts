@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { SessionUsageError } from '../../errors/index.ts'
 
@@ -17,23 +18,38 @@ export interface SqliteStatement {
 
 export type SqliteValue = string | number | null
 
+/** What a driver calls its database. */
+export type Driver = new (file: string) => SqliteDatabase
+
 /**
- * Opens a file with the first driver that is there: `node:sqlite`, `better-sqlite3` or `libsql`. If there is none, throws a
- * `SessionUsageError` that says what to install.
+ * The first driver at hand: `node:sqlite` where Node has it, else `better-sqlite3`, else `libsql`. Throws a
+ * `SessionUsageError` that says what to install when there is none.
  */
-export function open(file: string): SqliteDatabase {
+export function driver(): Driver {
   const builtin = process.getBuiltinModule?.('node:sqlite') as { DatabaseSync: Driver } | undefined
-  if (builtin) return new builtin.DatabaseSync(file)
-  for (const name of ['better-sqlite3', 'libsql']) {
-    const Database = installed(name)
-    if (Database) return new Database(file)
-  }
+  const found = builtin?.DatabaseSync ?? installed('better-sqlite3') ?? installed('libsql')
+  if (found) return found
+  // The newest better-sqlite3 needs Node.js 22, and ends an older one without a word.
   throw new SessionUsageError(
-    'The sqlite store needs a driver on this version of Node.js: npm install better-sqlite3 (or libsql, or Node.js 22)',
+    'The sqlite store needs a driver on this version of Node.js: npm install libsql (or better-sqlite3@12, or Node.js 22.13)',
   )
 }
 
-type Driver = new (file: string) => SqliteDatabase
+/** Makes an empty file before the driver does. SQLite gives its log and its shared memory (-wal, -shm) the same mode. */
+function makePrivate(file: string): void {
+  if (file === '' || file === ':memory:' || file.startsWith('file:')) return
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch {
+    // It is there, or it can't be made, and then the driver says why.
+  }
+}
+
+/** Opens a file with the first driver at hand. A file that it makes can be read by its owner only. */
+export function open(file: string, Driver: Driver = driver()): SqliteDatabase {
+  makePrivate(file)
+  return new Driver(file)
+}
 
 const require = createRequire(import.meta.url)
 

@@ -20,7 +20,8 @@ import type {
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
-import { open, type SqliteDatabase } from './client.ts'
+import { assertNames } from '../../settings/names.ts'
+import { driver, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
 import { fromRow, type Statements, schema, statements, valuesOf } from './table.ts'
 
@@ -46,11 +47,14 @@ export interface SqliteOptions {
  *
  * A chain is one immediate transaction, which no other process interrupts. The table is created at the first use. A commit
  * is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ *
+ * Throws a `SessionUsageError` for a file name where there is no driver: it says what to install.
  */
 export function sqlite(
   database: string | SqliteDatabase,
   options: SqliteOptions = {},
 ): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'busyTimeout'], 'The sqlite store')
   const { table = 'sessions', busyTimeout = 1500 } = options
   if (!/^\w{1,60}$/.test(table)) {
     throw new SessionUsageError(`'${table}' cannot be the name of the table: use letters, digits and '_'`)
@@ -60,14 +64,18 @@ export function sqlite(
 
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
-  readonly #source: string | SqliteDatabase
+  /** The file is opened, and closed, by the store. */
+  readonly #own: boolean
+  readonly #connect: () => SqliteDatabase
   readonly #table: string
   readonly #busyTimeout: number
   #fields: readonly string[] = []
   #opening: Promise<Opened> | undefined
 
   constructor(source: string | SqliteDatabase, table: string, busyTimeout: number) {
-    this.#source = source
+    const Driver = typeof source === 'string' ? driver() : undefined
+    this.#own = Driver !== undefined
+    this.#connect = Driver ? () => open(source as string, Driver) : () => source as SqliteDatabase
     this.#table = table
     this.#busyTimeout = busyTimeout
   }
@@ -149,7 +157,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   async close(): Promise<void> {
     const opening = this.#opening
     this.#opening = undefined
-    if (opening && typeof this.#source === 'string') (await opening).database.close()
+    if (opening && this.#own) (await opening).database.close()
   }
 
   #open(): Promise<Opened> {
@@ -162,7 +170,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   #prepare(): Opened {
-    const database = typeof this.#source === 'string' ? open(this.#source) : this.#source
+    const database = this.#connect()
     const table = this.#table
     try {
       database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
@@ -172,7 +180,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
       return { database, sql: statements(database, table) }
     } catch (error) {
       // Every try opens the file again.
-      if (typeof this.#source === 'string') database.close()
+      if (this.#own) database.close()
       throw error
     }
   }

@@ -36,6 +36,8 @@ export function rotations({ describe, it }: Runner, make: MakeStore, runs = 200)
 
 interface Model {
   stored: StoredSession | undefined
+  /** The latest time of the store's clock that it has told. Its clock may be before or behind this process's. */
+  now: number
   /** What a request with each secret may have seen. */
   readonly seen: { readonly hash: string; readonly epoch: string }[]
 }
@@ -43,7 +45,11 @@ interface Model {
 async function compare(store: Store, steps: readonly Step[]): Promise<void> {
   const { id, hash, record } = await visitor(store, { user: 0 })
   const session = { id, hash, data: record.data, maxAge: null, idle: 10 * MINUTE, authenticated: false }
-  const model: Model = { stored: { ...begin(session, record.created), ...record }, seen: [{ hash, epoch: '' }] }
+  const model: Model = {
+    stored: { ...begin(session, record.created), ...record },
+    now: record.created,
+    seen: [{ hash, epoch: '' }],
+  }
   for (const step of steps) await take(store, model, { id, created: record.created }, step)
 }
 
@@ -53,12 +59,11 @@ async function take(
   { id, created }: { id: string; created: number },
   step: Step,
 ): Promise<void> {
-  const { seen, stored } = model
+  const { seen, stored, now } = model
   const held = seen[Math.max(0, seen.length - 1 - step.secret)]!
   const saw = step.loaded === null ? undefined : seen[Math.max(0, seen.indexOf(held) - step.loaded)]
   const proof: Proof = { hash: held.hash, ...(saw && { created, epoch: saw.epoch }) }
   const access: Access = { id, proof, maxLifetime: Number.POSITIVE_INFINITY }
-  const now = Date.now()
   if (step.action === 'destroy') {
     const may = mayDestroy(stored, access, now)
     assert.equal(await store.destroy(access), may)
@@ -82,8 +87,9 @@ async function take(
   }
   const change = changeFor(step, stored)
   const answer = await store.update(access, change)
-  // By the store's own clock, so that times can be compared.
-  const expected = transition(stored, access, change, 'now' in answer ? answer.now : now)
+  // By the store's own clock, so times can be compared.
+  if ('now' in answer) model.now = answer.now
+  const expected = transition(stored, access, change, model.now)
   model.stored = expected.next ?? stored
   if (!('secret' in expected.answer) || !('secret' in answer)) {
     assert.equal(answer.outcome, expected.answer.outcome)

@@ -117,7 +117,7 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       const { access, holder } = await visitor(store)
       let last = access
       for (const to of [newHash(), newHash(), newHash()]) {
-        await store.update(last, rotating(automatic(to)))
+        await store.update(last, rotating(automatic(to, MINUTE)))
         last = by(access, to)
         const updated = await store.update(holder, changeOf(chainOf(inc('n'))))
         assert.equal((updated as { secret?: Standing }).secret, 'superseded')
@@ -163,14 +163,16 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
 
     it('rotates once more for a secret whose successor was lost on its way, for one of many requests', async () => {
       const store = await open()
-      const { access } = await visitor(store)
+      const { access, holder } = await visitor(store)
       const lost = newHash()
       await store.update(access, rotating(automatic(lost)))
       assert.equal(await standing(store, access), 'lost')
       const counted = await store.update(access, changeOf(chainOf(inc('n'))))
       assert.equal((counted as { secret?: Standing }).secret, 'lost')
       const secrets = Array.from({ length: 10 }, newHash)
-      const answers = await Promise.all(secrets.map((to) => store.update(access, rotating(automatic(to, MINUTE)))))
+      const answers = await Promise.all(
+        secrets.map((to, i) => store.update(i % 2 ? access : holder, rotating(automatic(to, MINUTE)))),
+      )
       assert.equal(answers.filter(({ outcome }) => outcome === 'changed').length, 1)
       assert.equal(answers.filter(({ outcome }) => outcome === 'outrun').length, 9)
       const standings = await Promise.all(secrets.map((to) => standing(store, by(access, to))))
@@ -252,9 +254,12 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { access, record } = await visitor(store)
       const next = newHash()
-      await store.update(access, rotating(explicit(next, MINUTE)))
-      const answer = await store.update(access, changeOf(chainOf(inc('n')), { held: record }))
-      assert.notEqual(changed(answer).epoch, record.epoch)
+      const { epoch } = changed(await store.update(access, rotating(explicit(next, MINUTE))))
+      // Neither changes the version, so nothing but the epoch tells that the caller's copy is an old one.
+      for (const held of [access, by(access, next)]) {
+        const answer = await store.update(held, changeOf(chainOf([]), { held: record }))
+        assert.equal(changed(answer).epoch, epoch)
+      }
     })
   })
 }

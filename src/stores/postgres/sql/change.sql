@@ -5,7 +5,7 @@
 --      :op        the operation's id
 --      :idle      the application's idle time in milliseconds
 --      :atLeast   the expiry moves by at least this many milliseconds, or not at all
---      :wanted, :heldVersion   see UPDATED in ../answers.ts
+--      :wanted, :held   see UPDATED in ../answers.ts
 -- Out: the session after the change; no row if it was not applied
 --
 -- @takes SESSIONS, DATA, ANSWER
@@ -19,6 +19,9 @@ UPDATE SESSIONS AS s SET
       >= :atLeast::float8 * interval '1 millisecond'
     THEN NOW + coalesce(s.max_age, :idle::float8) * interval '1 millisecond'
     ELSE s.expires END,
+  previous_kind =
+    -- @include noting.sql
+    ,
   ops =
     -- @include remembering.sql
     ,

@@ -19,6 +19,10 @@ WHEN ${NOW} + coalesce(s.max_age, :idle::float8) * interval '1 millisecond' - s.
 >= :atLeast::float8 * interval '1 millisecond'
 THEN ${NOW} + coalesce(s.max_age, :idle::float8) * interval '1 millisecond'
 ELSE s.expires END,
+previous_kind =
+
+CASE WHEN s.previous_kind = 'unused' THEN 'used' ELSE s.previous_kind END
+,
 ops =
 
 
@@ -33,9 +37,7 @@ WHERE
 
 
 
-s.id = :id AND s.expires > ${NOW}
-AND (s.hash = :hash::text OR s.previous = :hash AND s.previous_until > ${NOW}
-OR s.created = to_timestamp(0) + :created::float8 * interval '1 millisecond')
+s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
 AND strpos(' ' || s.ops, ' ' || :op::text || '@') = 0
 RETURNING ${ANSWER} AS answer`

@@ -4,10 +4,9 @@
 
 
 
-
 DELETE FROM ${SESSIONS} AS s
 WHERE s.id = :id AND s.expires > ${NOW}
-AND (s.hash = :hash::text OR s.previous = :hash
-OR s.created = to_timestamp(0) + :created::float8 * interval '1 millisecond')
+AND (s.hash = :hash::text
+OR :hash IS NULL AND s.created = to_timestamp(0) + :created::float8 * interval '1 millisecond')
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})`
 import { NOW } from '../answers.ts'

@@ -1,10 +1,8 @@
--- Whether a session is live and this access is proven.
+-- Whether a session is live, and its live secret is the one that the request holds. By far most requests hold that one. It
+-- tells the session and its epoch too, so what the request has seen besides is not compared.
 --
 -- In:  :id
---      :hash         of the visitor's secret, or null
---      :created      if there is no hash: when the session that the request has loaded was created
+--      :hash         of the visitor's secret
 --      :maxLifetime  in milliseconds, or null
-s.id = :id AND s.expires > NOW
-AND (s.hash = :hash::text OR s.previous = :hash AND s.previous_until > NOW
-  OR s.created = to_timestamp(0) + :created::float8 * interval '1 millisecond')
+s.id = :id AND s.expires > NOW AND s.hash = :hash::text
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > NOW)

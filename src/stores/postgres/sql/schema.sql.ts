@@ -4,11 +4,14 @@
 
 
 SELECT pg_advisory_xact_lock(hashtext('koa-atomic-session'));
+
+SELECT set_config('lock_timeout', '3s', true);
 CREATE TABLE IF NOT EXISTS ${SESSIONS} (
 id text COLLATE "C" PRIMARY KEY,
 hash text COLLATE "C" NOT NULL,
 previous text COLLATE "C",
 previous_until timestamptz(3),
+previous_kind text COLLATE "C",
 data jsonb NOT NULL,
 version integer NOT NULL,
 created timestamptz(3) NOT NULL,
@@ -20,6 +23,7 @@ epoch text COLLATE "C" NOT NULL,
 ops text COLLATE "C" NOT NULL,
 remembered smallint NOT NULL
 ) WITH (fillfactor = 80);
+ALTER TABLE ${SESSIONS} ADD COLUMN IF NOT EXISTS previous_kind text COLLATE "C";
 CREATE INDEX IF NOT EXISTS ${EXPIRES_INDEX} ON ${SESSIONS} (expires);
 ${FIELD_INDEXES}
 ${APPLY_FUNCTION}`

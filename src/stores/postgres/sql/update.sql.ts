@@ -17,7 +17,6 @@
 
 
 
-
 UPDATE ${SESSIONS} AS s SET
 data = CASE WHEN :chain::jsonb IS NULL THEN s.data ELSE ${DATA} END,
 version = s.version + :changes::integer,
@@ -38,9 +37,13 @@ CASE WHEN :maxAge::float8 IS NULL THEN s.max_age WHEN :maxAge >= 0 THEN :maxAge 
 ELSE s.expires END,
 auth_at = CASE WHEN :authenticated::boolean THEN ${NOW} ELSE s.auth_at END,
 hash = coalesce(:to::text, s.hash),
-previous = coalesce(:from::text, s.previous),
-previous_until = CASE WHEN :from::text IS NULL THEN s.previous_until ELSE ${NOW} + :grace::float8 * interval '1 millisecond' END,
-rotated = CASE WHEN :from::text IS NULL THEN s.rotated ELSE ${NOW} END,
+previous = CASE WHEN :to IS NULL THEN s.previous ELSE s.hash END,
+previous_until = CASE WHEN :to IS NULL THEN s.previous_until ELSE ${NOW} + :grace::float8 * interval '1 millisecond' END,
+previous_kind = CASE WHEN :to IS NULL THEN
+
+CASE WHEN s.previous_kind = 'unused' THEN 'used' ELSE s.previous_kind END
+WHEN :epoch::text IS NULL THEN 'unused' ELSE 'explicit' END,
+rotated = CASE WHEN :to IS NULL THEN s.rotated ELSE ${NOW} END,
 epoch = coalesce(:epoch::text, s.epoch),
 ops = CASE WHEN :touch::boolean THEN s.ops ELSE
 
@@ -57,13 +60,9 @@ WHERE
 
 
 
-s.id = :id AND s.expires > ${NOW}
-AND (s.hash = :hash::text OR s.previous = :hash AND s.previous_until > ${NOW}
-OR s.created = to_timestamp(0) + :created::float8 * interval '1 millisecond')
+s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
-AND (:from::text IS NULL OR s.hash = :from)
-AND (:only::integer IS NULL OR s.version = :only)
-AND CASE WHEN :touch::boolean THEN
+AND CASE WHEN :touch::boolean THEN s.previous_kind = 'unused' OR
 
 (:maxAge::float8 IS NOT NULL OR ${NOW} + coalesce(
 

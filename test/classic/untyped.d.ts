@@ -1,0 +1,9 @@
+// Middlewares that come without types of their own; those of DefinitelyTyped would bring express-session's.
+declare module 'connect-flash'
+declare module 'koa-better-flash'
+declare module 'koa-csrf'
+declare module 'koa-flash'
+declare module 'koa-passport'
+declare module 'lusca'
+declare module 'passport'
+declare module 'passport-local'
