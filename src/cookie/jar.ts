@@ -57,6 +57,7 @@ export class CookieJar {
   readonly present: boolean
   readonly #outdated: boolean
   #pending: Pending | undefined
+  #siteData: string | undefined
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
@@ -120,6 +121,16 @@ export class CookieJar {
     this.#pending = this.present ? { value: '', maxAge: 0 } : undefined
   }
 
+  /** The response will tell the browser to forget more than a cookie: the value of Clear-Site-Data. */
+  forgetSite(siteData: string): void {
+    if (this.#exchange.response?.headersSent !== false) {
+      throw new SessionUsageError(
+        'Clear-Site-Data is a header, and this response has begun, or is an upgrade: call destroy() without clear',
+      )
+    }
+    this.#siteData = siteData
+  }
+
   /** A new session is worth nothing without its cookie, so it must still be possible to send one. */
   assertWritable(): void {
     const { response } = this.#exchange
@@ -138,6 +149,7 @@ export class CookieJar {
 
   #write(response: ServerResponse): void {
     vary(response, 'Cookie')
+    if (this.#siteData !== undefined) response.appendHeader('Clear-Site-Data', this.#siteData)
     const lines = this.refused === 'duplicate' ? this.#elsewhere() : []
     if (this.#pending) lines.push(this.#line(this.#place, this.#pending.value, this.#pending.maxAge))
     if (lines.length === 0) return

@@ -3,7 +3,7 @@ import { type Access, type Change, ROTATION_GRACE, type Store, type Updated } fr
 import type { SessionCredential } from '../cookie/credential.ts'
 import { StoreError } from '../errors/index.ts'
 import type { Late, Live, Unread } from './state.ts'
-import { isCurrent } from './state.ts'
+import { isCurrent, NEVER } from './state.ts'
 import type { Step } from './step.ts'
 
 /** What a change needs beside the step and the state: the settings, and what only chance can give. */
@@ -52,7 +52,7 @@ export function changeOf(
     slide: {
       idle,
       maxAge: touch?.maxAge === undefined ? afresh : touch.maxAge,
-      atLeast: touch ? 0 : quiet ? Number.MAX_SAFE_INTEGER : touchAfter,
+      atLeast: touch ? 0 : quiet ? NEVER : touchAfter,
     },
     maxBytes,
     rotation: renewal && { to: renewal.secret.hash, grace: rotate!.grace, epoch: renewal.epoch },
@@ -71,7 +71,7 @@ export function maintenance(
     chain: EMPTY_CHAIN,
     held: state.fresh ? state.record : undefined,
     answer: state.fresh,
-    slide: { idle, atLeast: state.due.touch ? touchAfter : Number.MAX_SAFE_INTEGER },
+    slide: { idle, atLeast: state.due.touch ? touchAfter : NEVER },
     maxBytes,
     // No new epoch: forms that are open stay valid, and so do sockets.
     rotation: secret && { to: secret.hash, grace: ROTATION_GRACE },

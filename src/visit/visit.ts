@@ -2,6 +2,7 @@ import type { Data, Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { keygripOf } from '../cookie/keys.ts'
+import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { CsrfGuard } from '../csrf/guard.ts'
 import { type Binding, createToken } from '../csrf/token.ts'
 import { type Reading, readingOf, storeTime } from '../delivery/clock.ts'
@@ -25,6 +26,7 @@ import {
   type Live,
   type New,
   type State,
+  type Turn,
   type Unread,
   whenAbsent,
   whenApplied,
@@ -34,6 +36,7 @@ import {
   whenLoaded,
   whenRegenerated,
   withoutDue,
+  withoutTouch,
 } from './state.ts'
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
 
@@ -55,6 +58,10 @@ export class Visit extends Progress<Visit> implements Asking {
   #view: unknown
   #loading: Promise<void> | undefined
   #guard: CsrfGuard | undefined
+  /** This request does not keep the session alive. */
+  #quiet = false
+  /** What this request did has slid the store's expiry, so its cookie must follow. */
+  #slid = false
   /** What the store's clock showed when it answered last. */
   #clock: Reading = { store: 0, here: 0 }
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
@@ -119,7 +126,7 @@ export class Visit extends Progress<Visit> implements Asking {
       case 'held':
       case 'done':
         this.#clock = readingOf(updated.now)
-        this.turn(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings))
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -133,8 +140,24 @@ export class Visit extends Progress<Visit> implements Asking {
     }
   }
 
-  destroy(): Promise<void> {
-    return this.enqueue(() => this.#destroy())
+  #applied(turn: Turn): void {
+    this.#slid ||= turn.cookie === 'slide'
+    this.turn(turn)
+  }
+
+  /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
+  beQuiet(): void {
+    this.#quiet = true
+    if (!this.#slid) this.jar.stay()
+    if (this.state.kind === 'live') this.state = withoutTouch(this.state)
+  }
+
+  destroy(options?: DestroyOptions): Promise<void> {
+    return this.enqueue(async () => {
+      const siteData = siteDataOf(options)
+      if (siteData !== undefined) this.jar.forgetSite(siteData)
+      await this.#destroy()
+    })
   }
 
   regenerate(): Promise<void> {
@@ -227,7 +250,7 @@ export class Visit extends Progress<Visit> implements Asking {
     const loaded = await this.host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
       this.#clock = readingOf(loaded.now)
-      this.turn(whenLoaded(state, loaded, this.settings, this.#forged))
+      this.turn(whenLoaded(state, loaded, this.settings, this.#forged || this.#quiet))
       return
     }
     const next = await this.#absent(state, loaded)
@@ -345,6 +368,6 @@ export class Visit extends Progress<Visit> implements Asking {
 
   #context(answer: boolean): ChangeContext {
     const { idle, touchAfter, maxBytes } = this.settings
-    return { idle, touchAfter, maxBytes, op: newOperation(), answer, quiet: false }
+    return { idle, touchAfter, maxBytes, op: newOperation(), answer, quiet: this.#quiet }
   }
 }
