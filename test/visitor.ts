@@ -2,10 +2,12 @@ import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
 import type { Store } from 'koa-atomic-session'
 
-/** A browser's share of a test: keeps cookies as RFC 6265 tells it to, sends them back. */
+/** A browser's share of a test: keeps one cookie of a name as RFC 6265 tells it to, and sends it back everywhere. */
 export class Visitor {
   readonly #base: string
   readonly cookies = new Map<string, string>()
+  /** Where each was set, because a cookie that is removed elsewhere is another one. */
+  readonly #places = new Map<string, string>()
 
   constructor(base: string) {
     this.#base = base
@@ -40,8 +42,11 @@ export class Visitor {
     const [maxAge, expires] = [attribute('max-age='), attribute('expires=')]
     // RFC 6265, 5.3: Max-Age has precedence, so that a server's wrong clock ends no cookie.
     const ended = maxAge === undefined ? Date.parse(expires ?? '') < Date.now() : Number(maxAge) <= 0
-    if (ended) this.cookies.delete(name)
-    else this.cookies.set(name, value)
+    const place = `${attribute('domain=')} ${attribute('path=')}`
+    if (!ended) {
+      this.cookies.set(name, value)
+      this.#places.set(name, place)
+    } else if (place === (this.#places.get(name) ?? place)) this.cookies.delete(name)
   }
 }
 

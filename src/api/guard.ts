@@ -36,7 +36,7 @@ const LOADED: ReadonlySet<string> = new Set([
 ])
 const SAVING: ReadonlySet<string> = new Set(['save', 'commit', 'manuallyCommit'])
 
-type Open = (this: never) => object
+type Open = (this: never, use?: never) => object
 
 /**
  * Defines the property that gives a request its session, such as `ctx.session`. It can be called, and nothing else:

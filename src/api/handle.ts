@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import type { DestroyOptions } from '../cookie/site-data.ts'
 import type { Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
@@ -33,8 +34,8 @@ export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
     return new Call(this.#visit, this.#visit.reload(), () => this.#visit.current<Session<D>>())
   }
 
-  destroy(): Call<void> {
-    return new Call(this.#visit, this.#visit.destroy(), () => {})
+  destroy(options?: DestroyOptions): Call<void> {
+    return new Call(this.#visit, this.#visit.destroy(options), () => {})
   }
 
   regenerate(): Call<Session<D>> {

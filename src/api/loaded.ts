@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { Data, Value } from '../algebra/index.ts'
+import type { DestroyOptions } from '../cookie/site-data.ts'
 import type { SessionView } from '../data/types.ts'
 import type { Duration } from '../settings/duration.ts'
 import type { Step } from '../visit/step.ts'
@@ -81,8 +82,8 @@ export class Loaded<D> extends Commands<D, SessionChain<D>> implements LoadedSes
     return new Call(this.#visit, begun, () => this.#visit.current<Session<D>>())
   }
 
-  destroy(): Call<void> {
-    return new Call(this.#visit, this.#visit.destroy(), () => {})
+  destroy(options?: DestroyOptions): Call<void> {
+    return new Call(this.#visit, this.#visit.destroy(options), () => {})
   }
 
   regenerate(): Call<Session<D>> {

@@ -1,3 +1,4 @@
+import type { DestroyOptions } from '../cookie/site-data.ts'
 import type { SessionView } from '../data/types.ts'
 import type { Duration } from '../settings/duration.ts'
 import type { Call } from './call.ts'
@@ -38,7 +39,7 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   update(): Call<Session<D>>
 
   /**
-   * Removes the session and its cookie without reading it.
+   * Removes the session and its cookie without reading it. With `clear` the browser is told to forget more.
    *
    * @example
    * ```ts
@@ -47,7 +48,7 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
    * ctx.session().inc('views') // SessionGoneError
    * ```
    */
-  destroy(): Call<void>
+  destroy(options?: DestroyOptions): Call<void>
 
   /**
    * Removes the session without reading it, and goes on with a brand new one without data.
@@ -141,7 +142,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   update(fresh?: unknown): Call<Session<D>>
 
   /**
-   * Removes the session and its cookie; no new one begins. Removing one that is gone is no error.
+   * Removes the session and its cookie; no new one begins. Removing one that is gone is no error. With `clear` the browser
+   * is told to forget more.
    *
    * @example
    * ```ts
@@ -149,7 +151,7 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
    * session.inc('views') // SessionGoneError
    * ```
    */
-  destroy(): Call<void>
+  destroy(options?: DestroyOptions): Call<void>
 
   /**
    * Removes the session, and goes on with a brand new one without data, which its first command saves.

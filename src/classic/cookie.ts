@@ -15,7 +15,7 @@ export class ClassicCookie {
     this.path = settings.path
     this.secure = settings.secure
     this.sameSite = settings.sameSite.toLowerCase()
-    this.domain = settings.domain
+    this.domain = typeof settings.domain === 'string' ? settings.domain : undefined
   }
 
   get originalMaxAge(): number | null {

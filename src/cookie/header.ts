@@ -1,4 +1,5 @@
 import type { CookieSettings } from '../settings/options.ts'
+import type { Place } from './places.ts'
 
 /**
  * Every value that a Cookie header gives to exactly this name. Nothing is decoded, unquoted or compared without case,
@@ -23,19 +24,20 @@ function withoutEnd(value: string): string {
 
 /** A Set-Cookie header. `maxAge` in milliseconds; undefined makes a cookie that ends with the browser, 0 removes it. */
 export function writeCookie(
-  settings: CookieSettings,
+  settings: Pick<CookieSettings, 'name' | 'sameSite'>,
+  { domain, path, partitioned }: Place,
   value: string,
   maxAge: number | undefined,
   secure: boolean,
 ): string {
-  const parts = [`${settings.name}=${value}`, `Path=${settings.path}`]
-  if (settings.domain !== undefined) parts.push(`Domain=${settings.domain}`)
+  const parts = [`${settings.name}=${value}`, `Path=${path}`]
+  if (domain !== undefined) parts.push(`Domain=${domain}`)
   if (maxAge !== undefined) {
     const seconds = Math.ceil(maxAge / 1000)
     parts.push(`Max-Age=${seconds}`, `Expires=${new Date(seconds && Date.now() + seconds * 1000).toUTCString()}`)
   }
   if (secure) parts.push('Secure')
   parts.push('HttpOnly', `SameSite=${settings.sameSite}`)
-  if (settings.partitioned) parts.push('Partitioned')
+  if (partitioned) parts.push('Partitioned')
   return parts.join('; ')
 }

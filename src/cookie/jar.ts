@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import { SessionUsageError } from '../errors/index.ts'
-import type { CookieSettings } from '../settings/options.ts'
+import { type CookieSettings, domainOf } from '../settings/options.ts'
 import { type Credential, readCredential, writeCredential } from './credential.ts'
 import { readCookie, writeCookie } from './header.ts'
 import { type Keys, keygripOf } from './keys.ts'
+import { otherPlaces, type Place } from './places.ts'
 import { vary } from './vary.ts'
 
 /** What a cookie needs of a request and its response. */
@@ -14,6 +15,10 @@ export interface Responding {
   readonly response: ServerResponse | undefined
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
+  /** The request's path and query as they arrived. */
+  readonly url: string | undefined
+  /** What the option `domain` is given. */
+  readonly context: unknown
 }
 
 interface Pending {
@@ -25,8 +30,15 @@ interface Pending {
   readonly came?: boolean
 }
 
+/** What clearing every place may cost: many proxies take no more than 4 KiB of headers. */
+const MOST_BYTES = 2048
+
 /**
- * One response's cookie. There is at most one Set-Cookie, and the last state wins.
+ * One response's cookie. There is at most one Set-Cookie that sets it, and the last state wins.
+ *
+ * A browser that sends two cookies of the name keeps them in different places, and would go on for as long as they live:
+ * the option `domain` or `path` was changed, or a sister domain has planted one. This request believes neither, and its
+ * response removes every one that is not where ours is written. What is there stays, and the next request judges it alone.
  *
  * It is written when the headers are, not before, because Koa removes every header that was set before an error; a
  * `rotate()` followed by an error would otherwise leave the visitor with a secret that is dead.
@@ -39,10 +51,13 @@ export class CookieJar {
   readonly #exchange: Responding
   readonly #settings: CookieSettings
   readonly #keys: () => Keys
+  /** Where this response may write the cookie. */
+  readonly #place: Place
   /** The request has a cookie of this name, whatever it says. */
   readonly present: boolean
   readonly #outdated: boolean
   #pending: Pending | undefined
+  #siteData: string | undefined
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
@@ -56,11 +71,15 @@ export class CookieJar {
     this.#outdated = read?.renew ?? false
     this.present = values.length > 0
     const { response } = exchange
+    const { path, partitioned } = settings
+    this.#place = { domain: response && domainOf(settings, exchange.context), path, partitioned }
     if (response) onHeaders(response, () => this.#write(response))
   }
 
   /** The response will carry this credential. */
   keep(credential: Credential, maxAge: number | undefined): void {
+    // One of them may be the visitor's session, which is worth more than an open form: it is not written over.
+    if (this.refused === 'duplicate' && credential.kind === 'visitor') return
     const value = writeCredential(credential, this.#settings.name, keygripOf(this.#keys()))
     this.#pending = { value, maxAge, came: nameOf(credential) === nameOf(this.credential) }
   }
@@ -103,6 +122,16 @@ export class CookieJar {
     this.#pending = this.present ? { value: '', maxAge: 0 } : undefined
   }
 
+  /** The response will tell the browser to forget more than a cookie: the value of Clear-Site-Data. */
+  forgetSite(siteData: string): void {
+    if (this.#exchange.response?.headersSent !== false) {
+      throw new SessionUsageError(
+        'Clear-Site-Data is a header, and this response has begun, or is an upgrade: call destroy() without clear',
+      )
+    }
+    this.#siteData = siteData
+  }
+
   /** A new session is worth nothing without its cookie, so it must still be possible to send one. */
   assertWritable(): void {
     const { response } = this.#exchange
@@ -121,13 +150,32 @@ export class CookieJar {
 
   #write(response: ServerResponse): void {
     vary(response, 'Cookie')
-    if (!this.#pending) return
-    const { value, maxAge } = this.#pending
-    const cookie = writeCookie(this.#settings, value, maxAge, this.#settings.secure ?? this.#exchange.secure)
+    if (this.#siteData !== undefined) response.appendHeader('Clear-Site-Data', this.#siteData)
+    const lines = this.refused === 'duplicate' ? this.#elsewhere() : []
+    if (this.#pending) lines.push(this.#line(this.#place, this.#pending.value, this.#pending.maxAge))
+    if (lines.length === 0) return
     const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
-    response.setHeader('Set-Cookie', [...others, cookie])
+    response.setHeader('Set-Cookie', [...others, ...lines])
     // A shared cache must not hand one visitor's cookie to another.
     response.setHeader('Cache-Control', 'no-store')
+  }
+
+  #line(place: Place, value: string, maxAge: number | undefined): string {
+    return writeCookie(this.#settings, place, value, maxAge, this.#settings.secure ?? this.#exchange.secure)
+  }
+
+  /** Removes the cookie from every other place from which it may have come. */
+  #elsewhere(): string[] {
+    const lines: string[] = []
+    let bytes = 0
+    const { headers, url } = this.#exchange
+    for (const place of otherPlaces(this.#settings.name, this.#place, headers.host, url)) {
+      const line = this.#line(place, '', 0)
+      bytes += line.length
+      if (bytes > MOST_BYTES) break
+      lines.push(line)
+    }
+    return lines
   }
 }
 

@@ -12,24 +12,35 @@ export interface Signer {
 /** The application's keys as Koa has them: the first one signs, all of them are accepted. */
 export type Keys = readonly string[] | Signer | undefined
 
-const keygrips = new WeakMap<readonly string[], Signer>()
+/** What was made of a list of keys, and the keys that it held then, because the list may be changed in place. */
+const keygrips = new WeakMap<readonly string[], { readonly keygrip: Signer; readonly keys: readonly string[] }>()
 
-/** The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. */
+/**
+ * The Keygrip of `app.keys`, read when it is needed, because applications may set them late and rotate them. Keys that
+ * have changed are checked again. While they are the same, this compares a few references.
+ */
 export function keygripOf(keys: Keys): Signer {
   if (Array.isArray(keys)) {
-    let keygrip = keygrips.get(keys)
-    if (!keygrip) {
-      check(keys)
-      keygrip = new Keygrip(keys, 'sha256') as Signer
-      // Keygrip compares with two more HMACs under a random key. This gives the same MACs, also in constant time.
-      keygrip.index = (data, mac) =>
-        keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))
-      keygrips.set(keys, keygrip)
-    }
-    return keygrip
+    const known = keygrips.get(keys)
+    return known && isSame(known.keys, keys) ? known.keygrip : keygripFor(keys)
   }
   if (keys && typeof (keys as Signer).index === 'function') return keys as Signer
   throw new SessionUsageError('Sessions need app.keys, which sign their cookie: app.keys = [process.env.SESSION_KEY]')
+}
+
+function keygripFor(list: readonly string[]): Signer {
+  check(list)
+  const keys = [...list]
+  const keygrip = new Keygrip(keys, 'sha256') as Signer
+  // Keygrip compares with two more HMACs under a random key. This gives the same MACs, also in constant time.
+  keygrip.index = (data, mac) =>
+    keys.findIndex((key) => sameText(createHmac('sha256', key).update(data).digest('base64url'), mac))
+  keygrips.set(list, { keygrip, keys })
+  return keygrip
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((key, i) => key === b[i])
 }
 
 function sameText(a: string, b: string): boolean {
@@ -46,9 +57,9 @@ function check(keys: readonly unknown[]): void {
         'Each of app.keys must be a text of at least 16 characters that nobody can guess, such as the output of: openssl rand -base64 32',
       )
     }
-    if (!isVaried(key)) {
+    if (!isOwn(key)) {
       throw new SessionUsageError(
-        'One of app.keys can be guessed: it stands in the documents of a library, or repeats a few characters. Take the output of: openssl rand -base64 32',
+        'One of app.keys can be guessed: it is an example, names a variable or a command instead of what that gives, or is a row or a repetition of characters. Take the output of: openssl rand -base64 32',
       )
     }
   }
@@ -67,9 +78,44 @@ const EXAMPLES = [
   'a secret with minimum length of 32 characters',
   'averylogphrasebiggerthanthirtytwochars',
 ]
+/** Rows of a keyboard, and words that stand where a key should. Short words are left out: chance makes them, too. */
+const ROWS = ['qwertyuiop', 'asdfghjkl', 'zxcvbnm', '1234567890']
+const WORDS = ['your', 'secret', 'session', 'cookie', 'change', 'replace', 'password', 'example', 'undefined', 'object']
 
-/** What is left of a key without the examples in it must be a key itself. */
-function isVaried(key: string): boolean {
-  const own = EXAMPLES.reduce((text, example) => text.replaceAll(example, ''), key.toLowerCase())
+/** What was to be replaced by a key: a variable of JavaScript, and the command that makes one. */
+const INSTEAD = [
+  /(?:process|import\.meta)\.env\b[\w.[\]'"!?]*/g,
+  /openssl\s+rand\s+(?:-\w+\s+)?\d+/g,
+  /the output of:?/g,
+]
+/** A variable of a shell or of a template: $SESSION_KEY, ${SESSION_KEY}, %SESSION_KEY%, <SESSION_KEY>. */
+const VARIABLE = /^[$%{<[(]+[A-Z][A-Z_]*[\]}%>)]*$/
+
+/** What is left of a key without what anybody would try first must be a key itself. */
+function isOwn(key: string): boolean {
+  if (VARIABLE.test(key)) return false
+  let own = onceOnly(key.toLowerCase())
+  for (const pattern of INSTEAD) own = own.replace(pattern, '')
+  for (const known of [...EXAMPLES, ...ROWS, ...WORDS]) own = own.replaceAll(known, '')
+  own = withoutSequences(own)
   return own.length >= MIN_LENGTH && new Set(own).size >= MIN_DIFFERENT
+}
+
+/** A text that repeats a block, even if the last one is cut off, is worth no more than the block. */
+function onceOnly(text: string): string {
+  for (let length = 1; length <= text.length / 2; length++) {
+    if (text.startsWith(text.slice(length))) return text.slice(0, length)
+  }
+  return text
+}
+
+/** Without each row of four or more characters that follow one another, forwards or backwards: 0123, dcba, 1111. */
+function withoutSequences(text: string): string {
+  let left = ''
+  for (let begin = 0, end = 1; begin < text.length; begin = end++) {
+    const step = text.charCodeAt(begin + 1) - text.charCodeAt(begin)
+    if (Math.abs(step) <= 1) while (text.charCodeAt(end) - text.charCodeAt(end - 1) === step) end++
+    if (end - begin < 4) left += text.slice(begin, end)
+  }
+  return left
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
+import { type SessionUse, used } from '../api/use.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import { entryOf, holdEnd } from './node.ts'
 
@@ -26,9 +27,9 @@ export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
     }
     request[carried] = true
     holdEnd(sessions, request, response)
-    define(request, () => {
+    define(request, (use?: SessionUse) => {
       const from = { secure: request.secure, client: request.ip }
-      return entryOf(sessions, request, response, request, from).handle
+      return used(entryOf(sessions, request, response, request, from), use)
     })
     next()
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
+import { type SessionUse, used } from '../api/use.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
 import { entryOf } from './node.ts'
 
@@ -44,9 +45,9 @@ export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
     }
     app.decorateRequest(property, null)
     app.addHook('onRequest', async (request, reply) => {
-      define(request, () => {
+      define(request, (use?: SessionUse) => {
         const from = { secure: request.protocol === 'https', client: request.ip }
-        return entryOf(sessions, request.raw, reply.raw, request, from).handle
+        return used(entryOf(sessions, request.raw, reply.raw, request, from), use)
       })
     })
     app.addHook('onError', async (request, _reply, error) => {

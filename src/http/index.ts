@@ -6,7 +6,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Sessions } from '../api/sessions.ts'
 import type { SessionHandle } from '../api/types.ts'
+import { type SessionUse, used } from '../api/use.ts'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
+import type { DestroyOptions, SiteData } from '../cookie/site-data.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
@@ -18,7 +20,7 @@ import { entryOf, holdEnd, originOf } from './node.ts'
 export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
 export type { FastifyInstance, FastifyPlugin, FastifyReply, FastifyRequest } from './fastify.ts'
-export type { SessionHandle, SessionOptions }
+export type { DestroyOptions, SessionHandle, SessionOptions, SessionUse, SiteData }
 
 export interface HttpOptions extends SessionOptions {
   /** The keys that sign the cookie: the first one signs, all of them are accepted. Koa's `app.keys`. */
@@ -63,10 +65,10 @@ export class HttpSessions<D> extends Sessions<D> {
    * Commands that nobody awaits are settled before the response ends: `response.end()` waits for them, and answers with
    * the error's status when one fails and nothing has been sent yet. See {@link listener}.
    */
-  of(request: IncomingMessage, response: ServerResponse): SessionHandle<D> {
+  of(request: IncomingMessage, response: ServerResponse, use?: SessionUse): SessionHandle<D> {
     const from = originOf(request, this.#hops)
     holdEnd(this, request, response)
-    return entryOf(this, request, response, request, from).handle
+    return used(entryOf(this, request, response, request, from), use)
   }
 
   /**
@@ -94,11 +96,11 @@ export class HttpSessions<D> extends Sessions<D> {
    *
    * @throws `CsrfError` (403).
    */
-  upgrade(request: IncomingMessage): SessionHandle<D> {
+  upgrade(request: IncomingMessage, use?: SessionUse): SessionHandle<D> {
     const from = originOf(request, this.#hops)
-    const { visit, handle } = entryOf(this, request, undefined, request, from)
-    visit.assertUpgrade()
-    return handle
+    const entry = entryOf(this, request, undefined, request, from)
+    entry.visit.assertUpgrade()
+    return used(entry, use)
   }
 
   /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */

@@ -17,9 +17,12 @@ class HttpExchange implements Exchange {
   readonly context: unknown
   readonly secure: boolean
   readonly client: string | undefined
+  readonly url: string | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse | undefined, context: unknown, from: Origin) {
     this.headers = request.headers
+    // Routers of Express cut the beginning off.
+    this.url = (request as { originalUrl?: string }).originalUrl ?? request.url
     this.response = response
     this.context = context
     this.secure = from.secure

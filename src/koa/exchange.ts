@@ -7,6 +7,7 @@ export interface KoaContext {
   readonly res: ServerResponse
   readonly secure: boolean
   readonly ip: string
+  readonly originalUrl?: string
 }
 
 /** A class, because an object literal with getters costs more to make than everything else of a handle. */
@@ -23,6 +24,10 @@ export class KoaExchange implements Exchange {
 
   get secure(): boolean {
     return this.context.secure
+  }
+
+  get url(): string | undefined {
+    return this.context.originalUrl ?? this.context.req.url
   }
 
   get client(): string {

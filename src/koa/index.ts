@@ -4,6 +4,7 @@ import { ServerResponse } from 'node:http'
 import type Koa from 'koa'
 import { guardOf } from '../api/guard.ts'
 import type { SessionHandle } from '../api/types.ts'
+import type { SessionUse } from '../api/use.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
@@ -24,7 +25,8 @@ export interface SessionContext<D = SessionData> {
 
 /** What `ctx.session` is: it can be called, and nothing else. */
 export interface SessionFunction<D = SessionData> {
-  (): SessionHandle<D>
+  /** @throws {@link SessionUsageError} for anything but `{ touch }`. */
+  (use?: SessionUse): SessionHandle<D>
   /** Fits no session object, so nothing compiles while the types of koa-session are still installed. */
   readonly populated?: undefined
 }
@@ -107,8 +109,8 @@ export function atomicSession<D>(
   )
   cookies.set(app, names.add(cookie.name))
   // One function for all requests: whose session it gives is known by the context that it is called on.
-  guardOf('ctx', property)(app.context, function (this: KoaContext | undefined) {
-    if (this?.req) return sessions.of(this)
+  guardOf('ctx', property)(app.context, function (this: KoaContext | undefined, use?: SessionUse) {
+    if (this?.req) return sessions.of(this, use)
     throw new SessionUsageError(`ctx.${property} was taken off its context. Write: ctx.${property}()`)
   })
   const around = (ctx: KoaContext, next: () => Promise<unknown>) => sessions.around(ctx, next)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Entry, Sessions } from '../api/sessions.ts'
 import type { SessionHandle } from '../api/types.ts'
+import { type SessionUse, used } from '../api/use.ts'
 import type { Store } from '../contract/store.ts'
 import type { Settings } from '../settings/options.ts'
 import type { Host } from '../visit/exchange.ts'
@@ -33,8 +34,8 @@ export class KoaSessions<D> extends Sessions<D> {
    * session.isNew // true
    * ```
    */
-  of(ctx: KoaContext): SessionHandle<D> {
-    return this.#entry(ctx).handle
+  of(ctx: KoaContext, use?: SessionUse): SessionHandle<D> {
+    return used(this.#entry(ctx), use)
   }
 
   /**
@@ -59,10 +60,10 @@ export class KoaSessions<D> extends Sessions<D> {
    * ```
    * @throws {@link CsrfError} (403).
    */
-  upgrade(request: IncomingMessage): SessionHandle<D> {
+  upgrade(request: IncomingMessage, use?: SessionUse): SessionHandle<D> {
     const entry = this.entryOf(request) ?? this.begin(request, new UpgradeExchange(this.#contextOf(request)))
     entry.visit.assertUpgrade()
-    return entry.handle
+    return used(entry, use)
   }
 
   #entry(ctx: KoaContext): Entry<D> {

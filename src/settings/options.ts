@@ -16,8 +16,8 @@ export interface SessionOptions {
    */
   readonly key?: string
   /**
-   * Idle time: a session that is not used for this long is over. When it is given, the cookie lasts as long;
-   * otherwise the cookie ends with the browser.
+   * Idle time: a session that is not used for this long is over. When it is given, the cookie lasts as long, unless
+   * `persistent` is false; otherwise the cookie ends with the browser.
    * @default '14 days'
    */
   readonly maxAge?: Duration
@@ -54,8 +54,21 @@ export interface SessionOptions {
    * @default 'lax'
    */
   readonly sameSite?: 'lax' | 'strict' | 'none'
-  /** The cookie's Domain; set it only to share the cookie with subdomains. */
-  readonly domain?: string
+  /**
+   * The cookie's Domain; set it only to share the cookie with subdomains. A function gives it by request: it gets the Koa
+   * context, or the request of another server, and returns a host name, or undefined for a cookie of the host alone. It is
+   * called before the session is used, and what is no host name fails the request. A browser keeps no cookie whose Domain
+   * is not above the host that it asked, so a Host header that lies gains nothing.
+   * @default none
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly domain?: string | ((context: any) => string | undefined)
+  /**
+   * True: the cookie lasts as long as the session's idle time. False: it ends with the browser, unless
+   * `session.touch(maxAge)` gave that session an idle time of its own ('remember me').
+   * @default true where `maxAge` is given
+   */
+  readonly persistent?: boolean
   /**
    * The cookie's Path: the part of the site that has this session.
    * @default '/'
@@ -124,6 +137,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   secure: true,
   sameSite: true,
   domain: true,
+  persistent: true,
   path: true,
   partitioned: true,
   origin: true,
@@ -162,7 +176,7 @@ export interface CookieSettings {
   readonly name: string
   readonly secure: boolean | undefined
   readonly sameSite: 'Lax' | 'Strict' | 'None'
-  readonly domain: string | undefined
+  readonly domain: SessionOptions['domain']
   readonly path: string
   readonly partitioned: boolean
   /** The cookie outlives the browser. */
@@ -182,6 +196,9 @@ const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
 const ATTRIBUTE = /^[^\x00-\x20\x7f-\uffff;,]+$/
+
+/** Without a port; browsers pass over a dot in front. */
+const DOMAIN = /^\.?[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/i
 
 /**
  * Checks the options; throws a `SessionUsageError` that says what to write instead. `more` are the names of those that
@@ -234,8 +251,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
   if (sameSite === 'none' && secure !== true)
     fail("sameSite 'none' needs secure: true, browsers drop the cookie otherwise")
   if (partitioned && secure !== true) fail('partitioned needs secure: true, browsers drop the cookie otherwise')
-  if (domain !== undefined && (!ATTRIBUTE.test(domain) || domain.length > 253))
-    fail(`domain '${domain}' is no host name`)
+  if (typeof domain !== 'function' && !isDomain(domain)) fail(`domain '${domain}' is no host name`)
   if (!path.startsWith('/') || !ATTRIBUTE.test(path) || path.length > 1024) fail(`path '${path}' is no cookie path`)
   const prefix = /^__(host|secure|host-http|http)-/i.exec(key)?.[0]
   if (prefix && secure !== true) fail(`key '${key}' needs secure: true, browsers drop the cookie otherwise`)
@@ -252,8 +268,24 @@ function cookieOf(options: SessionOptions): CookieSettings {
     domain,
     path,
     partitioned,
-    persistent: 'maxAge' in options,
+    persistent: booleanOf(options.persistent, 'persistent') ?? 'maxAge' in options,
   })
+}
+
+/** The cookie's Domain for one request, checked as the option's text is. */
+export function domainOf({ domain }: CookieSettings, context: unknown): string | undefined {
+  if (typeof domain !== 'function') return domain
+  const given = domain(context)
+  // It is not quoted: most likely it is what the visitor's Host header says.
+  return isDomain(given) ? given : fail('domain(ctx) must return a host name without a port, or undefined')
+}
+
+function isDomain(domain: unknown): domain is string | undefined {
+  return domain === undefined || (typeof domain === 'string' && DOMAIN.test(domain))
+}
+
+function booleanOf(value: unknown, option: string): boolean | undefined {
+  return value === undefined || typeof value === 'boolean' ? value : fail(`${option} is true or false`)
 }
 
 function reuseOf({ onReuse, rotateEvery }: SessionOptions): 'end' | 'report' {

@@ -2,7 +2,7 @@ import { EMPTY_CHAIN, takes, type Value } from '../algebra/index.ts'
 import { type Access, type Change, ROTATION_GRACE, type Store, type Updated } from '../contract/store.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import { StoreError } from '../errors/index.ts'
-import type { Late, Live, Unread } from './state.ts'
+import { type Late, type Live, NEVER, type Unread } from './state.ts'
 import { isLogIn, type Step } from './step.ts'
 
 /** What a change needs besides the step and the state: the settings, and what only chance can give. */
@@ -12,6 +12,8 @@ export interface ChangeContext {
   readonly maxBytes: number
   /** Unlike the id of any other change. */
   readonly op: string
+  /** This request does not keep the session alive. */
+  readonly quiet: boolean
 }
 
 /** Which session, and with what right. */
@@ -32,7 +34,7 @@ export interface Renewal {
 export function changeOf(
   step: Step,
   state: Unread | Live | Late,
-  { idle, touchAfter, maxBytes, op }: ChangeContext,
+  { idle, touchAfter, maxBytes, op, quiet }: ChangeContext,
   answer: boolean,
   renewal: Renewal | undefined,
 ): Change {
@@ -47,7 +49,7 @@ export function changeOf(
     slide: {
       idle,
       maxAge: touch?.maxAge === undefined ? afresh : touch.maxAge,
-      atLeast: touch ? 0 : touchAfter,
+      atLeast: touch ? 0 : quiet ? NEVER : touchAfter,
     },
     maxBytes,
     rotation: renewal && { to: renewal.secret.hash, grace: rotate!.grace, epoch: renewal.epoch },
@@ -66,7 +68,7 @@ export function maintenance(
     chain: EMPTY_CHAIN,
     held: state.fresh ? state.record : undefined,
     answer: state.fresh,
-    slide: { idle, atLeast: state.due.touch ? touchAfter : Number.MAX_SAFE_INTEGER },
+    slide: { idle, atLeast: state.due.touch ? touchAfter : NEVER },
     maxBytes,
     // No new epoch: forms that are open stay valid, and so do sockets.
     rotation: secret && { to: secret.hash, grace: ROTATION_GRACE },

@@ -13,7 +13,9 @@ export interface Exchange {
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
-  /** What the option `adopt` is given. */
+  /** The request's path and query as they arrived. */
+  readonly url: string | undefined
+  /** What the options `adopt` and `domain` are given. */
   readonly context: unknown
 }
 

@@ -125,6 +125,9 @@ export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
+/** A change's `slide.atLeast` for which the expiry stays as it is. */
+export const NEVER: number = Number.MAX_SAFE_INTEGER
+
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = { absent: 'unknown', expired: 'expired', stale: 'stale', rotated: 'stale', reused: 'reused' } as const
 
@@ -165,7 +168,8 @@ export function whenApplied(
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
   const { expires, maxAge } = answer.outcome === 'changed' ? answer.record : answer
-  const slid = now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
+  const slid =
+    change.slide.atLeast < NEVER && now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
   return { state: next, cookie: slid ? 'slide' : 'renew' }
@@ -265,6 +269,11 @@ export function withMaxAge(state: New, maxAge: number | null): New {
 /** A secret with which a response may write a cookie. */
 export function isCurrent(secret: Standing): boolean {
   return secret === 'current' || secret === 'first'
+}
+
+/** The request does not keep the session alive. */
+export function withoutTouch(state: Live): Live {
+  return { ...state, due: { ...state.due, touch: false } }
 }
 
 /** What has become due is done, or is not to be done. */

@@ -1,24 +1,15 @@
-import type { Data, Value } from '../algebra/index.ts'
+import type { Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
-import { keygripOf } from '../cookie/keys.ts'
-import { CsrfGuard } from '../csrf/guard.ts'
-import { type Binding, createToken } from '../csrf/token.ts'
-import { type Reading, readingOf, storeTime } from '../delivery/clock.ts'
+import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
+import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
-import {
-  errorOf,
-  FreshAuthRequiredError,
-  SessionGoneError,
-  SessionRotatedError,
-  SessionUsageError,
-} from '../errors/index.ts'
-import { type Duration, milliseconds } from '../settings/duration.ts'
+import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
-import { Progress } from './progress.ts'
+import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
 import {
   type Gone,
@@ -26,20 +17,18 @@ import {
   type Live,
   type New,
   newState,
-  type State,
+  type Turn,
   type Unread,
   whenAbsent,
   whenApplied,
   whenBegun,
   whenDestroyed,
-  whenFormOpened,
   whenLoaded,
   whenRegenerated,
   withoutDue,
+  withoutTouch,
 } from './state.ts'
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
-
-const _NO_DATA: Data = Object.freeze({})
 
 /**
  * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
@@ -49,16 +38,17 @@ const RECENT = 10
 
 /**
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
- * answer means stands in state.ts, what is asked in change.ts. Over 300 lines, because any of its calls may follow another.
+ * answer means stands in state.ts, what is asked in change.ts.
  */
-export class Visit extends Progress<Visit> implements Asking {
+export class Visit extends Proofs<Visit> implements Asking {
   readonly #queue: Queue
   readonly #adoption: Adoption
   #view: unknown
   #loading: Promise<void> | undefined
-  #guard: CsrfGuard | undefined
-  /** What the store's clock showed when it answered last. */
-  #clock: Reading = { store: 0, here: 0 }
+  /** This request does not keep the session alive. */
+  #quiet = false
+  /** What this request did has slid the store's expiry, so its cookie must follow. */
+  #slid = false
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
   givenUp = Number.NEGATIVE_INFINITY
@@ -119,8 +109,8 @@ export class Visit extends Progress<Visit> implements Asking {
       case 'changed':
       case 'held':
       case 'done':
-        this.#clock = readingOf(updated.now)
-        this.turn(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        this.clock = readingOf(updated.now)
+        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings))
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -134,8 +124,24 @@ export class Visit extends Progress<Visit> implements Asking {
     }
   }
 
-  destroy(): Promise<void> {
-    return this.enqueue(() => this.#destroy())
+  #applied(turn: Turn): void {
+    this.#slid ||= turn.cookie === 'slide'
+    this.turn(turn)
+  }
+
+  /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
+  beQuiet(): void {
+    this.#quiet = true
+    if (!this.#slid) this.jar.stay()
+    if (this.state.kind === 'live') this.state = withoutTouch(this.state)
+  }
+
+  destroy(options?: DestroyOptions): Promise<void> {
+    return this.enqueue(async () => {
+      const siteData = siteDataOf(options)
+      if (siteData !== undefined) this.jar.forgetSite(siteData)
+      await this.#destroy()
+    })
   }
 
   regenerate(): Promise<void> {
@@ -147,58 +153,6 @@ export class Visit extends Progress<Visit> implements Asking {
       await this.#destroy()
       this.turn(whenRegenerated(created))
     })
-  }
-
-  createCSRF(): string {
-    let state = this.state
-    if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
-    if (state.kind === 'new') {
-      const { id } = state
-      if (id === undefined) this.jar.assertWritable()
-      const turn = whenFormOpened(state, id ?? newId())
-      state = turn.state
-      this.turn(id === undefined ? turn : { ...turn, cookie: 'renew' })
-    }
-    return createToken(this.#binding()!, keygripOf(this.host.keys()))
-  }
-
-  /** Throws for a request from elsewhere; answers whether the browser has said that it comes from here. */
-  assertOrigin(): boolean {
-    return this.#guarded.assertOrigin()
-  }
-
-  assertUpgrade(): void {
-    this.#guarded.assertUpgrade(this.exchange.secure)
-  }
-
-  assertCSRF(token: unknown): void {
-    this.#guarded.assertToken(token, this.#binding(), this.host.keys)
-  }
-
-  requireFresh(within: Duration): void {
-    const limit = milliseconds(within, 'requireFresh')
-    const authAt = this.record?.authAt
-    if (authAt == null || storeTime(this.#clock, performance.now()) - authAt > limit) throw new FreshAuthRequiredError()
-  }
-
-  get #guarded(): CsrfGuard {
-    this.#guard ??= new CsrfGuard(this.exchange.headers, this.settings, (reason) => {
-      // Who sent a forged request was not the visitor, whose session must not live longer by it.
-      this.jar.stay()
-      this.tell('csrf', reason)
-    })
-    return this.#guard
-  }
-
-  get #forged(): boolean {
-    return this.#guard?.forged === true
-  }
-
-  /** What a form's token is bound to; undefined where there is nothing that it could be good for. */
-  #binding(): Binding | undefined {
-    const { id } = this
-    if (id === undefined || this.state.kind === 'late') return undefined
-    return { cookie: this.settings.cookie.name, id, epoch: this.record?.epoch ?? '' }
   }
 
   /** What this request can show is what the store last answered. */
@@ -220,19 +174,19 @@ export class Visit extends Progress<Visit> implements Asking {
 
   async #read(): Promise<void> {
     const state = this.state
-    if (state.kind === 'gone' || state.kind === 'late') throw this.#ended(state)
+    if (state.kind === 'gone' || state.kind === 'late') throw endOf(state)
     if (state.kind === 'new') {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
     const loaded = await this.host.reliable.load(this.#access(state), this)
     if (loaded.outcome === 'live') {
-      this.#clock = readingOf(loaded.now)
-      this.turn(whenLoaded(state, loaded, this.settings, this.#forged))
+      this.clock = readingOf(loaded.now)
+      this.turn(whenLoaded(state, loaded, this.settings, this.forged || this.#quiet))
       return
     }
     const next = await this.#absent(state, loaded)
-    if (state.kind === 'live') throw this.#ended(next)
+    if (state.kind === 'live') throw endOf(next)
   }
 
   /** The session is not there for this request, or not any more. */
@@ -254,11 +208,7 @@ export class Visit extends Progress<Visit> implements Asking {
     if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())
     // A touch passes over a session that is gone; a command must not seem to have been applied.
     if (step.chain.commands.length === 0 && !step.rotate) return undefined
-    throw this.#ended(state)
-  }
-
-  #ended(state: State): SessionGoneError | SessionRotatedError {
-    return state.kind === 'late' ? new SessionRotatedError() : new SessionGoneError()
+    throw endOf(state)
   }
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
@@ -275,7 +225,7 @@ export class Visit extends Progress<Visit> implements Asking {
         this.beginning = undefined
       })
       if (!record) continue
-      this.#clock = readingOf(record.rotated)
+      this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       return result.taken
     }
@@ -312,10 +262,10 @@ export class Visit extends Progress<Visit> implements Asking {
     const writable = this.exchange.response?.headersSent === false
     // Another response may have set a better cookie since the store answered: a secret that is written again is asked
     // for once more.
-    const again = this.jar.carries && writable && performance.now() - this.#clock.here > RECENT
+    const again = this.jar.carries && writable && performance.now() - this.clock.here > RECENT
     // A new secret whose cookie can't be sent any more would lock the visitor out.
     const rotates = rotate && writable
-    if (!(touch || rotates || claim || again) || this.#forged) return
+    if (!(touch || rotates || claim || again) || this.forged) return
     const rested = withoutDue(state)
     this.state = rested
     this.asked = performance.now()
@@ -342,6 +292,6 @@ export class Visit extends Progress<Visit> implements Asking {
 
   #context(): ChangeContext {
     const { idle, touchAfter, maxBytes } = this.settings
-    return { idle, touchAfter, maxBytes, op: newOperation() }
+    return { idle, touchAfter, maxBytes, op: newOperation(), quiet: this.#quiet }
   }
 }

@@ -153,6 +153,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
       response,
       secure: false,
       client: undefined,
+      url: undefined,
       context: {},
     })
     const end = async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import fastify from 'fastify'
 import Koa from 'koa'
-import { atomicSession } from 'koa-atomic-session'
+import { atomicSession, type SessionUse } from 'koa-atomic-session'
 import { type HttpOptions, type HttpSessions, httpSessions } from 'koa-atomic-session/http'
 import Koa2 from 'koa2'
 import type { SessionHandle } from '../../src/api/types.ts'
@@ -12,12 +12,14 @@ import { KEY, Visitor } from '../visitor.ts'
 // biome-ignore lint/suspicious/noExplicitAny: sessions of any shape
 type Handle = SessionHandle<any>
 
+type Carrying = Record<string, (use?: SessionUse) => Handle>
+
 /** A request as a test's application sees it, whatever the server. */
 export interface Call {
   readonly path: string
   readonly request: IncomingMessage
   /** The request's session, of the first instance or of another; nothing is asked for before. */
-  session(instance?: number): Handle
+  session(instance?: number, use?: SessionUse): Handle
   header(name: string, value: string): void
   /** Answers 204. */
   empty(): void
@@ -68,7 +70,7 @@ function koa(KoaClass: typeof Koa) {
       const body = await answer(handler, {
         path: ctx.path,
         request: ctx.req,
-        session: (instance = 0) => sessions[instance]!.of(ctx) as Handle,
+        session: (instance = 0, use) => sessions[instance]!.of(ctx, use) as Handle,
         header: (name, value) => ctx.set(name, value),
         empty() {
           bypassed = true
@@ -114,7 +116,7 @@ const SERVERS = {
           const call = plain(
             request,
             response,
-            (instance = 0) => [sessions, ...others][instance]!.of(request, response) as Handle,
+            (instance = 0, use) => [sessions, ...others][instance]!.of(request, response, use) as Handle,
           )
           try {
             const body = await answer(application.handler, call)
@@ -136,7 +138,7 @@ const SERVERS = {
     for (const one of sessions) app.use(one.express())
     app.use(async (request, response) => {
       const names = sessions.map(({ settings }) => settings.property)
-      const of = (instance = 0) => (request as unknown as Record<string, () => Handle>)[names[instance]!]!()
+      const of: Call['session'] = (instance = 0, use) => (request as unknown as Carrying)[names[instance]!]!(use)
       const body = await answer(application.handler, plain(request, response, of))
       if (!response.writableEnded && !response.headersSent) response.type('json').send(body)
     })
@@ -158,7 +160,7 @@ const SERVERS = {
       const body = await answer(application.handler, {
         path: request.url,
         request: request.raw,
-        session: (instance = 0) => (request as unknown as Record<string, () => Handle>)[names[instance]!]!(),
+        session: (instance = 0, use) => (request as unknown as Carrying)[names[instance]!]!(use),
         header: (name, value) => void reply.header(name, value),
         empty() {
           empty = true

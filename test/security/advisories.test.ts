@@ -256,7 +256,12 @@ describe('advisories of other session libraries', () => {
       expect(app.errors[0]!.message).toMatch(/app\.keys/)
       await app.close()
     }
-    for (const key of ['0123456789abcdef', randomBytes(32).toString('base64'), randomBytes(32).toString('hex'), KEY])
+    for (const key of [
+      randomBytes(16).toString('hex'),
+      randomBytes(32).toString('base64'),
+      randomBytes(32).toString('hex'),
+      KEY,
+    ])
       expect(keygripOf([key, `keyboard cat ${key}`])).toBeDefined()
   })
 

@@ -25,7 +25,7 @@ const keygrip = keygripOf([KEY])
 function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
-  return sessions.handle({ headers, response, secure: false, client: undefined, context: {} }).handle
+  return sessions.handle({ headers, response, secure: false, client: undefined, url: undefined, context: {} }).handle
 }
 
 describe('hostile cookies and tokens', () => {

@@ -107,7 +107,7 @@ class Walk {
     const keygrip = keygripOf(old ? [KEYS[1]!] : KEYS)
     const credential = came === 'session' ? newSecret(newId()) : { kind: 'visitor' as const, id: newId() }
     const cookie = came === 'nothing' ? undefined : `sid=${writeCredential(credential, 'sid', keygrip)}`
-    const exchange = { headers: { cookie }, response: this.#response, secure: false }
+    const exchange = { headers: { cookie }, response: this.#response, secure: false, url: undefined, context: {} }
     this.#jar = new CookieJar(exchange, rules.cookie, () => KEYS)
     this.state = initialState(this.#jar.credential)
   }
