@@ -99,7 +99,7 @@ function userOf({ data }: SessionRecord, { field }: Options): Value | undefined 
   return valueAt(data, field)
 }
 
-/** By its `created`, so that a session that takes the same id meanwhile is another one. */
+/** By its `created`, so a session that takes the same id meanwhile is another one. */
 function destroy(store: Store, { id, created }: SessionRecord): Promise<boolean> {
   return store.destroy({ id, proof: { created }, maxLifetime: Number.POSITIVE_INFINITY })
 }

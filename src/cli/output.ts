@@ -37,7 +37,7 @@ const COLUMNS = [
   ['bytes', 6],
 ] as const
 
-/** Results go to standard output, everything about the work itself to standard error, so that a pipe gets results only. */
+/** Results go to standard output, everything about the work itself to standard error, so a pipe gets results only. */
 export class Output {
   readonly #json: boolean
   #shownHead = false

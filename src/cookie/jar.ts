@@ -138,12 +138,12 @@ export class CookieJar {
     keygripOf(this.#keys())
     if (!response) {
       throw new SessionUsageError(
-        'An upgrade can set no cookie, so that no session can begin or rotate in it: do that in a request before',
+        'An upgrade can set no cookie, so no session can begin or rotate in it: do that in a request before',
       )
     }
     if (response.headersSent) {
       throw new SessionUsageError(
-        'The response has begun, so that a new secret cannot reach the visitor: begin or rotate a session before the body',
+        'The response has begun, so a new secret cannot reach the visitor: begin or rotate a session before the body',
       )
     }
   }

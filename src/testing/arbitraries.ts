@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Data } from '../algebra/index.ts'
 
-/** Few keys, so that commands meet each other's results; quotes, digits and other alphabets among them. */
+/** Few keys, so commands meet each other's results; quotes, digits and other alphabets among them. */
 const key = fc.constantFrom('a', 'b', 'c', '0', '1', '2', '10', `q'"\\`, 'é', '名')
 
 const anyNumber = fc.oneof(

@@ -277,8 +277,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 }
 
 /**
- * What finds the sessions that hold this value at an indexed field. A query's equality also looks into lists, so that
- * there must be none on the way; and a document of somebody else has no hash.
+ * What finds the sessions that hold this value at an indexed field. A query's equality also looks into lists, so
+ * no list may be on the way; and a document of somebody else has no hash.
  */
 function having(key: string, value: IndexValue): Document {
   const { filter } = compile({ conditions: [{ path: parsePath(key), value: value as Value }], commands: [] })!

@@ -154,7 +154,7 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       assert.equal(answers.filter(({ outcome }) => outcome === 'changed').length, 1)
     })
 
-    it('answers a holder of the newest version so that its copy plus the chain is what the store keeps', async () => {
+    it('answers a holder of the newest version, whose copy plus the chain is then what the store keeps', async () => {
       const store = await open()
       const { access, record } = await visitor(store, { n: 1, blob: 'x'.repeat(500) })
       const chain = chainOf([inc('n'), push('l', [1])])

@@ -56,7 +56,7 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       const store = await open()
       const slide = { idle: 60 * MINUTE, atLeast: 0 }
       for (const lost of [[], [commands.unset('user_id')]]) {
-        // Its first idle time is short, so that what the index was told of it soon ends.
+        // Its first idle time is short, so its entry in the index soon ends.
         const { access } = await visitor(store, { user_id: 50 }, { idle: 2 * MINUTE })
         await store.update(access, changeOf(chainOf(lost), { slide: { idle: 2 * MINUTE, atLeast: 0 } }))
         for (const change of [changeOf(chainOf([]), { slide }), changeOf(chainOf(commands.inc('n')), { slide })]) {
