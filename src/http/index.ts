@@ -64,6 +64,15 @@ export class HttpSessions<D> extends Sessions<D> {
    *
    * Commands that nobody awaits are settled before the response ends: `response.end()` waits for them, and answers with
    * the error's status when one fails and nothing has been sent yet. See {@link listener}.
+   *
+   * @example
+   * ```ts
+   * createServer(async (request, response) => {
+   *   const session = await sessions.of(request, response).inc('views')
+   *   response.end(`seen ${session.views} times`)
+   * })
+   * ```
+   * @throws `SessionUsageError` for anything but `{ touch }`, or without TLS where `secure` is true.
    */
   of(request: IncomingMessage, response: ServerResponse, use?: SessionUse): SessionHandle<D> {
     const from = originOf(request, this.#hops)
@@ -74,6 +83,15 @@ export class HttpSessions<D> extends Sessions<D> {
   /**
    * A listener for `createServer` around yours, which sees to it that a response ends only when every command that was
    * begun is settled. Without it `response.end(await …)` takes hold of `end` before `of` can.
+   *
+   * @example
+   * ```ts
+   * createServer(
+   *   sessions.listener(async (request, response) => {
+   *     response.end(`seen ${(await sessions.of(request, response).inc('views')).views} times`)
+   *   }),
+   * )
+   * ```
    */
   listener(
     listener: (request: IncomingMessage, response: ServerResponse) => unknown,
@@ -94,6 +112,18 @@ export class HttpSessions<D> extends Sessions<D> {
    * host, or if its Origin is neither in the option `origin` nor, without that option, the host that it was sent to.
    * Answer with the error's `status`, and close. A proxy that changes the Host header makes the option necessary.
    *
+   * @example
+   * ```ts
+   * server.on('upgrade', async (request, socket) => {
+   *   try {
+   *     const session = await sessions.upgrade(request).inc('views')
+   *     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: text\r\n\r\n')
+   *     socket.end(`seen ${session.views} times`)
+   *   } catch (error) {
+   *     socket.end(`HTTP/1.1 ${isSessionError(error) ? error.status : 500} Refused\r\nConnection: close\r\n\r\n`)
+   *   }
+   * })
+   * ```
    * @throws `CsrfError` (403).
    */
   upgrade(request: IncomingMessage, use?: SessionUse): SessionHandle<D> {
@@ -103,13 +133,39 @@ export class HttpSessions<D> extends Sessions<D> {
     return used(entry, use)
   }
 
-  /** Middleware for Express 5: `req.session()`, by the name of the option `property`. */
+  /**
+   * Middleware for Express 5: `req.session()`, by the name of the option `property`.
+   *
+   * @example
+   * ```ts
+   * const app = express()
+   * app.use(sessions.express())
+   * app.get('/', async (req, res) => {
+   *   const session = await req.session().inc('views')
+   *   res.send(`seen ${session.views} times`)
+   * })
+   * createServer(app)
+   * ```
+   */
   express(): ExpressMiddleware {
     this.#express ??= express(this)
     return this.#express
   }
 
-  /** A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope. */
+  /**
+   * A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope.
+   *
+   * @example
+   * ```ts
+   * const app = fastify({ serverFactory: (handler) => createServer(handler) })
+   * app.register(sessions.fastify())
+   * app.get('/', async (request) => {
+   *   const session = await request.session().inc('views')
+   *   return `seen ${session.views} times`
+   * })
+   * await app.ready()
+   * ```
+   */
   fastify(): FastifyPlugin {
     return fastify(this)
   }

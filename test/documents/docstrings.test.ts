@@ -1,8 +1,14 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import express from 'express'
+import fastify from 'fastify'
 import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
+import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -21,7 +27,7 @@ const PUBLIC: Record<string, RegExp> = {
   'api/sessions.ts': /^Sessions$/,
   'koa/sessions.ts': /^KoaSessions$/,
   'koa/index.ts': /^atomicSession$/,
-  'http/index.ts': /^httpSessions$/,
+  'http/index.ts': /^(httpSessions|HttpSessions)$/,
 }
 const PROMISE = new Set(['catch', 'finally'])
 
@@ -74,9 +80,18 @@ describe('the examples of docstrings', () => {
     process.env.SESSION_KEY = KEY
     const app = new Koa()
     app.keys = [KEY]
-    let server = createServer(app.callback())
-    const sessions = (await example(file))({
+    const given = httpSessions<{ views: number }>({ store: memory(), keys: [KEY] })
+    let server = createServer(
+      given.listener(async (request, response) => {
+        response.end(`seen ${(await given.of(request, response).inc('views')).views} times`)
+      }),
+    )
+    const sessions = await (await example(file))({
       app,
+      express,
+      fastify,
+      server,
+      sessions: given,
       sqlite: () => memory(),
       createServer: (listener: Parameters<typeof createServer>[1]) => {
         server = createServer(listener!)
@@ -85,11 +100,20 @@ describe('the examples of docstrings', () => {
     })
     if (app.middleware.length > 0) server = createServer(app.callback())
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const visitor = new Visitor(`http://127.0.0.1:${(server.address() as { port: number }).port}`)
+    const { port } = server.address() as AddressInfo
+    const visitor = new Visitor(`http://127.0.0.1:${port}`)
     expect(await visitor.text('/')).toBe('seen 1 times')
     expect(await visitor.text('/')).toBe('seen 2 times')
+    if (server.listenerCount('upgrade') > 0) expect(await upgraded(port, visitor.header)).toBe('seen 3 times')
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
     await sessions.close()
   })
 })
+
+/** What a socket says once it is open. */
+async function upgraded(port: number, cookie: string): Promise<string> {
+  const headers = { connection: 'upgrade', upgrade: 'text', cookie }
+  const [, socket, head] = await once(request({ port, headers }).end(), 'upgrade')
+  return head + (await text(socket))
+}

@@ -108,7 +108,7 @@ export function writeDocstrings(): string[] {
 
 function docstring(source: string, code: string): string {
   if (/^(api\/|koa\/sessions)/.test(source)) return withinRequest(code)
-  if (/^(koa|http)\/index/.test(source)) return ofApplication(code)
+  if (/^(koa|http)\/index/.test(source)) return /const sessions =/.test(code) ? ofApplication(code) : ofServer(code)
   return `import 'koa-atomic-session'\n${code}`
 }
 
@@ -136,6 +136,23 @@ import { httpSessions } from 'koa-atomic-session/http'
 interface Given { app: Koa, createServer: typeof CreateServer, sqlite: (file: string) => NonNullable<SessionOptions['store']> }
 export default function ({ app, createServer, sqlite }: Given) {
 void [app, createServer, atomicSession, httpSessions]
+${code}
+return sessions
+}
+`
+
+/** What a method of the sessions does on a server that has no request yet. */
+const ofServer = (code: string) => `import type { createServer as CreateServer, Server } from 'node:http'
+import type expressOf from 'express'
+import type fastifyOf from 'fastify'
+import { isSessionError } from 'koa-atomic-session'
+import type { HttpSessions, SessionHandle } from 'koa-atomic-session/http'
+interface Views { views: number }
+declare module 'express-serve-static-core' { interface Request { session(): SessionHandle<Views> } }
+declare module 'fastify' { interface FastifyRequest { session(): SessionHandle<Views> } }
+interface Given { sessions: HttpSessions<Views>, server: Server, createServer: typeof CreateServer, express: typeof expressOf, fastify: typeof fastifyOf }
+export default async function ({ sessions, server, createServer, express, fastify }: Given) {
+void [sessions, server, createServer, express, fastify, isSessionError]
 ${code}
 return sessions
 }
