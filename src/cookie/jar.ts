@@ -71,8 +71,7 @@ export class CookieJar {
     this.#outdated = read?.renew ?? false
     this.present = values.length > 0
     const { response } = exchange
-    const { path, partitioned } = settings
-    this.#place = { domain: response && domainOf(settings, exchange.context), path, partitioned }
+    this.#place = placeOf(settings, response && exchange.context)
     if (response) onHeaders(response, () => this.#write(response))
   }
 
@@ -181,4 +180,11 @@ export class CookieJar {
 
 function nameOf(credential: Credential | undefined): string | undefined {
   return credential?.kind === 'session' ? credential.secret : credential?.id
+}
+
+/** Without a response nothing is written, so no function is asked for the Domain. */
+function placeOf(settings: CookieSettings, context: unknown): Place {
+  const { domain, path, partitioned } = settings
+  if (typeof domain !== 'function') return settings as Place
+  return { domain: context === undefined ? undefined : domainOf(domain, context), path, partitioned }
 }

@@ -273,8 +273,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
 }
 
 /** The cookie's Domain for one request, checked as the option's text is. */
-export function domainOf({ domain }: CookieSettings, context: unknown): string | undefined {
-  if (typeof domain !== 'function') return domain
+export function domainOf(domain: (context: unknown) => unknown, context: unknown): string | undefined {
   const given = domain(context)
   // It is not quoted: most likely it is what the visitor's Host header says.
   return isDomain(given) ? given : fail('domain(ctx) must return a host name without a port, or undefined')
