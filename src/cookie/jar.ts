@@ -150,7 +150,9 @@ export class CookieJar {
   #write(response: ServerResponse): void {
     vary(response, 'Cookie')
     if (this.#siteData !== undefined) response.appendHeader('Clear-Site-Data', this.#siteData)
-    const lines = this.refused === 'duplicate' ? this.#elsewhere() : []
+    const duplicate = this.refused === 'duplicate'
+    if (!(this.#pending || duplicate)) return
+    const lines = duplicate ? this.#elsewhere() : []
     if (this.#pending) lines.push(this.#line(this.#place, this.#pending.value, this.#pending.maxAge))
     if (lines.length === 0) return
     const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
