@@ -135,6 +135,8 @@ function writing(session: string, key: PropertyKey): string {
 
 /** Names that a program computes may hold anything; only those that it can have written are shown. */
 const IDENTIFIER = /^[A-Za-z_$][\w$]{0,40}$/
-function quoted(key: PropertyKey): string {
-  return typeof key === 'string' && IDENTIFIER.test(key) ? `'${key}'` : 'path'
+const PATH = /^[A-Za-z_$][\w$]{0,40}(\.(?:[A-Za-z_$][\w$]{0,40}|\d{1,9})){0,20}$/
+/** A path as an argument. */
+export function quoted(path: PropertyKey): string {
+  return typeof path === 'string' && PATH.test(path) ? `'${path}'` : 'path'
 }
