@@ -132,6 +132,7 @@ describe.each([
     ],
     ['a field of a chain', (ctx) => ctx.session().set('a', 1).banned, 'Write: (await session).banned'],
     ['a member of a loaded session', (ctx) => ctx.session().isNew, 'Write: (await session).isNew'],
+    ['a field of what is read again', (ctx) => ctx.session().update().banned, 'Write: (await session).banned'],
     ['in a handle', (ctx) => 'banned' in ctx.session(), 'Write: (await session).banned'],
     ['a handle as JSON', (ctx) => JSON.stringify({ session: ctx.session() }), 'Write: (await session).data'],
     [
@@ -355,7 +356,9 @@ describe.each([
     })
     await other.listen()
     await other.visitor().fetch('/')
-    expect(other.errors[0]?.message).toBe("ctx.visit is a function. Write: await ctx.visit().set('user', value)")
+    expect(other.errors[0]?.message).toBe(
+      "ctx.visit is a function. Write: await ctx.visit().set('user', value) (or leave the code as it is, over koa-atomic-session/classic)",
+    )
     await other.close()
   })
 })
@@ -368,8 +371,11 @@ describe('beside koa-session', () => {
   ])('%s, which is installed after it, is refused at start, and it before us', (_, install) => {
     const after = new Koa()
     atomicSession(after, { store: memory() })
-    expect(() => install(after)).toThrow('Cannot redefine property: session')
-    expect(() => Object.defineProperty(after.context, 'session', { value: 1 })).toThrow(TypeError)
+    const refused = 'Another middleware has taken ctx.session since atomicSession() was called'
+    expect(() => after.use(install(after))).toThrow(refused)
+    expect(() => after.use(() => {})).toThrow(SessionUsageError)
+    expect(() => after.callback()).toThrow(refused)
+    expect(() => after.listen()).toThrow(refused)
     const before = new Koa()
     before.use(install(before))
     expect(() => atomicSession(before, { store: memory() })).toThrow(
