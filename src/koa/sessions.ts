@@ -3,6 +3,7 @@ import { type Entry, Sessions } from '../api/sessions.ts'
 import type { SessionHandle } from '../api/types.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import type { Store } from '../contract/store.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import type { Host } from '../visit/exchange.ts'
 import { type CsrfOptions, csrf } from './csrf.ts'
@@ -15,14 +16,22 @@ export class KoaSessions<D> extends Sessions<D> {
   /** The application's view of a request that did not come through its middleware. */
   readonly #contextOf: (request: IncomingMessage) => KoaContext
 
+  /** Where a request says whose its cookie is. Several copies of this package agree on it. */
+  readonly #claim: symbol
+  /** Gives the context of an application that this one is mounted in the property, too. */
+  readonly #define: (ctx: KoaContext) => void
+
   constructor(
     settings: Settings,
     store: Store | undefined,
     { background, keys }: Pick<Host, 'background' | 'keys'>,
     contextOf: (request: IncomingMessage) => KoaContext,
+    define: (ctx: KoaContext) => void,
   ) {
     super(settings, store, background, keys)
     this.#contextOf = contextOf
+    this.#claim = Symbol.for(`koa-atomic-session.cookie.${settings.cookie.name}`)
+    this.#define = define
   }
 
   /**
@@ -95,20 +104,44 @@ export class KoaSessions<D> extends Sessions<D> {
     )
   }
 
-  /** @internal Runs the rest of the request, and ends it only when every session command that it began is settled. */
+  /**
+   * @internal Runs what follows, and ends only when every session command that was begun is settled. It stands around
+   * the whole application and after each of its middlewares, so the application's own error middleware sees a failure
+   * wherever it stands. Only the outermost one, which comes first, ends the request's dealings with its session.
+   */
   around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
-    // Where middleware runs outside of this one it comes twice, and an override may be in between.
-    if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
+    const outermost = this.#enter(ctx)
     // Two callbacks, because this runs for every request, and an async function costs several times as much.
     return next().then(
-      () => this.entryOf(ctx.req)?.visit.settle(),
+      () => this.#ended(ctx, outermost),
       async (error) => {
         // The request fails with its own error. A failure of its commands is reported to the application.
-        await this.entryOf(ctx.req)
-          ?.visit.settle()
-          .catch((failure) => this.background(failure, ctx))
+        await this.#ended(ctx, outermost)?.catch((failure) => this.background(failure, ctx))
         throw error
       },
     )
+  }
+
+  #ended({ req }: KoaContext, outermost: boolean): Promise<void> | undefined {
+    const visit = this.entryOf(req)?.visit
+    return outermost ? visit?.settle() : visit?.catchUp()
+  }
+
+  /** Whether this is the first time in this request, which the cookie and `ctx.session` belong to from now on. */
+  #enter(ctx: KoaContext): boolean {
+    const req = ctx.req as IncomingMessage & { [claim: symbol]: unknown }
+    const owner = req[this.#claim]
+    if (owner === this) return false
+    if (owner !== undefined) {
+      const { name } = this.settings.cookie
+      throw new SessionUsageError(
+        `The cookie '${name}' belongs to the atomicSession of an application that this one is mounted in, or beside: remove one of the two, or pass another key and property`,
+      )
+    }
+    req[this.#claim] = this
+    // The method that arrived, before an override.
+    this.#methods?.set(ctx.req, ctx.req.method)
+    this.#define(ctx)
+    return true
   }
 }
