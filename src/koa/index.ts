@@ -150,8 +150,11 @@ export function atomicSession<D>(
   override(app, 'use', (later: Koa.Middleware) => {
     assertOurs()
     use.call(app, later)
-    // After each that is installed later, so a failure passes through the application's own error middleware.
-    middleware.push(around)
+    // A failure comes to light after each that is installed later, so it passes through the application's own error
+    // middleware. What looks at the list of middleware finds as many, with what they carry.
+    const own = middleware.pop()!
+    const watched = (ctx: Koa.Context, next: Koa.Next) => sessions.after(ctx, () => own(ctx as never, next))
+    middleware.push(Object.defineProperties(watched, Object.getOwnPropertyDescriptors(own)))
     return app
   })
   override(app, 'callback', () => {

@@ -104,27 +104,38 @@ export class KoaSessions<D> extends Sessions<D> {
     )
   }
 
-  /**
-   * @internal Runs what follows, and ends only when every session command that was begun is settled. It stands around
-   * the whole application and after each of its middlewares, so the application's own error middleware sees a failure
-   * wherever it stands. Only the outermost one, which comes first, ends the request's dealings with its session.
-   */
-  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
+  /** @internal Runs the whole request, and ends it only when every session command that was begun is settled. */
+  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
     const outermost = this.#enter(ctx)
+    return this.#settled(ctx, next(), outermost)
+  }
+
+  /** @internal Runs one middleware. A failure that nobody watched comes to light when it ends, and not only at the end. */
+  after(ctx: KoaContext, run: () => unknown): Promise<unknown> {
+    let ran: Promise<unknown>
+    try {
+      ran = Promise.resolve(run())
+    } catch (error) {
+      ran = Promise.reject(error)
+    }
+    return this.#settled(ctx, ran, false)
+  }
+
+  /** Only the `outermost`, which comes first, ends the request's dealings with its session. */
+  #settled(ctx: KoaContext, ran: Promise<unknown>, outermost: boolean): Promise<unknown> {
+    const settle = () => {
+      const visit = this.entryOf(ctx.req)?.visit
+      return outermost ? visit?.settle() : visit?.catchUp()
+    }
     // Two callbacks, because this runs for every request, and an async function costs several times as much.
-    return next().then(
-      () => this.#ended(ctx, outermost),
+    return ran.then(
+      (value) => settle()?.then(() => value) ?? value,
       async (error) => {
         // The request fails with its own error. A failure of its commands is reported to the application.
-        await this.#ended(ctx, outermost)?.catch((failure) => this.background(failure, ctx))
+        await settle()?.catch((failure) => this.background(failure, ctx))
         throw error
       },
     )
-  }
-
-  #ended({ req }: KoaContext, outermost: boolean): Promise<void> | undefined {
-    const visit = this.entryOf(req)?.visit
-    return outermost ? visit?.settle() : visit?.catchUp()
   }
 
   /** Whether this is the first time in this request, which the cookie and `ctx.session` belong to from now on. */

@@ -235,6 +235,28 @@ describe('a failure of a chain that was not awaited', () => {
     expect((await alice.fetch('/')).status).toBe(503)
   })
 
+  it('changes nothing of what middleware returns, carries and is called', async () => {
+    app = new TestApp()
+    atomicSession(app.koa, { store: memory() })
+    const returned: unknown[] = []
+    app.koa.use(async (_: Loose, next: Next) => void returned.push(await next()))
+    const router = Object.assign(
+      async function routes(ctx: Loose) {
+        ctx.session().inc('n')
+        return 'what it returns'
+      },
+      { router: 'what it carries' },
+    )
+    app.koa.use(router)
+    const last: Loose = app.koa.middleware.at(-1)
+    expect([last.name, last.length, last.router]).toEqual(['routes', 1, 'what it carries'])
+    app.koa.middleware.pop()
+    app.koa.middleware.push(last)
+    await app.listen()
+    await app.visitor().fetch('/')
+    expect(returned).toEqual(['what it returns'])
+  })
+
   it('of a mounted application that comes too late is told to the listeners of the outer one', async () => {
     app = new TestApp()
     const { store, fail } = broken()
