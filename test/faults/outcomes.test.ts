@@ -98,6 +98,8 @@ describe('what an error of pg says of a change', () => {
       'a connection that failed': [sqlState('08006'), 'unknown'],
       'a transaction’s end that nobody knows': [sqlState('08007'), 'unknown'],
       'a disk that fails': [sqlState('58030'), 'unknown'],
+      'no connection in time, by postgres.js': [withCode('CONNECT_TIMEOUT'), 'failed'],
+      'a connection that closed, by postgres.js': [withCode('CONNECTION_CLOSED'), 'unknown'],
       'nobody listens': [withCode('ECONNREFUSED'), 'failed'],
       'no such host': [withCode('ENOTFOUND'), 'failed'],
       'no answer about the host': [withCode('EAI_AGAIN'), 'failed'],
