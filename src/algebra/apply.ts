@@ -1,7 +1,8 @@
 import { canonical } from './canonical.ts'
 import { type Chain, pullsByFields } from './chain.ts'
 import type { Command } from './commands.ts'
-import { indexOf, MAX_PADDING, type Path, printPath } from './path.ts'
+import { Draft, type Wrong } from './draft.ts'
+import { indexOf, type Path, printPath } from './path.ts'
 import { type Found, type Problem, Refusal } from './problem.ts'
 import { type Data, equal, isDate, isList, isObject, type List, typeOf, type Value } from './value.ts'
 
@@ -20,11 +21,12 @@ export function apply(data: Data, chain: Chain, now: number): Applied {
   }
   try {
     let taken: Value | undefined
+    const draft = new Draft(data)
     for (const command of chain.commands) {
       if (command.kind === 'take') taken = valueAt(data, command.path)
-      data = run(data, command, now) as Data
+      run(draft, command, now)
     }
-    return { ok: true, data, taken }
+    return { ok: true, data: draft.data, taken }
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, problem: error.problem }
     throw error
@@ -42,7 +44,7 @@ export function valueAt(data: Data, path: Path): Value | undefined {
   return node
 }
 
-function run(data: Value, command: Command, now: number): Value {
+function run(draft: Draft, command: Command, now: number): Draft {
   const { kind, path } = command
   const wrong = (found: Found): never => {
     throw new Refusal({ kind: 'type', command: kind, path: printPath(path), found })
@@ -50,85 +52,42 @@ function run(data: Value, command: Command, now: number): Value {
   const listAt = (old: Value): List => (isList(old) ? old : wrong(typeOf(old)))
   switch (command.kind) {
     case 'set':
-      return place(data, path, () => command.value, wrong)
+      return draft.place(path, () => command.value, wrong)
     case 'currentDate':
-      return place(data, path, () => new Date(now), wrong)
+      return draft.place(path, () => new Date(now), wrong)
     case 'unset':
     case 'take':
-      return edit(data, path, () => undefined)
+      return draft.edit(path, () => undefined)
     case 'inc':
-      return place(data, path, (old) => number(old, (n) => n + command.by, wrong), wrong)
+      return draft.place(path, (old) => number(old, (n) => n + command.by, wrong), wrong)
     case 'mul':
-      return place(data, path, (old) => number(old, (n) => n * command.by, wrong), wrong)
+      return draft.place(path, (old) => number(old, (n) => n * command.by, wrong), wrong)
     case 'min':
-      return place(data, path, (old) => extreme(old, command.value, (a, b) => b < a, wrong), wrong)
+      return draft.place(path, (old) => extreme(old, command.value, (a, b) => b < a, wrong), wrong)
     case 'max':
-      return place(data, path, (old) => extreme(old, command.value, (a, b) => b > a, wrong), wrong)
+      return draft.place(path, (old) => extreme(old, command.value, (a, b) => b > a, wrong), wrong)
     case 'push':
-      return place(data, path, (old = []) => cut([...listAt(old), ...command.values], command.slice), wrong)
+      return draft.place(path, (old = []) => cut([...listAt(old), ...command.values], command.slice), wrong)
     case 'addToSet':
-      return place(data, path, (old = []) => union(listAt(old), command.values), wrong)
+      return draft.place(path, (old = []) => union(listAt(old), command.values), wrong)
     case 'pull': {
       const matches = pullsByFields(command) ? having(command.value) : among([command.value])
-      return edit(data, path, (old) => without(listAt(old), matches))
+      return draft.edit(path, (old) => without(listAt(old), matches))
     }
     case 'pullAll':
-      return edit(data, path, (old) => without(listAt(old), among(command.values)))
+      return draft.edit(path, (old) => without(listAt(old), among(command.values)))
     case 'pop':
-      return edit(data, path, (old) => (command.end === 1 ? listAt(old).slice(0, -1) : listAt(old).slice(1)))
+      return draft.edit(path, (old) => (command.end === 1 ? listAt(old).slice(0, -1) : listAt(old).slice(1)))
     case 'rename':
-      return move(data, path, command.to, wrong)
+      return move(draft, path, command.to, wrong)
   }
 }
 
-type Wrong = (found: Found) => never
-
-/** Writes at a path and creates missing parents. Calls `wrong` if a value that holds no keys is in the way. */
-function place(node: Value | undefined, path: Path, make: (old?: Value) => Value, wrong: Wrong, at = 0): Value {
-  if (at === path.length) return make(node)
-  const key = path[at]!
-  if (node === undefined) return { [key]: place(undefined, path, make, wrong, at + 1) }
-  if (isObject(node)) {
-    const old = Object.hasOwn(node, key) ? node[key] : undefined
-    return { ...node, [key]: place(old, path, make, wrong, at + 1) }
-  }
-  const index = isList(node) ? indexOf(key) : -1
-  if (!isList(node) || index < 0) return wrong(typeOf(node))
-  if (index > node.length + MAX_PADDING) return wrong('a list that ends far before this index')
-  const copy = [...node]
-  while (copy.length < index) copy.push(null)
-  copy[index] = place(node[index], path, make, wrong, at + 1)
-  return copy
-}
-
-/** Changes the value at a path, or removes it. Does nothing if there is none. */
-function edit(node: Value, path: Path, change: (old: Value) => Value | undefined, at = 0): Value {
-  const key = path[at]!
-  const last = at === path.length - 1
-  if (isObject(node) && Object.hasOwn(node, key)) {
-    const next = last ? change(node[key]!) : edit(node[key]!, path, change, at + 1)
-    if (next !== undefined) return { ...node, [key]: next }
-    const { [key]: _, ...rest } = node
-    return rest
-  }
-  const index = isList(node) ? indexOf(key) : -1
-  if (!isList(node) || index < 0 || index >= node.length) return node
-  const copy = [...node]
-  // MongoDB's $unset leaves null in a list, so no other element moves.
-  copy[index] = (last ? change(node[index]!) : edit(node[index]!, path, change, at + 1)) ?? null
-  return copy
-}
-
-function move(data: Value, from: Path, to: Path, wrong: Wrong): Value {
-  const value = valueAt(data as Data, from)
-  if (value === undefined) return data
-  if (crossesList(data, from) || crossesList(data, to)) return wrong('element')
-  return place(
-    edit(data, from, () => undefined),
-    to,
-    () => value,
-    wrong,
-  )
+function move(draft: Draft, from: Path, to: Path, wrong: Wrong): Draft {
+  const value = valueAt(draft.data, from)
+  if (value === undefined) return draft
+  if (crossesList(draft.data, from) || crossesList(draft.data, to)) return wrong('element')
+  return draft.edit(from, () => undefined).place(to, () => value, wrong)
 }
 
 function crossesList(node: Value | undefined, path: Path): boolean {

@@ -1,30 +1,26 @@
 import type { IncomingMessage } from 'node:http'
 import { copyValue, isBson, Refusal } from '../algebra/index.ts'
-import type { IndexableStore, IndexValue, InspectableStore, Store } from '../contract/store.ts'
+import {
+  type IndexableStore,
+  type IndexValue,
+  type InspectableStore,
+  LIST_BATCH,
+  type Store,
+} from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
-import type { SessionView } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { traced } from '../diagnostics/tracing.ts'
-import { errorOf, InvalidValueError, SessionUsageError } from '../errors/index.ts'
+import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
 import { Visit } from '../visit/visit.ts'
+import { type FindOptions, FoundSessions, pageOf } from './found.ts'
 import { Handle } from './handle.ts'
-import { picture } from './picture.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
-
-/** A session as `find` shows it. */
-export interface FoundSession<D> {
-  readonly id: string
-  readonly data: SessionView<D>
-  readonly created: Date
-  readonly expires: Date
-  readonly authAt: Date | undefined
-}
 
 /**
  * What a request carries once it has used its session: its visit, and the handle that the application sees.
@@ -122,29 +118,34 @@ export class Sessions<D> {
   }
 
   /**
-   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices.
+   * The live sessions whose data hold this value at a field of the option `index`, in the order of their ids: a visitor's
+   * list of devices. Awaited, it gives the first 100, or as many as `limit` says; `after` asks for the next page. With
+   * `for await` it goes through all of them, and only one page is in memory at a time. A session that begins meanwhile may
+   * be missing.
    *
    * @example
    * ```ts
    * await session.set('user_id', 42)
    * const [device] = await sessions.find('user_id', 42)
    * device?.id // session.id
+   * await sessions.find('user_id', 42, { limit: 10, after: device?.id }) // []
+   * for await (const { id } of sessions.find('user_id', 42)) await sessions.revoke(id)
    * ```
+   * @throws {@link SessionUsageError} for a field that is not in `index`, and for a limit that is not from 1 to 1000.
+   * @throws {@link InvalidValueError} for a value that no session can hold, and for an `after` that is no id.
    */
-  async find(field: string, value: IndexValue): Promise<FoundSession<D>[]> {
-    const wanted = this.#lookedUp(field, value)
-    const records = await this.#hostOf().reliable.find(field, wanted, this.settings.maxLifetime)
-    return records.map(({ id, data, created, expires, authAt }) => ({
-      id,
-      data: picture(data) as SessionView<D>,
-      created: new Date(created),
-      expires: new Date(expires),
-      authAt: authAt === null ? undefined : new Date(authAt),
-    }))
+  find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
+    return new FoundSessions(() => {
+      const wanted = this.#lookedUp(field, value)
+      const { reliable } = this.#hostOf()
+      return { page: pageOf(options), read: (page) => reliable.find(field, wanted, this.settings.maxLifetime, page) }
+    })
   }
 
   /**
-   * Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many.
+   * Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. It goes in
+   * pages and loads no data. If the store fails meanwhile, some of them may be removed: the error says `'unknown'`, and
+   * the call can be repeated.
    *
    * @example
    * ```ts
@@ -159,8 +160,18 @@ export class Sessions<D> {
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
     const wanted = this.#lookedUp(field, value)
-    const count = await this.#hostOf().reliable.destroyAll(field, wanted, except)
-    if (count > 0) this.#tell({ session: undefined, count })
+    const { reliable } = this.#hostOf()
+    let count = 0
+    try {
+      for (let removed = LIST_BATCH; removed === LIST_BATCH; count += removed) {
+        removed = await reliable.destroyAll(field, wanted, except, LIST_BATCH)
+      }
+    } catch (error) {
+      if (count > 0 && isSessionError(error)) error.applied = 'unknown'
+      throw error
+    } finally {
+      if (count > 0) this.#tell({ session: undefined, count })
+    }
     return count
   }
 

@@ -1,7 +1,7 @@
 import { type Value, valueAt } from '../algebra/index.ts'
 import type { InspectableStore, SessionRecord, Store } from '../contract/store.ts'
 import type { CommandName, Options } from './options.ts'
-import { type Output, rowOf, textOf } from './output.ts'
+import { type Output, type Row, rowOf, textOf } from './output.ts'
 
 interface Call {
   readonly store: InspectableStore
@@ -32,9 +32,10 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
 
   async revoke(call) {
     const { store, id, output } = call
-    const doomed: SessionRecord[] = []
+    // Without their data, which may be large.
+    const doomed: Pick<SessionRecord, 'id' | 'created'>[] = []
     if (id !== undefined) doomed.push(...[(await store.get(id)) ?? []].flat())
-    else for await (const record of matching(call)) doomed.push(record)
+    else for await (const { id, created } of matching(call)) doomed.push({ id, created })
     let revoked = 0
     for (const [i, record] of doomed.entries()) {
       output.progress('revoking', i, doomed.length)
@@ -56,19 +57,19 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
   async watch(call) {
     const { options, output } = call
     const stop = new Promise<'stop'>((resolve) => process.once('SIGINT', () => resolve('stop')))
-    let known: Map<string, SessionRecord> | undefined
+    let known: Map<string, Row> | undefined
     for (;;) {
-      const now = new Map<string, SessionRecord>()
-      for await (const record of matching(call)) now.set(record.id, record)
-      output.clear()
-      const show = (record: SessionRecord, mark: string) =>
-        output.row(rowOf(record, userOf(record, options), options.data), mark)
-      for (const record of now.values()) {
-        const before = known?.get(record.id)
-        if (known && !before) show(record, '+')
-        if (before && before.version !== record.version) show(record, '~')
+      const now = new Map<string, Row>()
+      for await (const record of matching(call)) {
+        now.set(record.id, rowOf(record, userOf(record, options), options.data))
       }
-      for (const record of known?.values() ?? []) if (!now.has(record.id)) show(record, '-')
+      output.clear()
+      for (const row of now.values()) {
+        const before = known?.get(row.id)
+        if (known && !before) output.row(row, '+')
+        if (before && before.changes !== row.changes) output.row(row, '~')
+      }
+      for (const row of known?.values() ?? []) if (!now.has(row.id)) output.row(row, '-')
       if (!known && !options.json) output.line(`watching ${now.size} sessions, Ctrl-C ends it`)
       known = now
       let timer: NodeJS.Timeout | undefined
@@ -100,6 +101,6 @@ function userOf({ data }: SessionRecord, { field }: Options): Value | undefined 
 }
 
 /** By its `created`, so a session that takes the same id meanwhile is another one. */
-function destroy(store: Store, { id, created }: SessionRecord): Promise<boolean> {
+function destroy(store: Store, { id, created }: Pick<SessionRecord, 'id' | 'created'>): Promise<boolean> {
   return store.destroy({ id, proof: { created }, maxLifetime: Number.POSITIVE_INFINITY })
 }

@@ -62,10 +62,23 @@ export interface IndexableStore extends Store {
 
 /** A store that finds sessions by the fields it indexes. */
 export interface IndexedStore extends Store {
-  /** Live sessions whose data hold this value at the indexed field, in no order. */
-  find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]>
-  /** Removes those sessions, but for the one with the id `except`; answers how many. */
-  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number>
+  /**
+   * One page of the live sessions whose data hold this value at the indexed field, in the order of their ids. Fewer than
+   * `page.limit` say that no more come after them. Never loads more sessions than a page at a time.
+   */
+  find(field: string, value: IndexValue, maxLifetime: number, page?: Page): Promise<SessionRecord[]>
+  /**
+   * Removes at most `limit` of those sessions, of which none is the one with the id `except`, and loads no data. Answers
+   * how many. Fewer than `limit` say that none is left.
+   */
+  destroyAll(field: string, value: IndexValue, except: string | undefined, limit?: number): Promise<number>
+}
+
+/** Which part of what was found is wanted. */
+export interface Page {
+  readonly limit: number
+  /** Only sessions whose ids come after this one; `''` for the first page. */
+  readonly after: string
 }
 
 /** A value that an index can find. BSON values, such as an `ObjectId`, only on MongoDB. */
@@ -258,8 +271,11 @@ export const LOG_OUT_GRACE = 60_000
 /** The grace of automatic rotations: longer than a page takes to send its requests. */
 export const ROTATION_GRACE = 30_000
 
-/** How many sessions are fetched at a time where all of them are listed. */
+/** How many sessions are fetched, or removed, at a time where all of them are meant. */
 export const LIST_BATCH = 500
+
+/** What is found where nobody says how many: a page of devices, and a few megabytes even if each is as large as may be. */
+export const FIRST_PAGE: Page = { limit: 100, after: '' }
 
 /** How many operation ids a record remembers, each with the time when it was applied. */
 export const REMEMBERED_OPS = 16

@@ -6,6 +6,7 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Store,
   Updated,
@@ -86,13 +87,15 @@ export class ReliableStore {
   }
 
   /** For a store that can. */
-  find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    return this.#call({ operation: 'find' }, () => (this.#store as IndexedStore).find(field, value, maxLifetime))
+  find(field: string, value: IndexValue, maxLifetime: number, page: Page): Promise<SessionRecord[]> {
+    const store = this.#store as IndexedStore
+    return this.#call({ operation: 'find' }, () => store.find(field, value, maxLifetime, page))
   }
 
   /** For a store that can. If a reply was lost, the answer does not count what the first try removed. */
-  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    return this.#call({ operation: 'destroyAll' }, () => (this.#store as IndexedStore).destroyAll(field, value, except))
+  destroyAll(field: string, value: IndexValue, except: string | undefined, limit: number): Promise<number> {
+    const store = this.#store as IndexedStore
+    return this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit))
   }
 
   create(session: NewSession, asking?: Asking): Promise<SessionRecord | undefined> {

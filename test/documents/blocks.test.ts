@@ -63,7 +63,9 @@ describe('command lines in the documents', () => {
       .replace(/^(?:[A-Z]+=\S+ )+/, '')
       .replaceAll(/[[\]]/g, '')
       .split(/ +/)
-    if (program === 'export') expect(args.join()).toMatch(/^STORE=/)
+    if (program === 'export') expect(args.join(' ')).toMatch(/^STORE=|^SESSION_KEY="\$\(openssl rand -base64 32\)"$/)
+    else if (program === 'openssl') expect(args).toEqual(['rand', '-base64', '32'])
+    else if (program === 'node') expect(args).toEqual(['app.ts'])
     else if (program === 'npx') {
       expect(args.shift()).toBe('koa-atomic-session')
       // What it does is shown by the tests of the inspector.

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type Koa from 'koa'
@@ -198,11 +199,14 @@ export interface Served {
 /** Runs an example that exports its `app` (of Koa, Express or Fastify) or its `server`, and `sessions`. */
 export async function serve(name: string): Promise<Served> {
   process.env.SESSION_KEY = KEY
+  process.env.PORT = '0'
   const example = await run(name)
   const { app } = example
-  const server = app?.server ?? (example.server ?? app).listen(0, '127.0.0.1')
+  // A whole program listens by itself, as a reader's would.
+  const server =
+    app?.server ?? (example.server?.listening ? example.server : (example.server ?? app).listen(0, '127.0.0.1'))
   if (app?.server) await app.listen({ port: 0, host: '127.0.0.1' })
-  else await new Promise((resolve) => server.once('listening', resolve))
+  else if (!server.listening) await once(server, 'listening')
   const base = `http://127.0.0.1:${server.address().port}`
   return {
     visitor: new Visitor(base),

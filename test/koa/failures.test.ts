@@ -1,6 +1,7 @@
 import { atomicSession, type KoaSessions, StoreError } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { IndexedStore } from '../../src/contract/store.ts'
 import { TestApp, type Visitor } from '../visitor.ts'
 
 const TIMEOUT = 300
@@ -130,6 +131,22 @@ describe('a store that fails', () => {
     for (const call of [sessions.find('user', 1), sessions.destroyAll('user', 1), sessions.revoke(id)]) {
       await expect(call).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', status: 503 })
     }
+  })
+
+  it('tells that some of many sessions are removed when the store fails between two pages', async () => {
+    const indexed = store as typeof store & IndexedStore
+    const { destroyAll } = indexed
+    indexed.destroyAll = async (...asked) => {
+      indexed.destroyAll = down
+      await destroyAll.apply(store, asked)
+      return asked[3]!
+    }
+    const failure = { code: 'ERR_SESSION_STORE', applied: 'unknown' }
+    await expect(sessions.destroyAll('user', 1)).rejects.toMatchObject(failure)
+    indexed.destroyAll = destroyAll
+    expect(await sessions.destroyAll('user', 1)).toBe(0)
+    indexed.destroyAll = down
+    await expect(sessions.destroyAll('user', 1)).rejects.toMatchObject({ applied: false })
   })
 
   it('has no such thing as every session without the field', async () => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import Koa from 'koa'
 import { atomicSession, isSessionError, SessionUsageError } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
@@ -135,6 +136,24 @@ describe('wrong use says what to write instead', () => {
     expect((await app.visitor().fetch('/')).status).toBe(500)
     expect(app.errors[0]?.message).toBe("rotate() has no option 'authenticate': did you mean 'authenticated'?")
     await app.close()
+  })
+
+  it('a part of what is found that can not be asked for, before any I/O', async () => {
+    const store = memory().indexed(['user'])
+    store.find = async () => assert.fail('the store is asked')
+    const sessions = atomicSession(new Koa(), { store, index: ['user'] })
+    for (const limit of [0, 1001, 1.5, Number.NaN, '5', null]) {
+      await expect(sessions.find('user', 1, { limit } as never)).rejects.toThrow("use 'for await' to go through all")
+    }
+    for (const after of ['', 'x', null, ['a'], { $gt: '' }]) {
+      const refused = { code: 'ERR_SESSION_VALUE', status: 400, path: 'after' }
+      await expect(sessions.find('user', 1, { after } as never)).rejects.toMatchObject(refused)
+    }
+    await expect(sessions.find('user', 1, { afer: 'x' } as never)).rejects.toThrow("did you mean 'after'?")
+    const walk = async () => {
+      for await (const _ of sessions.find('user', 1, { limit: 0 })) assert.fail('something is found')
+    }
+    await expect(walk()).rejects.toThrow(SessionUsageError)
   })
 
   it('a field that is not indexed', async () => {

@@ -129,7 +129,8 @@ describe.skipIf('missing' in server)('the mysql store', () => {
   ])('loses nothing on connections with %s', async (setting) => {
     const own = createPool({ uri })
     own.on('connection', (connection) => connection.query(`SET SESSION ${setting}`))
-    const store = mysql(own, { table: table() }).indexed(['user_id'])
+    const bare = mysql(own, { table: table() })
+    const store = bare.indexed(['user_id'])
     await store.setup()
     const { id, access, record } = await visitor(store, { user_id: 'I', n: 0, empty: '' })
     expect(Math.abs(record.created - Date.now())).toBeLessThan(60_000)
@@ -141,6 +142,10 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     expect(await dataOf(store, access)).toMatchObject({ n: 50, m: 20 })
     expect(await store.find('user_id', 'I', Number.POSITIVE_INFINITY)).toMatchObject([{ id }])
     expect(await store.find('user_id', 'ı', Number.POSITIVE_INFINITY)).toEqual([])
+    const listed = []
+    for await (const one of bare.list()) listed.push(one.id)
+    expect(listed).toEqual([id])
+    expect(await store.destroyAll('user_id', 'I', undefined)).toBe(1)
     await own.promise().end()
   })
 
@@ -266,6 +271,21 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     await pool.query(`UPDATE ${name} SET data = '{"n":41,"role":"user"}'`)
     await store.update(access, changeOf(chainOf(commands.inc('n')), { held: record }))
     expect(await dataOf(store, access)).toEqual({ n: 42, role: 'user' })
+  })
+
+  it('applies an operation once, and one touch, though several processes send it at once', async () => {
+    const name = table()
+    const stores = Array.from({ length: 8 }, () => mysql(pool, { table: name }))
+    await stores[0]!.setup()
+    const { access } = await visitor(stores[0]!, { n: 0 })
+    for (let i = 1; i <= 20; i++) {
+      const change = changeOf(chainOf(commands.inc('n')))
+      await Promise.all(stores.map((store) => store.update(access, change)))
+      expect(await dataOf(stores[0]!, access)).toEqual({ n: i })
+      const login = changeOf(chainOf([]), { authenticated: true })
+      const answers = await Promise.all(stores.map((store) => store.update(access, login)))
+      expect(new Set(answers.map((answer) => changed(answer).authAt)).size).toBe(1)
+    }
   })
 
   it('takes an id for what it is, whatever stands behind it', async () => {

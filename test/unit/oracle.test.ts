@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { chain as anyChain, document as anyDocument, EXAMPLES } from 'koa-atomic-session/testing'
 import { update as mingo } from 'mingo'
 import { describe, expect, it } from 'vitest'
+import { Draft } from '../../src/algebra/draft.ts'
 import {
   apply,
   type Command,
@@ -12,6 +13,7 @@ import {
   extend,
   isList,
   onlyIf,
+  parsePath,
   printPath,
   type Value,
   valueAt,
@@ -167,6 +169,37 @@ describe('the oracle', () => {
         const named = new Set(chain.commands.flatMap((c) => [c.path[0], ...(c.kind === 'rename' ? [c.to[0]] : [])]))
         for (const key of Object.keys(data)) if (!named.has(key)) expect(result.data[key]).toBe(data[key])
       }),
+    )
+  })
+})
+
+describe('many paths into one value', () => {
+  it.each<[string, Data, string[]]>([
+    ['an object', { large: { a: 1, b: 2 } }, ['large.a', 'large.b']],
+    ['a list', { large: [1, 2] }, ['large.0', 'large.1']],
+    ['a new object', {}, ['large.a', 'large.b']],
+  ])('copy it once: %s', (_, data, [one, other]) => {
+    const refused = () => expect.unreachable()
+    const draft = new Draft(data).place(parsePath(one), () => 'x', refused)
+    const { large } = draft.data
+    expect(large).not.toBe(data.large)
+    expect(draft.place(parsePath(other), () => 'x', refused).data.large).toBe(large)
+    expect(draft.edit(parsePath(one), () => undefined).data.large).toBe(large)
+  })
+
+  it('give what its commands give one after another', () => {
+    fc.assert(
+      fc.property(anyDocument, anyChain, (data, { commands }) => {
+        const whole = apply(data, { conditions: [], commands }, 0)
+        let step = data
+        for (const command of commands) {
+          const result = apply(step, { conditions: [], commands: [command] }, 0)
+          if (!result.ok) return void expect(whole).toEqual(result)
+          step = result.data
+        }
+        expect(whole).toMatchObject({ ok: true, data: step })
+      }),
+      { numRuns: 2000 },
     )
   })
 })

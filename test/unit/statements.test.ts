@@ -17,7 +17,7 @@ describe("the statements' parameters", () => {
   })
 
   it('come in the order of the numbers', () => {
-    expect(all.find.valuesOf({ value: '7', more: 1 })).toEqual(['7'])
+    expect(all.load.valuesOf({ id: '7', more: 1 })).toEqual(['7'])
     expect(all.page.text).toMatch(/s\.id > \$1 .* LIMIT \$2$/s)
     expect(all.page.valuesOf({ limit: 500, last: 'x' })).toEqual(['x', 500])
   })
@@ -25,7 +25,7 @@ describe("the statements' parameters", () => {
   it('are not looked for within names and texts', () => {
     expect(all.destroyAll.text).toContain(`"odd "":id"" ''"`)
     expect(all.destroyAll.text).toContain(`'{a,'':b''}'`)
-    expect(all.destroyAll.valuesOf(names)).toEqual(['value', 'except'])
+    expect(all.destroyAll.valuesOf(names)).toEqual(['value', 'except', 'limit'])
   })
 
   it('are all there, or nothing is sent', () => {

@@ -17,6 +17,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { assertNames } from '../../settings/names.ts'
 
@@ -72,15 +73,23 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
     const now = Date.now()
     return this.#having(field, value)
-      .filter((stored) => isLive(stored, now, maxLifetime))
+      .filter((stored) => stored.id > page.after && isLive(stored, now, maxLifetime))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, page.limit)
       .map(recordOf)
   }
 
-  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    const doomed = this.#having(field, value).filter(({ id }) => id !== except)
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    const having = this.#having(field, value)
+    const doomed = having.filter(({ id }) => id !== except).slice(0, limit)
     for (const { id } of doomed) this.#sessions.delete(id)
     return doomed.length
   }

@@ -17,7 +17,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { LIST_BATCH } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, transition } from '../../contract/transition.ts'
 import { isSessionError, StoreError } from '../../errors/index.ts'
 import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
@@ -119,20 +119,36 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  find(key: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
+  find(key: string, value: IndexValue, maxLifetime: number, { limit, after } = FIRST_PAGE): Promise<SessionRecord[]> {
     return this.#try(async () => {
       const filter = { ...having(key, value), ...inTime(maxLifetime, await this.#clock.now()) }
-      return (await this.#collection.find(filter).toArray()).flatMap((document) => {
-        const stored = fromDocument(document)
-        return stored ? [recordOf(stored)] : []
-      })
+      const records: SessionRecord[] = []
+      for (let last = after; ; ) {
+        const options = { sort: { _id: 1 }, limit: limit - records.length }
+        const page = await this.#collection.find({ ...filter, _id: { $gt: last } }, options).toArray()
+        for (const document of page) {
+          const stored = fromDocument(document)
+          if (stored) records.push(recordOf(stored))
+        }
+        // What is no session was passed over, so others may come after it.
+        if (page.length < options.limit || records.length === limit) return records
+        last = page.at(-1)!._id
+      }
     })
   }
 
-  destroyAll(key: string, value: IndexValue, except: string | undefined): Promise<number> {
+  destroyAll(key: string, value: IndexValue, except: string | undefined, limit: number = LIST_BATCH): Promise<number> {
     return this.#try(async () => {
-      const filter = { ...having(key, value), ...(except !== undefined && { _id: { $ne: except } }) }
-      return (await this.#collection.deleteMany(filter)).deletedCount
+      const filter = having(key, value)
+      const others = { ...filter, ...(except !== undefined && { _id: { $ne: except } }) }
+      for (let removed = 0; ; ) {
+        const options = { projection: { _id: 1 }, limit: limit - removed }
+        const ids = (await this.#collection.find(others, options).toArray()).map(({ _id }) => _id)
+        // By the filter too, because a session may have been given to somebody else in the meantime.
+        if (ids.length > 0)
+          removed += (await this.#collection.deleteMany({ ...filter, _id: { $in: ids } })).deletedCount
+        if (ids.length < options.limit || removed === limit) return removed
+      }
     })
   }
 

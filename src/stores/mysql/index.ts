@@ -18,7 +18,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { LIST_BATCH } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
@@ -86,6 +86,9 @@ function assertTable(table: string): void {
 /** Tries of a statement that the server has undone for another one. */
 const MAX_TRIES = 300
 
+/** Comes before every id. An empty text is null to a `sql_mode` of MariaDB. */
+const BEFORE_ALL = ' '
+
 class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mysql'
   readonly #connections: Connections
@@ -127,7 +130,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async destroy(access: Access): Promise<boolean> {
     const { id, proof, maxLifetime } = access
-    const parameters = { id, hash: proof.hash ?? null, created: proof.created ?? null, lifetime: limit(maxLifetime) }
+    const parameters = { id, hash: proof.hash ?? null, created: proof.created ?? null, lifetime: limitOf(maxLifetime) }
     if ((await this.#count(this.#sql.destroy, parameters)) === 1) return true
     if (proof.hash === undefined) return false
     const read = () => this.#find(id)
@@ -142,28 +145,46 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    const found = await this.#readings(this.#sql.find(field), { value: hashOf(value), fields: this.#mark })
-    return found
-      .filter(({ stored, now }) => isLive(stored, now, maxLifetime) && holds(stored, field, value))
-      .map(({ stored }) => recordOf(stored))
-  }
-
-  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    const parameters = { value: hashOf(value), fields: this.#mark, except: except ?? null }
-    for (let total = 0; ; ) {
-      const strange = (await this.#readings(this.#sql.strange, parameters)).filter(
-        ({ stored }) => stored.id !== except && holds(stored, field, value),
-      )
-      // Only as they were read: another process may give one to another user meanwhile. Then they are looked for again.
-      for (const { stored } of strange) total += await this.#count(this.#sql.removeAsRead, valuesOf(stored))
-      total += await this.#count(this.#sql.destroyAll(field), parameters)
-      if (strange.length === 0) return total
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
+    const parameters = {
+      value: hashOf(value),
+      fields: this.#mark,
+      lifetime: limitOf(maxLifetime),
+      limit: `${page.limit}`,
+    }
+    const found: SessionRecord[] = []
+    for (let { after } = page; ; ) {
+      const rows = await this.#readings(this.#sql.find(field), { ...parameters, after: after || BEFORE_ALL })
+      found.push(...rows.filter(({ stored }) => holds(stored, field, value)).map(({ stored }) => recordOf(stored)))
+      if (rows.length < page.limit || found.length >= page.limit) return found.slice(0, page.limit)
+      after = rows.at(-1)!.stored.id
     }
   }
 
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    const parameters = { value: hashOf(value), fields: this.#mark, except: except ?? null }
+    let total = 0
+    for (let after = BEFORE_ALL; total < limit; ) {
+      const rows = await this.#readings(this.#sql.strange, { ...parameters, after, limit: `${LIST_BATCH}` })
+      for (const { stored } of rows) {
+        if (total < limit && stored.id !== except && (await this.#removeStrange(stored, field, value))) total++
+      }
+      if (rows.length < LIST_BATCH) break
+      after = rows.at(-1)!.stored.id
+    }
+    // After those: one that is written anew meanwhile is then found by its index.
+    if (total < limit)
+      total += await this.#count(this.#sql.destroyAll(field), { ...parameters, limit: `${limit - total}` })
+    return total
+  }
+
   async *list(): AsyncIterable<SessionRecord> {
-    for (let last = ''; ; ) {
+    for (let last = BEFORE_ALL; ; ) {
       const page = (await this.#readings(this.#sql.page, { last })).map(({ stored }) => recordOf(stored))
       yield* page
       if (page.length < LIST_BATCH) return
@@ -214,7 +235,15 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     const atLeast = Math.round(slide.atLeast)
     const { affectedRows, insertId } = await this.#run(this.#sql.ahead, {
       ...this.#columns(result.data),
-      ...{ id, hash: proof.hash!, lifetime: limit(maxLifetime), data: bytesOf(result.data), version, created, expires },
+      ...{
+        id,
+        hash: proof.hash!,
+        lifetime: limitOf(maxLifetime),
+        data: bytesOf(result.data),
+        version,
+        created,
+        expires,
+      },
       ...{ epoch: epoch || null, max_age: maxAge, idle, atLeast },
       // Texts of the connection's collation are not put together before they meet a column: it may differ from theirs.
       ...{ operation: `${op}@`, applied_before: ` ${op}@` },
@@ -243,6 +272,15 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       const written = await this.#count(statement, { ...Object.fromEntries(was), ...this.#values(next) })
       return written === 1 ? answer : undefined
     })
+  }
+
+  /** Only as it was read: another process may give it to another user meanwhile. Then it is looked at again. */
+  async #removeStrange(stored: StoredSession, field: string, value: IndexValue): Promise<boolean> {
+    for (let found: StoredSession | undefined = stored; found && holds(found, field, value); ) {
+      if ((await this.#count(this.#sql.removeAsRead, valuesOf(found))) === 1) return true
+      found = (await this.#find(stored.id)).stored
+    }
+    return false
   }
 
   get #mark(): string {
@@ -322,7 +360,7 @@ function unlessTaken(error: unknown): undefined {
   if (!isTaken(error)) throw error
 }
 
-function limit(maxLifetime: number): number | null {
+function limitOf(maxLifetime: number): number | null {
   return maxLifetime === Number.POSITIVE_INFINITY ? null : Math.round(maxLifetime)
 }
 

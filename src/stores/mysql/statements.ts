@@ -21,6 +21,18 @@ export const PRUNE_BATCH = 1000
 
 const integer = (name: string) => `CAST(:${name} AS SIGNED)`
 
+/** The longest lifetime, if there is one, is not over. */
+const YOUNG = `(:lifetime IS NULL OR created + ${integer('lifetime')} > ${NOW})`
+
+/** Rows of processes that knew other fields. */
+const STRANGE = ['fields < :fields', 'fields > :fields']
+
+/** One snapshot of several parts, each by an index of its own. In one statement, so none slips from one part to another. */
+function ordered(parts: readonly string[], select: (which: string) => string): string {
+  const end = 'ORDER BY id LIMIT :limit'
+  return `SELECT * FROM (${parts.map((which) => `(${select(which)} ${end})`).join(' UNION ALL ')}) AS s ${end}`
+}
+
 /** The statements of one table. `set` and `where` never read a column that was assigned before: MySQL gives the new value. */
 export function statements(table: string, fields: readonly string[]) {
   const sessions = quote(table)
@@ -52,29 +64,30 @@ export function statements(table: string, fields: readonly string[]) {
     /** What the oracle has made of the data that the caller holds: one round trip. */
     ahead: statement(
       `UPDATE ${sessions} SET ${[...assigned(['data']), ...AHEAD]} WHERE id = :id AND hash = :hash AND expires > ${NOW} ` +
-        `AND (:lifetime IS NULL OR created + ${integer('lifetime')} > ${NOW}) AND version = :version AND epoch <=> :epoch ` +
+        `AND ${YOUNG} AND version = :version AND epoch <=> :epoch ` +
         `AND created = :created AND expires = :expires AND max_age <=> :max_age ` +
         `AND LOCATE(:applied_before, ops) = 0 AND UNHEX(SHA2(data, 256)) = :held`,
     ),
     destroy: statement(
       `DELETE FROM ${sessions} WHERE id = :id AND (hash = :hash OR :hash IS NULL AND created = :created) ` +
-        `AND expires > ${NOW} AND (:lifetime IS NULL OR created + ${integer('lifetime')} > ${NOW})`,
+        `AND expires > ${NOW} AND ${YOUNG}`,
     ),
     /** The removal of a session that was read and judged. */
     remove: statement(`DELETE FROM ${sessions} WHERE id = :id AND hash = :hash AND previous_kind <=> :previous_kind`),
-    /** The sessions that hold a value at a field, and those of processes that knew other fields. */
+    /** In the order of their ids: live sessions that hold a value at a field, and all of processes that knew other fields. */
     find: (field: string) =>
       statement(
-        `${select} WHERE ${quote(columnOf(field))} = :value AND fields = :fields ` +
-          `UNION ALL ${select} WHERE fields < :fields UNION ALL ${select} WHERE fields > :fields`,
+        ordered([`${quote(columnOf(field))} = :value AND fields = :fields`, ...STRANGE], (which) => {
+          return `${select} WHERE ${which} AND id > :after AND expires > ${NOW} AND ${YOUNG}`
+        }),
       ),
     destroyAll: (field: string) =>
       statement(
         `DELETE FROM ${sessions} WHERE ${quote(columnOf(field))} = :value AND fields = :fields ` +
-          'AND (:except IS NULL OR id <> :except)',
+          'AND (:except IS NULL OR id <> :except) ORDER BY id LIMIT :limit',
       ),
     /** Sessions of processes that knew other fields. */
-    strange: statement(`${select} WHERE fields < :fields UNION ALL ${select} WHERE fields > :fields`),
+    strange: statement(ordered(STRANGE, (which) => `${select} WHERE ${which} AND id > :after`)),
     removeAsRead: statement(`DELETE FROM ${sessions} WHERE id = :id AND created = :created AND version = :version`),
     prune: statement(`DELETE FROM ${sessions} WHERE expires <= ${NOW} ORDER BY expires LIMIT ${PRUNE_BATCH}`),
   }

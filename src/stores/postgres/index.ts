@@ -17,7 +17,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { LIST_BATCH } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
@@ -27,7 +27,14 @@ import { adapted, type PostgresClient } from './adapters.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
-import { accessParameters, createParameters, type Parameters, updateParameters, writeParameters } from './parameters.ts'
+import {
+  accessParameters,
+  createParameters,
+  lifetimeParameters,
+  type Parameters,
+  updateParameters,
+  writeParameters,
+} from './parameters.ts'
 import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
 export type { PgliteClient, PostgresClient, PostgresJsClient } from './adapters.ts'
@@ -140,16 +147,19 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    const rows = await this.#rows(this.#sql.find(field), { value: JSON.stringify(tag(value as Value)) })
-    return rows
-      .map(storedOf)
-      .filter(({ stored, now }) => isLive(stored, now, maxLifetime))
-      .map(({ stored }) => recordOf(stored))
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
+    const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: JSON.stringify(tag(value as Value)) }
+    const rows = await this.#rows(this.#sql.find(field), parameters)
+    return rows.map((row) => recordOf(storedOf(row).stored))
   }
 
-  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    const parameters = { value: JSON.stringify(tag(value as Value)), except: except ?? null }
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    const parameters = { value: JSON.stringify(tag(value as Value)), except: except ?? null, limit }
     return this.#count(this.#sql.destroyAll(field), parameters)
   }
 

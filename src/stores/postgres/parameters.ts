@@ -23,8 +23,12 @@ export function accessParameters({ id, proof, maxLifetime }: Access): Parameters
     id,
     hash: proof.hash ?? null,
     created: proof.created ?? null,
-    maxLifetime: maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime,
+    ...lifetimeParameters(maxLifetime),
   }
+}
+
+export function lifetimeParameters(maxLifetime: number): Parameters {
+  return { maxLifetime: maxLifetime === Number.POSITIVE_INFINITY ? null : maxLifetime }
 }
 
 /**

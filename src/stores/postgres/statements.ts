@@ -127,7 +127,7 @@ function quote(name: string): string {
 }
 
 function functionName(schema: string): string {
-  return `${quote(schema)}.koa_atomic_session_v1`
+  return `${quote(schema)}.koa_atomic_session_v2`
 }
 
 function literal(text: string): string {

@@ -18,6 +18,7 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
@@ -134,17 +135,32 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    const ids = await this.#index!.members(field, value as Value)
-    const records = await Promise.all(ids.map((id) => this.#having(id, field, value as Value, maxLifetime)))
-    return records.filter((record) => record !== undefined)
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
+    const ids = (await this.#index!.members(field, value as Value)).filter((id) => id > page.after).sort()
+    const found: SessionRecord[] = []
+    // A candidate may hold another value by now, so a page may take more of them than it has places.
+    while (ids.length > 0 && found.length < page.limit) {
+      const next = ids.splice(0, page.limit - found.length)
+      const records = await Promise.all(next.map((id) => this.#having(id, field, value as Value, maxLifetime)))
+      found.push(...records.filter((record) => record !== undefined))
+    }
+    return found
   }
 
-  async destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    const ids = await this.#index!.members(field, value as Value)
-    const doomed = ids.filter((id) => id !== except)
-    const removed = await Promise.all(doomed.map((id) => this.#destroyHaving(id, field, value as Value)))
-    return removed.filter(Boolean).length
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    const ids = (await this.#index!.members(field, value as Value)).filter((id) => id !== except)
+    let count = 0
+    while (ids.length > 0 && count < limit) {
+      const next = ids.splice(0, limit - count)
+      const removed = await Promise.all(next.map((id) => this.#destroyHaving(id, field, value as Value)))
+      count += removed.filter(Boolean).length
+    }
+    return count
   }
 
   async *list(): AsyncIterable<SessionRecord> {
@@ -211,12 +227,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #destroyHaving(id: string, field: string, value: Value): Promise<boolean> {
-    const { stored } = await this.#script.load(id)
-    if (!stored) return false
-    const access: Access = { id, proof: { created: stored.created }, maxLifetime: Number.POSITIVE_INFINITY }
     const holding = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value })
-    // Never undefined, because nobody needs a secret who looks after the store.
-    const removed = (await this.#script.destroy(access, holding)) ?? false
+    const removed = await this.#script.destroyIf(id, holding)
     if (removed) await this.#index!.forget(field, value, id)
     return removed
   }

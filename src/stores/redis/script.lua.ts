@@ -573,7 +573,7 @@ local
 began,
 state
 = unpack(ARGV, 2 + 2, 1 + 2 + 2)
-if over or (began ~= '' and tonumber(created) ~= tonumber(began)) then return 'false' end
+if over or (began ~= '' and began ~= 'any' and tonumber(created) ~= tonumber(began)) then return 'false' end
 if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
 if not apply(first) then return 'false' end
 return redis.call('DEL', key) == 1 and 'true' or 'false'

@@ -89,6 +89,13 @@ export class Script {
     return answer === 'other' ? undefined : answer
   }
 
+  /** Removes whatever session these conditions hold for, without its data and without a secret. */
+  destroyIf(id: string, conditions: Chain): Promise<boolean> {
+    const proof = wordsOf(PROOF, { secret: undefined, maxLifetime: undefined })
+    const words = wordsOf(DESTROY, { began: 'any', state: undefined })
+    return this.#call(id, compile(conditions, ['destroy', ...proof, ...words]))
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
   async #call(id: string, words: string[]): Promise<any> {
     const reply = await this.#run(this.#prefix + id, words)

@@ -36,10 +36,10 @@ local function isIn(state) return redis.sha1hex(meta) == state end
 if action == 'destroy' then
   -- @names destroy
   local
-    began, -- when the lifetime of the session began, for whoever needs no secret; '' for the others
+    began, -- when the lifetime of the session began, for whoever needs no secret, or `any`; '' for the others
     state  -- the session is removed only in this state; '' for any
     = unpack(ARGV, 2 + PROOF_COUNT, 1 + PROOF_COUNT + DESTROY_COUNT)
-  if over or (began ~= '' and tonumber(created) ~= tonumber(began)) then return 'false' end
+  if over or (began ~= '' and began ~= 'any' and tonumber(created) ~= tonumber(began)) then return 'false' end
   if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
   if not apply(first) then return 'false' end
   return redis.call('DEL', key) == 1 and 'true' or 'false'

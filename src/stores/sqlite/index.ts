@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session/sqlite
  */
-import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
-import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, isLive, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -17,13 +16,13 @@ import type {
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { LIST_BATCH } from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { driver, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
-import { fromRow, type Statements, schema, statements, valuesOf } from './table.ts'
+import { fromRow, keyOf, type Statements, schema, statements, valuesOf } from './table.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -113,19 +112,24 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number): Promise<SessionRecord[]> {
-    const opened = await this.#open()
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
+    const { sql } = await this.#open()
     const now = Date.now()
-    return (await this.#patiently(() => this.#having(opened, field, value)))
-      .filter((stored) => isLive(stored, now, maxLifetime))
-      .map(recordOf)
+    const { find } = sql.having(field, value)
+    const born = Math.max(now - maxLifetime, 0)
+    const rows = await this.#patiently(() => find.all(keyOf(value), page.after, now, born, page.limit))
+    return rows.map((row) => recordOf(fromRow(row)!))
   }
 
-  destroyAll(field: string, value: IndexValue, except: string | undefined): Promise<number> {
-    return this.#transaction((opened) => {
-      const doomed = this.#having(opened, field, value).filter(({ id }) => id !== except)
-      for (const { id } of doomed) opened.sql.remove.run(id)
-      return doomed.length
+  destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    return this.#transaction(({ sql }) => {
+      const { remove } = sql.having(field, value)
+      return Number(remove.run(keyOf(value), except ?? '', limit).changes)
     })
   }
 
@@ -183,17 +187,6 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
       if (this.#own) database.close()
       throw error
     }
-  }
-
-  #having({ sql }: Opened, field: string, value: IndexValue): StoredSession[] {
-    const path = parsePath(field)
-    const key = typeof value === 'boolean' ? Number(value) : (value as string | number)
-    // SQLite knows no booleans in JSON: true is found as 1 and told apart here.
-    return sql
-      .having(field)
-      .all(key)
-      .map((row) => fromRow(row)!)
-      .filter(({ data }) => equal(valueAt(data, path), value as Value))
   }
 
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {

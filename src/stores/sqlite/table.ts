@@ -1,5 +1,5 @@
 import type { StoredSession } from '../../contract/record.ts'
-import { LIST_BATCH } from '../../contract/store.ts'
+import { type IndexValue, LIST_BATCH } from '../../contract/store.ts'
 import { decode, encode } from '../shared/json.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -32,17 +32,34 @@ export function schema(table: string, fields: readonly string[]): string {
   ].join(';')
 }
 
-/** What SQLite compares for a field of `index`. Its name holds only letters, digits, `_` and `-`, so it can stand in SQL. */
+/** What SQLite compares for a field of `index`. */
 function extract(field: string): string {
+  return `json_extract(data, ${jsonPath(field)})`
+}
+
+/** Its name holds only letters, digits, `_` and `-`, so it can stand in SQL. */
+function jsonPath(field: string): string {
   const path = field.split('.').map((key) => (/^\d+$/.test(key) ? `[${key}]` : `."${key}"`))
-  return `json_extract(data, '$${path.join('')}')`
+  return `'$${path.join('')}'`
+}
+
+/** What SQLite calls the types of a value that is looked up. It extracts `true` as 1, and an object as its text. */
+const TYPES: Readonly<Record<string, string>> = {
+  string: "'text'",
+  number: "'integer', 'real'",
+  boolean: "'true', 'false'",
+}
+
+/** A value that is looked up, as SQLite extracts it. */
+export function keyOf(value: IndexValue): string | number {
+  return typeof value === 'boolean' ? Number(value) : (value as string | number)
 }
 
 export type Statements = ReturnType<typeof statements>
 
 export function statements(database: SqliteDatabase, table: string) {
   const sets = NAMES.filter((name) => name !== 'id').map((name) => `${name} = ?`)
-  const having = new Map<string, SqliteStatement>()
+  const having = new Map<string, Having>()
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
@@ -56,14 +73,32 @@ export function statements(database: SqliteDatabase, table: string) {
     save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
     remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
     prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
-    /** The sessions that hold a value at this field. */
-    having: (field: string): SqliteStatement => {
-      const statement =
-        having.get(field) ?? database.prepare(`SELECT ${NAMES} FROM ${table} WHERE ${extract(field)} = ?`)
-      having.set(field, statement)
-      return statement
+    /** For the sessions that hold such a value at this field. */
+    having: (field: string, value: IndexValue): Having => {
+      const types = TYPES[typeof value]
+      const holds = `${extract(field)} = ? AND json_type(data, ${jsonPath(field)}) IN (${types})`
+      const known = having.get(holds)
+      if (known) return known
+      const prepared = {
+        find: database.prepare(
+          `SELECT ${NAMES} FROM ${table} WHERE ${holds} AND id > ? AND expires > ? AND created > ? ORDER BY id LIMIT ?`,
+        ),
+        remove: database.prepare(
+          `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${holds} AND id <> ? LIMIT ?)`,
+        ),
+      }
+      having.set(holds, prepared)
+      return prepared
     },
   }
+}
+
+/** What is asked of the sessions that hold a value. Both statements take its {@link keyOf} first. */
+interface Having {
+  /** Then an id after which they come, the time, the time before which they began too early, and how many. */
+  readonly find: SqliteStatement
+  /** Then the id of the one that stays, and how many. */
+  readonly remove: SqliteStatement
 }
 
 export function valuesOf(stored: StoredSession): SqliteValue[] {

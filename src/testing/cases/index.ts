@@ -78,6 +78,62 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       assert.deepEqual(await eventually(found, (records) => records.length === 0), [])
     })
 
+    it('finds in pages, in the order of ids, and passes over what no longer holds the value', async () => {
+      const store = await open()
+      const many = await Promise.all(Array.from({ length: 12 }, () => visitor(store, { user_id: 60 })))
+      const sorted = many.sort((a, b) => (a.id < b.id ? -1 : 1))
+      // One that ends, one that is somebody else's by now and one that dies of age: in different pages.
+      await store.destroy(sorted[1]!.access)
+      await store.update(sorted[2]!.access, changeOf(chainOf(commands.set('user_id', 61))))
+      await visitor(store, { user_id: 60 }, { created: 1_700_000_000_000 })
+      const left = sorted.filter((_, i) => i !== 1 && i !== 2).map(({ id }) => id)
+      const pages: string[][] = []
+      for (let after = ''; ; ) {
+        const page = (await store.find('user_id', 60, 3_600_000, { limit: 4, after })).map(({ id }) => id)
+        pages.push(page)
+        if (page.length < 4) break
+        after = page.at(-1)!
+      }
+      assert.deepEqual(pages, [left.slice(0, 4), left.slice(4, 8), left.slice(8)])
+      assert.equal((await store.find('user_id', 60, 3_600_000)).length, 10)
+    })
+
+    it('removes no more at a time than it is told, and two that remove leave none', async () => {
+      const store = await open()
+      const many = await Promise.all(Array.from({ length: 20 }, () => visitor(store, { user_id: 70 })))
+      const { id: stays, access } = many.pop()!
+      // The first one it would come to is somebody else's by now.
+      const other = many.sort((a, b) => (a.id < b.id ? -1 : 1))[0]!
+      await store.update(other.access, changeOf(chainOf(commands.set('user_id', 71))))
+      assert.equal(await store.destroyAll('user_id', 70, stays, 3), 3)
+      assert.equal((await idsOf(store, 'user_id', 70)).length, 16)
+      const all = async () => {
+        let count = 0
+        for (let removed = 4; removed === 4; count += removed) {
+          removed = await store.destroyAll('user_id', 70, stays, 4)
+          assert.ok(removed <= 4)
+        }
+        // Fewer than the limit say that none is left, whoever else removes.
+        assert.deepEqual(await idsOf(store, 'user_id', 70), [stays])
+        return count
+      }
+      const counts = await Promise.all([all(), all()])
+      assert.equal(counts[0]! + counts[1]!, 15)
+      assert.equal((await store.load(access)).outcome, 'live')
+      assert.equal((await store.load(other.access)).outcome, 'live')
+    })
+
+    it('removes by the type of the value too', async () => {
+      const store = await open()
+      const values = [0, '0', false, '{"$date":0}']
+      await Promise.all(values.map((user_id) => visitor(store, { user_id })))
+      await visitor(store, { user_id: new Date(0) })
+      for (const value of values) {
+        assert.equal(await store.destroyAll('user_id', value, undefined), 1)
+        assert.equal(await store.destroyAll('user_id', value, undefined), 0)
+      }
+    })
+
     it('removes all sessions of a value but one, and no others', async () => {
       const store = await open()
       const mine = await Promise.all(Array.from({ length: 5 }, () => visitor(store, { user_id: 40 })))

@@ -4,4 +4,8 @@
 
 
 
-DELETE FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND id IS DISTINCT FROM :except`
+
+
+DELETE FROM ${SESSIONS} WHERE id = ANY (ARRAY(
+SELECT id FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND id IS DISTINCT FROM :except ORDER BY id LIMIT :limit FOR UPDATE
+))`

@@ -3,5 +3,12 @@
 
 
 
-SELECT ${ANSWER} AS answer FROM ${SESSIONS} AS s WHERE ${FIELD} = :value::jsonb AND s.expires > ${NOW}`
+
+
+
+SELECT ${ANSWER} AS answer FROM (
+SELECT * FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND id > :after AND expires > ${NOW}
+AND (:maxLifetime::float8 IS NULL OR created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
+ORDER BY id LIMIT :limit
+) AS s ORDER BY s.id`
 import { NOW } from '../answers.ts'
