@@ -28,7 +28,7 @@ const ROOMS = {
     may: ['contract', 'diagnostics', 'errors'],
     why: 'Deadlines and retries are the same, whatever the call is about.',
   },
-  'stores/(memory|sqlite|mongodb|postgres|redis)': {
+  'stores/(memory|sqlite|mongodb|postgres|redis|mysql)': {
     may: ['algebra', 'contract', 'errors', 'settings/names.ts', 'stores/shared'],
     why: 'A store knows the algebra, the contract, what stores share, and no other store.',
   },

@@ -24,7 +24,7 @@ const server = app.listen(0, async () => {
   server.closeAllConnections()
 })
 `
-const SUBPATHS = ['memory', 'sqlite', 'mongodb', 'postgres', 'redis', 'http', 'open']
+const SUBPATHS = ['memory', 'sqlite', 'mongodb', 'postgres', 'mysql', 'redis', 'http', 'open']
 
 const ESM = `import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'

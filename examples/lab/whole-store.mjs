@@ -68,6 +68,18 @@ const KINDS = {
     }
   },
 
+  async mysql(url) {
+    const { default: mysql } = await import('mysql2/promise')
+    const pool = mysql.createPool({ uri: url })
+    await pool.query('CREATE TABLE IF NOT EXISTS whole (name varchar(100) PRIMARY KEY, text longtext)')
+    return {
+      get: async (key) => (await pool.execute('SELECT text FROM whole WHERE name = ?', [key]))[0][0]?.text,
+      set: (key, text) => pool.execute('REPLACE INTO whole VALUES (?, ?)', [key, text]),
+      destroy: (key) => pool.execute('DELETE FROM whole WHERE name = ?', [key]),
+      close: () => pool.end(),
+    }
+  },
+
   async mongodb(url) {
     const { MongoClient } = await import('mongodb')
     const client = await MongoClient.connect(url)
@@ -82,3 +94,4 @@ const KINDS = {
 }
 KINDS.postgresql = KINDS.postgres
 KINDS.rediss = KINDS.redis
+KINDS.mariadb = KINDS.mysql

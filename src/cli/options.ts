@@ -11,7 +11,7 @@ export const HELP = `Shows and removes the sessions of a store.
   koa-atomic-session prune                   remove what has expired
   koa-atomic-session watch                   what is created, changed and removed, until Ctrl-C
 
-  --store URL     redis://…, postgres://…, mongodb://… or a SQLite file; else the variable STORE
+  --store URL     redis://…, postgres://…, mysql://…, mongodb://… or a SQLite file; else the variable STORE
   --user VALUE    only sessions of this user
   --field NAME    the field that holds the user (user_id)
   --data          show the sessions' data, which are hidden otherwise

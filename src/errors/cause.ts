@@ -14,6 +14,7 @@ interface DriverError {
   readonly codeName?: unknown
   readonly errno?: unknown
   readonly severity?: unknown
+  readonly sqlState?: unknown
   /** Node.js: what was tried on several addresses of one host. */
   readonly errors?: unknown
   /** MongoDB: a write that was applied, but is not as durable as was asked for. */
@@ -45,13 +46,14 @@ const LONGEST = 300
  * can quote what was sent or stored. Everything else that drivers attach stays behind.
  *
  * @param whole The message is told as it is, for a call that was sent nothing of any session.
+ * @param harmless The store knows that the message speaks of the database alone.
  */
-export function tellable(cause: unknown, whole = false): Error {
+export function tellable(cause: unknown, whole = false, harmless = false): Error {
   const error = partsOf(cause)
   const { code, errno } = error
   const codeName = codeNameOf(error)
   const name = nameOf(error)
-  const told = new Error(visible(sentenceOf(error, whole) ?? LEFT_OUT))
+  const told = new Error(visible(sentenceOf(error, whole, harmless) ?? LEFT_OUT))
   const plain = (value: unknown) => typeof value === 'string' || typeof value === 'number'
   Object.defineProperty(told, 'name', { value: name, configurable: true })
   Object.defineProperty(told, 'stack', { value: `${told}${framesOf(error)}`, configurable: true })
@@ -64,10 +66,11 @@ export function tellable(cause: unknown, whole = false): Error {
  * in it; its kind and its code always are.
  *
  * @param whole The message is told as it is, for a call that was sent nothing of any session.
+ * @param harmless The store knows that the message speaks of the database alone.
  */
-export function reasonOf(cause: unknown, whole = false): string {
+export function reasonOf(cause: unknown, whole = false, harmless = false): string {
   const error = partsOf(cause)
-  const sentence = sentenceOf(error, whole)
+  const sentence = sentenceOf(error, whole, harmless)
   const kind = kindOf(error, sentence)
   return [kind, sentence].filter(Boolean).join(sentence && / /.test(kind) ? ': ' : ' ')
 }
@@ -90,19 +93,21 @@ function kindOf(error: DriverError, sentence: string | undefined): string {
 }
 
 /** What the error says, on one line and without a password; undefined where that can quote a session. */
-function sentenceOf(error: DriverError, whole: boolean): string | undefined {
-  const sentence = whole ? textOf(error) : safe(error)
+function sentenceOf(error: DriverError, whole: boolean, harmless: boolean): string | undefined {
+  const sentence = whole ? textOf(error) : safe(error, harmless)
   const end = sentence?.indexOf('\n') ?? -1
   const line = end < 0 ? sentence : sentence?.slice(0, end)
   return line?.slice(0, LONGEST).replace(/\/\/[^/@\s]*@/g, '//')
 }
 
-function safe(error: DriverError): string | undefined {
+function safe(error: DriverError, harmless: boolean): string | undefined {
   const { code, severity } = error
   const name = nameOf(error)
   const message = textOf(error)
   // PostgreSQL
   if (severity !== undefined) return PG_SPEAKS_OF_ITSELF.test(String(code)) ? message : undefined
+  // MySQL and MariaDB: their store knows which of their sentences quote a value.
+  if (error.sqlState !== undefined) return harmless ? message : undefined
   // MongoDB's server quotes documents and commands; its driver speaks of connections only.
   if (typeof code === 'number' || /^(?:MongoServerError|MongoWrite|MongoBulk|BSON(?!Version))/.test(name))
     return undefined

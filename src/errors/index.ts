@@ -183,6 +183,8 @@ export interface Telling {
   readonly advice?: string | undefined
   /** The database was sent nothing of any session, as in `setup()`: then its whole sentence is told. */
   readonly whole?: boolean
+  /** The store knows that this sentence of its database speaks of the database alone, so it is told. */
+  readonly harmless?: boolean
 }
 
 /**
@@ -200,12 +202,12 @@ export class StoreError extends SessionError {
   /** Sending the change again would tell nothing new. */
   final = false
   constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown, telling: Telling = {}) {
-    const { advice, whole } = telling
-    const reason = cause === undefined ? '' : reasonOf(cause, whole)
+    const { advice, whole, harmless } = telling
+    const reason = cause === undefined ? '' : reasonOf(cause, whole, harmless)
     const told = reason === '' || what.includes(reason) ? what : `${what}: ${reason}`
     super(
       `The ${store} store ${advice ? `${told}; ${advice}` : told}`,
-      cause === undefined ? {} : { cause: tellable(cause, whole) },
+      cause === undefined ? {} : { cause: tellable(cause, whole, harmless) },
     )
     this.store = store
     this.applied = applied

@@ -87,8 +87,8 @@ export interface SessionOptions {
    */
   readonly index?: readonly string[]
   /**
-   * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, SQLite,
-   * memory), at least every 16 days. Each process has a timer of its own at random moments, which keeps no process alive.
+   * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, MariaDB,
+   * MySQL, SQLite, memory), at least every 16 days. Each process has a timer of its own at random moments, which keeps no process alive.
    * @default never: call `sessions.prune()` yourself
    */
   readonly pruneEvery?: Duration

@@ -30,8 +30,8 @@ export interface OpenOptions {
 const PATIENCE = 3000
 
 /**
- * Opens the store that a URL names: `redis://`, `rediss://`, `redis-cluster://`, `postgres://`, `mongodb://`,
- * `mongodb+srv://`, `memory:`, `sqlite:` and a file's name, or the file's name alone. The driver must be installed.
+ * Opens the store that a URL names: `redis://`, `rediss://`, `redis-cluster://`, `postgres://`, `mysql://`,
+ * `mariadb://`, `mongodb://`, `mongodb+srv://`, `memory:`, `sqlite:` and a file's name, or the file's name alone. The driver must be installed.
  *
  * @throws `SessionUsageError` for a URL of another kind, or when the driver is missing.
  * @throws `StoreError` when the server can't be reached or refuses, within three seconds.
@@ -46,7 +46,7 @@ export async function openStore(url: string, options: OpenOptions = {}): Promise
   const open = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
   if (!open) {
     throw new SessionUsageError(
-      `No store is called '${kind}': use redis://…, postgres://…, mongodb://…, memory: or the name of a SQLite file`,
+      `No store is called '${kind}': use redis://…, postgres://…, mysql://…, mongodb://…, memory: or the name of a SQLite file`,
     )
   }
   try {
@@ -108,6 +108,21 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
     return { store: postgres(pool), close: () => (ending ??= pool.end()) }
   },
 
+  async mysql(url) {
+    const { createPool } = (await import('mysql2')).default
+    const { mysql } = await import('./mysql/index.ts')
+    const pool = createPool({ uri: url, connectTimeout: PATIENCE })
+    let ending: Promise<void> | undefined
+    const close = () => (ending ??= pool.promise().end())
+    try {
+      await pool.promise().query('SELECT 1')
+    } catch (error) {
+      await close()
+      throw error
+    }
+    return { store: mysql(pool), close }
+  },
+
   async redis(url) {
     const { createClient, createCluster } = await import('redis')
     const { redis } = await import('./redis/index.ts')
@@ -127,7 +142,7 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
     return { store: memory(), close: async () => {} }
   },
 }
-Object.assign(KINDS, { postgresql: KINDS.postgres, rediss: KINDS.redis })
+Object.assign(KINDS, { postgresql: KINDS.postgres, rediss: KINDS.redis, mariadb: KINDS.mysql })
 
 interface Connectable {
   connect(): Promise<unknown>

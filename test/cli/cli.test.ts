@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type OpenedStore, openStore } from 'koa-atomic-session/open'
 import { MongoClient, ObjectId } from 'mongodb'
+import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
@@ -42,9 +43,18 @@ const places: Record<string, () => Promise<string>> = {
     url.pathname = '/inspected'
     return url.href
   },
+  mariadb: async () => {
+    const url = new URL(provided('mariadb'))
+    const pool = createPool({ uri: url.href })
+    await pool.query('DROP DATABASE IF EXISTS inspected')
+    await pool.query('CREATE DATABASE inspected')
+    await pool.end()
+    url.pathname = '/inspected'
+    return url.href
+  },
 }
 
-function provided(name: 'redis' | 'mongodb' | 'postgres'): string {
+function provided(name: 'redis' | 'mongodb' | 'postgres' | 'mariadb'): string {
   const server = inject(name)
   return 'url' in server ? server.url : ''
 }

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'open-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a server that is not there', () => {
-  it.each(['redis', 'redis-cluster', 'postgres', 'mongodb'])(
+  it.each(['redis', 'redis-cluster', 'postgres', 'mongodb', 'mysql'])(
     'is named in one sentence, without the password: %s',
     async (kind) => {
       const { code, out, err } = await run('list', '--store', `${kind}://me:very-secret@127.0.0.1:1/0`)
@@ -22,7 +22,7 @@ describe('a server that is not there', () => {
     },
   )
 
-  it.each(['redis', 'rediss', 'postgres', 'postgresql', 'mongodb'])(
+  it.each(['redis', 'rediss', 'postgres', 'postgresql', 'mongodb', 'mysql', 'mariadb'])(
     'is not named where a part of the password might be taken for it: %s',
     async (kind) => {
       const passwords = ['#', '/', '?', '@'].flatMap((odd) => [
@@ -83,7 +83,7 @@ describe('a server that accepts and never answers', () => {
     server.close()
   })
 
-  it.each(['redis', 'redis-cluster', 'postgres', 'mongodb'])(
+  it.each(['redis', 'redis-cluster', 'postgres', 'mongodb', 'mysql'])(
     'is given up, and keeps no process alive: %s',
     async (kind) => {
       const { port } = server.address() as AddressInfo

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 // @ts-expect-error: the examples are plain JavaScript
@@ -104,6 +105,14 @@ const places: Record<string, () => Promise<string>> = {
     await pool.end()
     return Object.assign(url, { pathname: '/examples' }).href
   },
+  mysql: async () => {
+    const url = new URL(provided('mariadb'))
+    const pool = createPool({ uri: url.href })
+    await pool.query('DROP DATABASE IF EXISTS examples')
+    await pool.query('CREATE DATABASE examples')
+    await pool.end()
+    return Object.assign(url, { pathname: '/examples' }).href
+  },
 }
 
 function provided(name: string): string {
@@ -112,7 +121,7 @@ function provided(name: string): string {
 }
 
 for (const [name, place] of Object.entries(places)) {
-  const missing = !['memory', 'sqlite'].includes(name) && provided(name) === ''
+  const missing = !['memory', 'sqlite'].includes(name) && provided(name === 'mysql' ? 'mariadb' : name) === ''
   it.skipIf(missing)(`the examples work on ${name}`, async () => {
     const { server, store, close } = await createExamples({ url: await place(), keys: [KEY] })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

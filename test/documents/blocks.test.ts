@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { mysqlSchema } from 'koa-atomic-session/mysql'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { describe, expect, it } from 'vitest'
 import { parse } from '../../src/cli/options.ts'
@@ -35,6 +36,10 @@ const plain = (text: string) => text.replaceAll(/--.*$/gm, '').replaceAll(/\s+/g
 describe('what the documents show of a database', () => {
   it("is PostgreSQL's table", () => {
     expect(plain(postgresSchema()).replace('IF NOT EXISTS ', '')).toContain(named('postgres_table'))
+  })
+
+  it("is MariaDB's and MySQL's table", () => {
+    expect(plain(mysqlSchema()).replace('IF NOT EXISTS ', '')).toContain(named('mysql_table'))
   })
 
   it("is MongoDB's document", () => {

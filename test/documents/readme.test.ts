@@ -8,8 +8,8 @@ import { RESERVED } from '../../src/data/types.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
 import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
 
-const [mongo, postgres, redis] = [inject('mongodb'), inject('postgres'), inject('redis')]
-const missing = [mongo, postgres, redis].some((server) => 'missing' in server)
+const [mongo, postgres, redis, mysql] = [inject('mongodb'), inject('postgres'), inject('redis'), inject('mariadb')]
+const missing = [mongo, postgres, redis, mysql].some((server) => 'missing' in server)
 
 describe("the README's examples", () => {
   const directory = process.cwd()
@@ -56,6 +56,7 @@ describe("the README's examples", () => {
   it.skipIf(missing)('stores: every one of them keeps a session', async () => {
     process.chdir(work)
     if ('url' in postgres) process.env.DATABASE_URL = postgres.url
+    if ('url' in mysql) process.env.MYSQL_URL = mysql.url
     if ('url' in redis) process.env.REDIS_URL = redis.url
     const stores = await run('stores')
     for (const store of Object.values<Store>(stores)) {
@@ -69,6 +70,7 @@ describe("the README's examples", () => {
       'redis',
       'sqlite',
       'memory',
+      'mysql',
     ])
     await stores.d.close()
   })

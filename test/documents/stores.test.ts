@@ -1,13 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { mysqlSchema } from 'koa-atomic-session/mysql'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { TestApp } from '../visitor.ts'
 import { expectAllRun, type Given, run, writeExamples } from './examples.ts'
 
-const servers = { mongodb: inject('mongodb'), postgres: inject('postgres'), redis: inject('redis') }
+const servers = {
+  mongodb: inject('mongodb'),
+  postgres: inject('postgres'),
+  redis: inject('redis'),
+  mysql: inject('mariadb'),
+}
 const urlOf = (name: keyof typeof servers): string => {
   const server = servers[name]
   return 'url' in server ? server.url : ''
@@ -55,6 +61,17 @@ describe("the stores' examples", () => {
 
   it.skipIf('missing' in servers.redis)('redis_store counts', async () => {
     await counts('redis_store', { url: urlOf('redis') })
+  })
+
+  it.skipIf('missing' in servers.mysql)('mysql_store counts', async () => {
+    await counts('mysql_store', { url: urlOf('mysql') })
+  })
+
+  it('mysql_schema prints the SQL', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+    await run('mysql_schema')
+    expect(log.mock.calls).toEqual([[mysqlSchema({ table: 'sessions' }, ['user_id'])]])
+    log.mockRestore()
   })
 
   it('postgres_schema prints the SQL', async () => {

@@ -1,30 +1,21 @@
 import { atomicSession, isSessionError } from 'koa-atomic-session'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { REMEMBERED_OPS } from '../../src/contract/store.ts'
 import { StoreError } from '../../src/errors/index.ts'
-import type { Missing, Server } from '../servers/child.ts'
-import { startMongo } from '../servers/mongodb.ts'
-import { startPostgres } from '../servers/postgres.ts'
+import type { Server } from '../servers/child.ts'
 import { TcpProxy } from '../servers/proxy.ts'
-import { startRedis } from '../servers/redis.ts'
-import { type Kind, OPEN, type Opened } from '../stores/clients.ts'
+import { KINDS, OPEN, type Opened, SERVERS, serverOf } from '../stores/clients.ts'
 import { TestApp, type Visitor } from '../visitor.ts'
 import { History } from './checkers.ts'
 
 const TIMEOUT = 400
 /** What the drivers wait for a server that is down, so that they notice it while a test lasts. */
 const PATIENCE = 1000
-const START: Record<Kind, () => Promise<(Server & { real?: boolean }) | Missing>> = {
-  mongodb: startMongo,
-  postgres: startPostgres,
-  redis: startRedis,
-  ioredis: startRedis,
-}
-const HANDED_IN = { mongodb: 'MONGODB_URL', postgres: 'DATABASE_URL', redis: 'REDIS_URL', ioredis: 'REDIS_URL' }
 
-for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const) {
+for (const kind of KINDS) {
+  const { variable, start } = SERVERS[kind]
   // A server of its own, which these tests stop and kill; one that somebody else runs is left alone.
-  const left = process.env[HANDED_IN[kind]] || 'missing' in inject(kind === 'ioredis' ? 'redis' : kind)
+  const left = process.env[variable] || 'missing' in serverOf(kind)
   describe.skipIf(left)(`${kind} is down`, () => {
     // Only a stand-in says that it is not the real thing.
     let server: Server & { real?: boolean }
@@ -33,7 +24,7 @@ for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const) {
     let app: TestApp
     let sessions: ReturnType<typeof atomicSession>
     beforeAll(async () => {
-      const started = await START[kind]()
+      const started = await start()
       if ('missing' in started) throw new Error(started.missing)
       server = started
       proxy = await TcpProxy.before(server.url)

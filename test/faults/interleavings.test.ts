@@ -1,7 +1,7 @@
 import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
-import { describe, inject, it } from 'vitest'
-import { OPEN } from '../stores/clients.ts'
+import { describe, it } from 'vitest'
+import { OPEN, STORES, serverOf } from '../stores/clients.ts'
 import { interleave } from './interleavings.ts'
 
 /** `npm run soak` runs a hundred times as many. */
@@ -18,8 +18,8 @@ describe(`requests that race, in ${RUNS} orders: nothing comes back, nothing is 
     interleave(sqlite(':memory:'), RUNS, seed),
   )
 
-  for (const kind of ['mongodb', 'postgres', 'redis'] as const) {
-    const server = inject(kind)
+  for (const kind of STORES) {
+    const server = serverOf(kind)
     it.skipIf('missing' in server)(`CVE-2025-46336 CVE-2025-32441: ${kind} (seed ${seed})`, { timeout }, async () => {
       const { store, close } = await OPEN[kind]((server as { url: string }).url, 'interleavings')
       await interleave(store, RUNS, seed)

@@ -1,10 +1,10 @@
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { errorOf } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, randomId, visitor } from '../../src/testing/harness.ts'
 import { type Fate, TcpProxy } from '../servers/proxy.ts'
-import { type Kind, OPEN } from '../stores/clients.ts'
+import { KINDS, type Kind, OPEN, serverOf } from '../stores/clients.ts'
 import { History } from './checkers.ts'
 
 /** Whether a piece of the server's answers belongs to a session, and not to making a connection. */
@@ -14,6 +14,8 @@ const ANSWER: Record<Kind, (piece: Buffer) => boolean> = {
   postgres: (piece) => piece[0] === 0x31 || piece[0] === 0x32,
   redis: isAnswer,
   ioredis: isAnswer,
+  // The first packet of an answer, but not that of a statement made ready, which has twelve bytes and begins with 0.
+  mysql: (piece) => piece[3] === 1 && !(piece[0] === 12 && piece[4] === 0),
 }
 
 /** A text of Redis that holds a JSON object. */
@@ -24,8 +26,8 @@ function isAnswer(piece: Buffer): boolean {
 /** Calls that succeed where every third reply is lost may need several tries. */
 const TIMEOUT = 20_000
 
-for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const satisfies Kind[]) {
-  const server = inject(kind === 'ioredis' ? 'redis' : kind)
+for (const kind of KINDS) {
+  const server = serverOf(kind)
   describe.skipIf('missing' in server)(`${kind}, when replies are lost`, () => {
     async function open() {
       const { url } = server as { url: string }

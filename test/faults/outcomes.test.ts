@@ -12,6 +12,7 @@ import pg from 'pg'
 import * as nodeRedis from 'redis'
 import { describe, expect, it } from 'vitest'
 import { outcomeOf as afterMongo } from '../../src/stores/mongodb/outcome.ts'
+import { outcomeOf as afterMysql, NotSent, Unanswered } from '../../src/stores/mysql/outcome.ts'
 import { outcomeOf as afterPostgres } from '../../src/stores/postgres/client.ts'
 import { appliedAfter as afterRedis } from '../../src/stores/redis/client.ts'
 
@@ -97,6 +98,8 @@ describe('what an error of pg says of a change', () => {
       'a connection that failed': [sqlState('08006'), 'unknown'],
       'a transaction’s end that nobody knows': [sqlState('08007'), 'unknown'],
       'a disk that fails': [sqlState('58030'), 'unknown'],
+      'no connection in time, by postgres.js': [withCode('CONNECT_TIMEOUT'), 'failed'],
+      'a connection that closed, by postgres.js': [withCode('CONNECTION_CLOSED'), 'unknown'],
       'nobody listens': [withCode('ECONNREFUSED'), 'failed'],
       'no such host': [withCode('ENOTFOUND'), 'failed'],
       'no answer about the host': [withCode('EAI_AGAIN'), 'failed'],
@@ -108,6 +111,47 @@ describe('what an error of pg says of a change', () => {
       'a connection that was ended': [new Error('Connection terminated'), 'unknown'],
     },
     afterPostgres,
+  )
+})
+
+describe('what an error of mysql2 says of a change', () => {
+  const answered = (errno: number, sqlState: string) => Object.assign(new Error('no'), { errno, sqlState })
+  check(
+    {
+      'a deadlock, or another node of a cluster was first': [answered(1213, '40001'), 'conflict'],
+      'a row that is newer than the snapshot': [answered(1020, 'HY000'), 'conflict'],
+      'a table that was changed': [answered(1615, 'HY000'), 'conflict'],
+      'a group that chose another change': [answered(3101, '40000'), 'conflict'],
+      'no table yet': [answered(1146, '42S02'), 'not set up'],
+      'no column yet': [answered(1054, '42S22'), 'not set up'],
+      'a value that a column can’t have': [answered(1406, '22001'), 'failed'],
+      'a text that a column can’t have': [answered(1366, '22007'), 'failed'],
+      'a constraint': [answered(4025, '23000'), 'failed'],
+      'a lock that was not free in time': [answered(1205, 'HY000'), 'failed'],
+      'a disk that is full': [answered(1021, 'HY000'), 'failed'],
+      'a table that is full': [answered(1114, 'HY000'), 'failed'],
+      'a server that is read-only by now': [answered(1290, 'HY000'), 'failed'],
+      'a transaction that may only read': [answered(1792, '25006'), 'failed'],
+      'too many connections': [answered(1040, '08004'), 'failed'],
+      'no rights': [answered(1142, '42000'), 'failed'],
+      'a node that has left its cluster': [answered(1047, '08S01'), 'failed'],
+      'a packet that is too large': [answered(1153, '08S01'), 'failed'],
+      'a statement that ran too long': [answered(1969, '70100'), 'failed'],
+      'a statement that was killed': [answered(1317, '70100'), 'unknown'],
+      'a connection that was killed': [answered(1927, '70100'), 'unknown'],
+      'a server told to end': [answered(1053, '08S01'), 'unknown'],
+      'a commit that failed': [answered(1180, 'HY000'), 'unknown'],
+      'an error that nobody knows': [answered(1105, 'HY000'), 'unknown'],
+      'no connection was to be had': [new NotSent(withCode('ECONNREFUSED')), 'failed'],
+      'a connection that was closed before': [
+        new Error("Can't add new command when connection is in closed state"),
+        'failed',
+      ],
+      'no answer in time': [new Unanswered('no answer in time'), 'unknown'],
+      'a connection that broke': [withCode('PROTOCOL_CONNECTION_LOST'), 'unknown'],
+      'a connection that was reset': [withCode('ECONNRESET'), 'unknown'],
+    },
+    afterMysql,
   )
 })
 

@@ -1,14 +1,14 @@
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { chainOf, changeOf, dataOf, randomId, visitor } from '../../src/testing/harness.ts'
 import { untilItWorks } from '../servers/child.ts'
 import { TcpProxy } from '../servers/proxy.ts'
-import { type Kind, OPEN } from '../stores/clients.ts'
+import { KINDS, OPEN, serverOf } from '../stores/clients.ts'
 import { History } from './checkers.ts'
 
-for (const kind of ['mongodb', 'postgres', 'redis', 'ioredis'] as const satisfies Kind[]) {
-  const server = inject(kind === 'ioredis' ? 'redis' : kind)
+for (const kind of KINDS) {
+  const server = serverOf(kind)
   describe.skipIf('missing' in server)(`${kind}, when replies are slow`, () => {
     it('a reply after the deadline has no second effect, and is nobody else’s answer', async () => {
       const { url } = server as { url: string }

@@ -1,8 +1,10 @@
 import { Redis } from 'ioredis'
 import { mongodb } from 'koa-atomic-session/mongodb'
+import { mysql } from 'koa-atomic-session/mysql'
 import { postgres } from 'koa-atomic-session/postgres'
 import { redis } from 'koa-atomic-session/redis'
 import { MongoClient } from 'mongodb'
+import { createPool } from 'mysql2'
 import pg from 'pg'
 import { createClientPool } from 'redis'
 import { describe, expect, inject, it } from 'vitest'
@@ -11,13 +13,10 @@ import type { Access, Store } from '../../src/contract/store.ts'
 import { ReliableStore } from '../../src/delivery/reliable.ts'
 import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
-import { type Missing, type Server, untilItWorks } from '../servers/child.ts'
+import { untilItWorks } from '../servers/child.ts'
 import { database } from '../servers/database.ts'
-import { startMongo } from '../servers/mongodb.ts'
-import { startPostgres } from '../servers/postgres.ts'
 import { TcpProxy } from '../servers/proxy.ts'
-import { startRedis } from '../servers/redis.ts'
-import { OPEN, type Opened } from '../stores/clients.ts'
+import { KINDS, type Kind, OPEN, type Opened, SERVERS, serverOf } from '../stores/clients.ts'
 
 const push = (text: string) => changeOf(chainOf([commands.push('list', [text]), commands.inc('n')]))
 const ABSENT: Access = { id: 'x'.repeat(22), proof: { hash: 'h' }, maxLifetime: Number.POSITIVE_INFINITY }
@@ -46,21 +45,15 @@ async function impatient(url: string): Promise<Opened> {
 }
 
 /** The driver's own second try says the same, whatever the first one did: of MongoDB nobody can know. */
-const SURELY = { mongodb: 'unknown', postgres: false, redis: false, ioredis: false } as const
+const SURELY = { mongodb: 'unknown', postgres: false, redis: false, ioredis: false, mysql: false } as const
 
-const CASES: Record<
-  keyof typeof SURELY,
-  [handedIn: string, start: () => Promise<Server | Missing>, open: (url: string) => Promise<Opened>]
-> = {
-  mongodb: ['MONGODB_URL', startMongo, impatient],
-  postgres: ['DATABASE_URL', startPostgres, (url) => OPEN.postgres(url, 'unreachable', 1000)],
-  redis: ['REDIS_URL', startRedis, (url) => OPEN.redis(url, 'unreachable', 1000)],
-  ioredis: ['REDIS_URL', startRedis, unqueued],
-}
+/** Drivers that must be told not to wait. */
+const IMPATIENT: Partial<Record<Kind, (url: string) => Promise<Opened>>> = { mongodb: impatient, ioredis: unqueued }
 
-for (const kind of Object.keys(SURELY) as (keyof typeof SURELY)[]) {
-  const [variable, start, open] = CASES[kind]
-  const left = process.env[variable] || 'missing' in inject(kind === 'ioredis' ? 'redis' : kind)
+for (const kind of KINDS) {
+  const { variable, start } = SERVERS[kind]
+  const open = IMPATIENT[kind] ?? ((url: string) => OPEN[kind](url, 'unreachable', 1000))
+  const left = process.env[variable] || 'missing' in serverOf(kind)
   const what = SURELY[kind] === false ? 'surely not applied' : 'not known to be applied'
   it.skipIf(left)(`${kind}: nobody listens, and a change is ${what}`, async () => {
     const server = await start()
@@ -90,7 +83,12 @@ describe('a host that has no address', () => {
   })
 })
 
-const servers = { mongodb: inject('mongodb'), postgres: inject('postgres'), redis: inject('redis') }
+const servers = {
+  mongodb: inject('mongodb'),
+  postgres: inject('postgres'),
+  redis: inject('redis'),
+  mysql: inject('mariadb'),
+}
 const urlOf = (kind: keyof typeof servers) => ('url' in servers[kind] ? servers[kind].url : '')
 
 describe('a server that takes connections and never says a word', () => {
@@ -101,6 +99,18 @@ describe('a server that takes connections and never says a word', () => {
     expect(await verdict(postgres(pool))).toBe(false)
     await proxy.close()
     await pool.end()
+  })
+
+  it.skipIf('missing' in servers.mysql)('mysql: a change is surely not applied', async () => {
+    const proxy = await TcpProxy.before(urlOf('mysql'))
+    proxy.request = () => 'vanish'
+    const pool = createPool({ uri: proxy.through(urlOf('mysql')) })
+    expect(await verdict(mysql(pool, { queryTimeout: 500 }))).toBe(false)
+    await proxy.close()
+    await pool
+      .promise()
+      .end()
+      .catch(() => {})
   })
 
   it.skipIf('missing' in servers.mongodb)('mongodb: a change is not known to be applied', async () => {
@@ -153,6 +163,17 @@ describe('a pool without a free connection', () => {
     await pool.connect()
     await exhausted(redis(pool as never, { prefix: 'pool:' }), proxy, SURELY.redis)
     await pool.close()
+    await proxy.close()
+  })
+
+  it.skipIf('missing' in servers.mysql)('mysql', async () => {
+    const proxy = await TcpProxy.before(urlOf('mysql'))
+    // As long as nothing is lost, the connection that waits is not given up.
+    const pool = createPool({ uri: proxy.through(urlOf('mysql')), connectionLimit: 1, waitForConnections: false })
+    const store = mysql(pool, { table: 'exhausted' })
+    await store.setup()
+    await exhausted(store, proxy, SURELY.mysql)
+    await pool.promise().end()
     await proxy.close()
   })
 })

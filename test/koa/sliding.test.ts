@@ -1,14 +1,13 @@
 import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { OPEN, type Opened } from '../stores/clients.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { OPEN, type Opened, STORES, serverOf } from '../stores/clients.ts'
 import { TestApp, type Visitor } from '../visitor.ts'
 
 const DAY = 86_400
-const KINDS = ['mongodb', 'postgres', 'redis'] as const
 
-for (const name of ['memory', ...KINDS] as const) {
-  const server = name === 'memory' ? { url: '' } : inject(name)
+for (const name of ['memory', ...STORES] as const) {
+  const server = name === 'memory' ? { url: '' } : serverOf(name)
   describe.skipIf('missing' in server)(`the cookie of a session on ${name}`, () => {
     let opened: Opened
     let app: TestApp

@@ -4,6 +4,7 @@ import { atomicSession, isSessionError, SessionUsageError } from 'koa-atomic-ses
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { mongodb } from 'koa-atomic-session/mongodb'
+import { mysql } from 'koa-atomic-session/mysql'
 import { postgres } from 'koa-atomic-session/postgres'
 import { redis } from 'koa-atomic-session/redis'
 import { sqlite } from 'koa-atomic-session/sqlite'
@@ -114,6 +115,7 @@ describe('wrong use says what to write instead', () => {
     ['memory', () => memory({ maximum: 5 } as object), "The memory store has no option 'maximum': there is 'max'"],
     ['sqlite', () => sqlite('x.db', { tabel: 'x' } as object), "has no option 'tabel': did you mean 'table'?"],
     ['postgres', () => postgres({} as never, { tables: 'x' } as object), "did you mean 'table'?"],
+    ['mysql', () => mysql({} as never, { tables: 'x' } as object), "did you mean 'table'?"],
     ['redis', () => redis({} as never, { Prefix: 'x' } as object), "did you mean 'prefix'?"],
     ['httpSessions', () => httpSessions({ keys: [KEY], onerror: () => {} } as never), "did you mean 'onError'?"],
   ])('an option that %s does not have', (_, make, message) => {

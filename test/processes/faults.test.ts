@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { afterEach, describe, expect, inject, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { temporaryFolder, untilItWorks } from '../servers/child.ts'
+import { STORES, serverOf } from '../stores/clients.ts'
 import { Visitor } from '../visitor.ts'
 import { Process } from './process.ts'
 
 const HOUR = 3_600_000
 const folder = temporaryFolder('process-faults')
-const servers = { mongodb: inject('mongodb'), postgres: inject('postgres'), redis: inject('redis') }
-const stores = [['sqlite', { url: join(folder, `${randomUUID()}.db`) }] as const, ...Object.entries(servers)].map(
-  ([name, server]) => ({ name, url: 'url' in server ? server.url : undefined }),
-)
+const servers = STORES.map((name) => [name, serverOf(name)] as const)
+const stores = [['sqlite', { url: join(folder, `${randomUUID()}.db`) }] as const, ...servers].map(([name, server]) => ({
+  name,
+  url: 'url' in server ? server.url : undefined,
+}))
 
 for (const { name, url } of stores) {
   describe.skipIf(url === undefined)(`${name}, by several processes`, () => {

@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { STORES, serverOf } from '../stores/clients.ts'
 import { Visitor } from '../visitor.ts'
 import { Process } from './process.ts'
 
@@ -11,9 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const cluster = inject('redisCluster')
 const servers = {
-  mongodb: inject('mongodb'),
-  postgres: inject('postgres'),
-  redis: inject('redis'),
+  ...Object.fromEntries(STORES.map((name) => [name, serverOf(name)])),
   'redis cluster': 'url' in cluster ? { ...cluster, url: cluster.url.replace('redis:', 'redis-cluster:') } : cluster,
 }
 const stores: { name: string; url: string | undefined; counts: number[] }[] = [

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { document } from 'koa-atomic-session/testing'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands, type Data, Refusal } from '../../src/algebra/index.ts'
 import { Sessions } from '../../src/api/sessions.ts'
 import type { Store } from '../../src/contract/store.ts'
@@ -15,7 +15,7 @@ import { createToken } from '../../src/csrf/token.ts'
 import { CsrfError, isSessionError } from '../../src/errors/index.ts'
 import { settingsOf } from '../../src/settings/options.ts'
 import { chainOf, changed, changeOf, visitor } from '../../src/testing/harness.ts'
-import { OPEN, type Opened } from '../stores/clients.ts'
+import { OPEN, type Opened, STORES, serverOf } from '../stores/clients.ts'
 import { counting, KEY } from '../visitor.ts'
 import { kinds } from './stores.ts'
 
@@ -99,8 +99,8 @@ describe('hostile documents', () => {
     const open = async (name: string, make: () => Promise<Opened>) => opened.push({ ...(await make()), name })
     await open('memory', async () => ({ store: memory({ max: 1e6 }), close: async () => {} }))
     await open('sqlite', async () => ({ store: sqlite(':memory:'), close: async () => {} }))
-    for (const name of ['mongodb', 'postgres', 'redis'] as const) {
-      const server = inject(name)
+    for (const name of STORES) {
+      const server = serverOf(name)
       if ('url' in server) await open(name, () => OPEN[name](server.url, 'hostile_documents'))
     }
   })

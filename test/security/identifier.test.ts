@@ -5,13 +5,15 @@ import { memory } from 'koa-atomic-session/memory'
 import { type SqliteDatabase, sqlite } from 'koa-atomic-session/sqlite'
 import Libsql from 'libsql'
 import { MongoClient } from 'mongodb'
+import { createPool, type RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
-import { afterEach, describe, expect, inject, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { InspectableStore, SessionRecord } from '../../src/contract/store.ts'
 import { newId, newSecret } from '../../src/cookie/credential.ts'
 import { settingsOf } from '../../src/settings/options.ts'
 import { temporaryFolder } from '../servers/child.ts'
 import { database } from '../servers/database.ts'
+import { serverOf } from '../stores/clients.ts'
 import { KEY, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 import { kinds } from './stores.ts'
@@ -366,6 +368,12 @@ describe('identifier and life cycle', () => {
       await pool.end()
       return rows.map(({ row }) => row).join('\n')
     },
+    async mysql(url) {
+      const pool = createPool({ uri: url })
+      const [rows] = await pool.query<RowDataPacket[]>('SELECT * FROM stolen')
+      await pool.end()
+      return rows.map((row) => JSON.stringify({ ...row, data: row.data.toString() })).join('\n')
+    },
     async redis(url) {
       const client = new Redis(url)
       const keys = await client.keys('stolen:*')
@@ -399,12 +407,13 @@ describe('identifier and life cycle', () => {
     },
     ...kinds('stolen')
       .filter(({ name }) => name in dumps && name !== 'sqlite')
-      .map((kind) => ({ ...kind, url: (inject(kind.name as 'redis') as { url: string }).url })),
+      .map((kind) => ({ ...kind, url: (serverOf(kind.name as 'redis') as { url: string }).url })),
   ]
   for (const { name, missing, url, open } of targets) {
     it.skipIf(missing)(`ID-15: what ${name} holds opens no session, the present one or an earlier one`, async () => {
       const { store, close } = await open()
       shop = await new Shop({ index: ['user'], touchAfter: 0 }, store).open()
+      await shop.sessions.ensureIndex()
       const visitor = shop.app.visitor()
       const handed: string[] = []
       for (const path of [

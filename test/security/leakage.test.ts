@@ -6,9 +6,11 @@ import { isSessionError } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { mongodb } from 'koa-atomic-session/mongodb'
+import { mysql } from 'koa-atomic-session/mysql'
 import { postgres } from 'koa-atomic-session/postgres'
 import { redis } from 'koa-atomic-session/redis'
 import { MongoServerError } from 'mongodb'
+import { createPool } from 'mysql2/promise'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
@@ -51,6 +53,13 @@ const DRIVERS: Record<string, (sent: unknown) => Error> = {
       code: 11000,
       keyValue: sent as never,
       errInfo: { details: sent },
+    }),
+  mysql2: (sent) =>
+    Object.assign(new Error(`Data too long for column 'data' at row 1: ${JSON.stringify(sent)}`), {
+      code: 'ER_DATA_TOO_LONG',
+      errno: 1406,
+      sqlState: '22001',
+      sqlMessage: JSON.stringify(sent),
     }),
   'a parser': (sent) => new SyntaxError(`Unexpected token 'x', "${JSON.stringify(sent)}" is not valid JSON`),
 }
@@ -170,6 +179,13 @@ describe('what is told', () => {
       await pool.query(`ALTER TABLE leaking ADD CHECK (data ->> 'card' IS NULL)`)
       return { store, close: () => pool.end() }
     },
+    async mariadb(url) {
+      const pool = createPool({ uri: url })
+      const store = mysql(pool, { table: 'leaking' })
+      await store.setup()
+      await pool.query("ALTER TABLE leaking MODIFY data longtext, ADD CHECK (NOT JSON_EXISTS(data, '$.card'))")
+      return { store, close: () => pool.end() }
+    },
     async redis(url) {
       const client = new Redis(url)
       const real = redis(client, { prefix: 'leaking:' })
@@ -189,7 +205,7 @@ describe('what is told', () => {
       const error = await store.update(access, changeOf(chainOf(commands.set('card', CARD)))).catch((thrown) => thrown)
       await close()
       expect(error).toBeInstanceOf(StoreError)
-      expect(told(error)).toMatch(/23514|WRONGTYPE/)
+      expect(told(error)).toMatch(/23514|WRONGTYPE|errno: 4025/)
       for (const hidden of [CARD, access.id, (access.proof as { hash: string }).hash])
         expect(told(error)).not.toContain(hidden)
     })

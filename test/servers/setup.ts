@@ -38,7 +38,6 @@ const KINDS = {
   postgres: { needs: () => [...postgresNeeds(), PGBOUNCER], start: startPostgres },
   redis: { needs: redisNeeds, start: startRedis },
   redisCluster: { needs: redisClusterNeeds, start: startRedisCluster },
-  // No store needs it yet: only STORES=mariadb brings and starts it.
   mariadb: { needs: mariadbNeeds, start: startMariadb },
   chromium: { needs: browserNeeds, start: browser },
 } as const satisfies Record<string, Kind>
@@ -49,7 +48,7 @@ const KINDS = {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const wanted = process.env.STORES?.split(',')
-  const left = (name: string) => (wanted ? !wanted.includes(name) : name === 'mariadb')
+  const left = (name: string) => wanted !== undefined && !wanted.includes(name)
   const kinds = Object.entries<Kind>(KINDS)
   const needs = kinds.filter(([name]) => !left(name)).map(([, kind]) => kind.needs())
   await bring((await Promise.all(needs)).flat())

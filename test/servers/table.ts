@@ -9,6 +9,7 @@ const ROWS: readonly { name: string; words: RegExp; server?: Exclude<keyof Provi
     { name: 'sqlite', words: /\b(sqlite|libsql)\b/i, what: 'libsql, node:sqlite or better-sqlite3' },
     { name: 'mongodb', words: /\b(mongodb|mongo)\b/i, server: 'mongodb' },
     { name: 'postgres', words: /\b(postgres|postgresql|pgbouncer)\b/i, server: 'postgres' },
+    { name: 'mysql', words: /\b(mysql|mariadb)\b/i, server: 'mariadb' },
     { name: 'redis', words: /\b(redis|ioredis|iovalkey|node-redis|valkey|moving over)\b/i, server: 'redis' },
     { name: 'redis cluster', words: /\bcluster\b/i, server: 'redisCluster' },
     { name: 'chromium', words: /\bin a browser\b/i, server: 'chromium' },

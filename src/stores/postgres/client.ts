@@ -32,7 +32,15 @@ const NOT_SET_UP = new Set(['42P01', '42883', '42703', '3F000'])
 const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40(?!003)|42|44|53|54|55|57014$|KAS|P0)/
 
 /** Failures to open a connection. */
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+const NOT_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  // Of postgres.js.
+  'CONNECT_TIMEOUT',
+])
 
 /** pg-pool has no codes for these: no connection was free or could be made in time, so nothing was sent. */
 const NEVER_CONNECTED = /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)/

@@ -1,5 +1,5 @@
 /**
- * Sessions in a PostgreSQL table, through a `pg` Pool, Client or PoolClient.
+ * Sessions in a PostgreSQL table, through a Pool, Client or PoolClient of `pg`, a `sql` of postgres.js, or a PGlite.
  *
  * @module koa-atomic-session/postgres
  */
@@ -23,6 +23,7 @@ import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { tag } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
+import { adapted, type PostgresClient } from './adapters.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
@@ -36,6 +37,7 @@ import {
 } from './parameters.ts'
 import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
+export type { PgliteClient, PostgresClient, PostgresJsClient } from './adapters.ts'
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
 /** Where in the database sessions are kept, and how statements are sent. */
@@ -71,18 +73,16 @@ export interface PostgresOptions {
  * A chain is one `UPDATE … RETURNING` by primary key. Connect to the primary server, never to a replica: a destroyed
  * session would live on there for a while.
  */
-export function postgres(client: PgClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
+export function postgres(client: PostgresClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
   assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout'], 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
-  if (typeof client?.query !== 'function') {
-    throw new SessionUsageError('The postgres store takes a Pool or Client of pg: postgres(new Pool())')
-  }
+  const asked = adapted(client)
   for (const [option, name] of Object.entries({ table, schema })) {
     if (typeof name !== 'string' || name === '' || name.includes('\0') || Buffer.byteLength(name) > 50) {
       throw new SessionUsageError(`The ${option}'s name must be a text of 1 to 50 bytes`)
     }
   }
-  return new PostgresStore(client, { table, schema, prepared, queryTimeout })
+  return new PostgresStore(asked, { table, schema, prepared, queryTimeout })
 }
 
 /** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */

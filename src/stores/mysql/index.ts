@@ -1,0 +1,369 @@
+/**
+ * Sessions in a table of MariaDB or MySQL, through a Pool or Connection of `mysql2`.
+ *
+ * @module koa-atomic-session/mysql
+ */
+import { createHash } from 'node:crypto'
+import { apply, canGrow, equal, parsePath, sizeOf, takes, type Value, valueAt } from '../../algebra/index.ts'
+import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import type {
+  Access,
+  Change,
+  IndexableStore,
+  IndexedStore,
+  IndexValue,
+  InspectableStore,
+  Loaded,
+  NewSession,
+  SessionRecord,
+  Updated,
+} from '../../contract/store.ts'
+import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
+import { loaded } from '../../contract/transition.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
+import { assertNames } from '../../settings/names.ts'
+import { compareAndRemove, compareAndSet, isPlain, pause, type Reading } from '../shared/oracle.ts'
+import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
+import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
+import { COLUMNS, PRUNE_BATCH, type Statement, type Statements, statements } from './statements.ts'
+import {
+  bytesOf,
+  columnOf,
+  fieldSchema,
+  fieldsMark,
+  fromRow,
+  hashOf,
+  indexed,
+  type Parameters,
+  schema,
+  valuesOf,
+} from './table.ts'
+import { Turns } from './turns.ts'
+
+export type { MysqlClient } from './client.ts'
+
+/** Where in the database sessions are kept, and for how long an answer is awaited. */
+export interface MysqlOptions {
+  /**
+   * The table's name, in the database of the connections: letters, digits, `_`, `$` and `-`, 64 at most.
+   * @default 'sessions'
+   */
+  readonly table?: string
+  /**
+   * After this many milliseconds a connection of a pool that does not answer is closed, so it is not used again. It
+   * should be longer than the application's `timeout`, after which the request is answered.
+   * @default 5000
+   */
+  readonly queryTimeout?: number
+}
+
+/**
+ * A store in a table of MariaDB 10.6 or later, or of MySQL 8.0 or later. `setup()` creates the table; if you create it
+ * yourself, `mysqlSchema()` gives you the SQL. The pool stays the application's: `close()` leaves it open.
+ *
+ * A chain is one `UPDATE` by primary key, which applies only to what it was computed from: one round trip for a session
+ * that the request has loaded, two for any other. Connect to one server that takes writes, never to a replica: a destroyed
+ * session would live on there for a while.
+ */
+export function mysql(client: MysqlClient, options: MysqlOptions = {}): IndexableStore & InspectableStore {
+  assertNames(options, ['table', 'queryTimeout'], 'The mysql store')
+  const { table = 'sessions', queryTimeout = 5000 } = options
+  assertTable(table)
+  return new MysqlStore(new Connections(client, queryTimeout), table)
+}
+
+/** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */
+export function mysqlSchema({ table = 'sessions' }: MysqlOptions = {}, fields: readonly string[] = []): string {
+  assertTable(table)
+  return [schema(table), ...fields.map((field) => fieldSchema(table, field))].map((sql) => `${sql};\n`).join('')
+}
+
+function assertTable(table: string): void {
+  if (/^[\w$-]{1,64}$/.test(table)) return
+  throw new SessionUsageError("The table's name must be 1 to 64 letters, digits, '_', '$' or '-'")
+}
+
+/** Tries of a statement that the server has undone for another one. */
+const MAX_TRIES = 300
+
+/** Comes before every id. An empty text is null to a `sql_mode` of MariaDB. */
+const BEFORE_ALL = ' '
+
+class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
+  readonly name = 'mysql'
+  readonly #connections: Connections
+  readonly #table: string
+  readonly #turns = new Turns()
+  #fields: readonly string[] = []
+  #sql: Statements
+
+  constructor(connections: Connections, table: string) {
+    this.#connections = connections
+    this.#table = table
+    this.#sql = statements(table, [])
+  }
+
+  async create({ dates, ...session }: NewSession): Promise<SessionRecord | undefined> {
+    let begun = session
+    if (dates) {
+      const now = await this.#now()
+      begun = { created: now, ...session, data: begin({ ...session, dates }, now).data }
+    }
+    const parameters = {
+      ...this.#values(begin(begun, 0)),
+      created: begun.created ?? null,
+      idle: Math.round(begun.maxAge ?? begun.idle),
+      authenticated: begun.authenticated ? 1 : 0,
+    }
+    const result = await this.#try(() => this.#send(this.#sql.create, parameters).catch(unlessTaken))
+    return result && recordOf(begin(begun, Number(result.insertId)))
+  }
+
+  async load(access: Access): Promise<Loaded> {
+    const { stored, now } = await this.#find(access.id)
+    return loaded(stored, access, now)
+  }
+
+  async update(access: Access, change: Change): Promise<Updated> {
+    return (await this.#ahead(access, change)) ?? this.#turns.take(access.id, () => this.#compute(access, change))
+  }
+
+  async destroy(access: Access): Promise<boolean> {
+    const { id, proof, maxLifetime } = access
+    const parameters = { id, hash: proof.hash ?? null, created: proof.created ?? null, lifetime: limitOf(maxLifetime) }
+    if ((await this.#count(this.#sql.destroy, parameters)) === 1) return true
+    if (proof.hash === undefined) return false
+    const read = () => this.#find(id)
+    return compareAndRemove(this.name, access, read, async ({ hash, previous }) => {
+      return (await this.#count(this.#sql.remove, { id, hash, previous_kind: previous?.kind ?? null })) === 1
+    })
+  }
+
+  indexed(fields: readonly string[]): IndexedStore {
+    this.#fields = fields
+    this.#sql = statements(this.#table, fields)
+    return this
+  }
+
+  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
+    const parameters = {
+      value: hashOf(value),
+      fields: this.#mark,
+      lifetime: limitOf(maxLifetime),
+      limit: `${page.limit}`,
+    }
+    const found: SessionRecord[] = []
+    for (let { after } = page; ; ) {
+      const rows = await this.#readings(this.#sql.find(field), { ...parameters, after: after || BEFORE_ALL })
+      found.push(...rows.filter(({ stored }) => holds(stored, field, value)).map(({ stored }) => recordOf(stored)))
+      if (rows.length < page.limit || found.length >= page.limit) return found.slice(0, page.limit)
+      after = rows.at(-1)!.stored.id
+    }
+  }
+
+  async destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number = LIST_BATCH,
+  ): Promise<number> {
+    const parameters = { value: hashOf(value), fields: this.#mark, except: except ?? null }
+    let total = 0
+    for (let after = BEFORE_ALL; total < limit; ) {
+      const rows = await this.#readings(this.#sql.strange, { ...parameters, after, limit: `${LIST_BATCH}` })
+      for (const { stored } of rows) {
+        if (total < limit && stored.id !== except && (await this.#removeStrange(stored, field, value))) total++
+      }
+      if (rows.length < LIST_BATCH) break
+      after = rows.at(-1)!.stored.id
+    }
+    // After those: one that is written anew meanwhile is then found by its index.
+    if (total < limit)
+      total += await this.#count(this.#sql.destroyAll(field), { ...parameters, limit: `${limit - total}` })
+    return total
+  }
+
+  async *list(): AsyncIterable<SessionRecord> {
+    for (let last = BEFORE_ALL; ; ) {
+      const page = (await this.#readings(this.#sql.page, { last })).map(({ stored }) => recordOf(stored))
+      yield* page
+      if (page.length < LIST_BATCH) return
+      last = page.at(-1)!.id
+    }
+  }
+
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const { stored, now } = await this.#find(id)
+    return stored && isLive(stored, now) ? recordOf(stored) : undefined
+  }
+
+  async setup(): Promise<void> {
+    // Every process asks at its start, and most find everything there: then nobody has to wait, and no right is needed.
+    const columns = async () => (await this.#run(COLUMNS, { table: this.#table })).map(({ name }) => name as string)
+    if ((await columns()).length === 0) await this.#create(schema(this.#table))
+    const there = new Set(await columns())
+    for (const field of this.#fields) {
+      if (!there.has(columnOf(field))) await this.#create(fieldSchema(this.#table, field))
+    }
+  }
+
+  /** In batches, so no request waits for it. */
+  async prune(): Promise<number> {
+    for (let total = 0; ; ) {
+      const removed = await this.#count(this.#sql.prune, {})
+      total += removed
+      if (removed < PRUNE_BATCH) return total
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /**
+   * The change of a session whose data the caller holds: the oracle computes the result here, and the server writes it if
+   * it still has all that was held. Undefined if it does not, or if the result depends on what only the server knows.
+   */
+  async #ahead({ id, proof, maxLifetime }: Access, change: Change): Promise<Updated | undefined> {
+    const { held, chain, slide, op } = change
+    const isKnown = held && proof.hash !== undefined && (proof.created ?? held.created) === held.created
+    if (!isKnown || !isPlain(change) || chain.commands.length === 0 || takes(chain)) return undefined
+    if (chain.commands.some(({ kind }) => kind === 'currentDate')) return undefined
+    const result = apply(held.data, chain, 0)
+    // Whether it is refused depends on what the server has.
+    if (!result.ok || (canGrow(chain) && sizeOf(held.data) > change.maxBytes)) return undefined
+    const { version, created, epoch, expires, maxAge } = held
+    const idle = Math.round(maxAge ?? slide.idle)
+    const atLeast = Math.round(slide.atLeast)
+    const { affectedRows, insertId } = await this.#run(this.#sql.ahead, {
+      ...this.#columns(result.data),
+      ...{
+        id,
+        hash: proof.hash!,
+        lifetime: limitOf(maxLifetime),
+        data: bytesOf(result.data),
+        version,
+        created,
+        expires,
+      },
+      ...{ epoch: epoch || null, max_age: maxAge, idle, atLeast },
+      // Texts of the connection's collation are not put together before they meet a column: it may differ from theirs.
+      ...{ operation: `${op}@`, applied_before: ` ${op}@` },
+      // A version is a counter: after a failover the same number may stand for other data, and these would be written over.
+      held: createHash('sha256').update(bytesOf(held.data)).digest(),
+    })
+    if (affectedRows !== 1) return undefined
+    const now = Number(insertId)
+    const due = now + idle - expires >= atLeast
+    return {
+      outcome: 'held',
+      version: version + 1,
+      expires: due ? now + idle : expires,
+      maxAge,
+      secret: 'current',
+      now,
+    }
+  }
+
+  /** The session is read, the oracle says what becomes of it, and that is written if the session is as it was read. */
+  #compute(access: Access, change: Change): Promise<Updated> {
+    const look = () => this.#find(access.id)
+    return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
+      const was = Object.entries(valuesOf(found)).map(([name, value]) => [`was_${name}`, value] as const)
+      const statement = next.data === found.data ? this.#sql.note : this.#sql.write
+      const written = await this.#count(statement, { ...Object.fromEntries(was), ...this.#values(next) })
+      return written === 1 ? answer : undefined
+    })
+  }
+
+  /** Only as it was read: another process may give it to another user meanwhile. Then it is looked at again. */
+  async #removeStrange(stored: StoredSession, field: string, value: IndexValue): Promise<boolean> {
+    for (let found: StoredSession | undefined = stored; found && holds(found, field, value); ) {
+      if ((await this.#count(this.#sql.removeAsRead, valuesOf(found))) === 1) return true
+      found = (await this.#find(stored.id)).stored
+    }
+    return false
+  }
+
+  get #mark(): string {
+    return fieldsMark(this.#fields)
+  }
+
+  /** The parameters of a session's columns. */
+  #values(stored: StoredSession): Parameters {
+    return { ...valuesOf(stored), ...this.#columns(stored.data) }
+  }
+
+  #columns(data: StoredSession['data']): Parameters {
+    const columns = this.#fields.map((field, i) => [`field${i}`, indexed(data, field)] as const)
+    return { fields: this.#mark, ...Object.fromEntries(columns) }
+  }
+
+  async #now(): Promise<number> {
+    const [row] = await this.#run(this.#sql.now, {})
+    return Number(row!.now)
+  }
+
+  async #find(id: string): Promise<Reading> {
+    const [found] = await this.#readings(this.#sql.load, { id })
+    // A text is equal to another one with spaces behind it.
+    return found?.stored.id === id ? found : { stored: undefined, now: 0 }
+  }
+
+  async #readings(statement: Statement, parameters: Parameters) {
+    const rows = await this.#run(statement, parameters)
+    return rows.map((row) => ({ stored: fromRow(row), now: Number(row.now) }))
+  }
+
+  /** How many sessions the statement has changed or removed. */
+  async #count(statement: Statement, parameters: Parameters): Promise<number> {
+    return (await this.#run(statement, parameters)).affectedRows
+  }
+
+  #run(statement: Statement, parameters: Parameters): Promise<MysqlResult> {
+    return this.#try(() => this.#send(statement, parameters))
+  }
+
+  #send({ sql, valuesOf }: Statement, parameters: Parameters): Promise<MysqlResult> {
+    return this.#connections.execute(sql, valuesOf(parameters))
+  }
+
+  /** May take as long as it takes to build an index. Another process may have been faster. */
+  async #create(sql: string): Promise<void> {
+    try {
+      await this.#connections.execute(sql, [], Number.POSITIVE_INFINITY)
+    } catch (error) {
+      if (!isThere(error)) throw this.#failure(error, true)
+    }
+  }
+
+  async #try<T>(send: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await send()
+      } catch (error) {
+        if (outcomeOf(error) !== 'conflict' || tries === MAX_TRIES) throw this.#failure(error)
+        await pause(tries)
+      }
+    }
+  }
+
+  #failure(error: unknown, whole = false): unknown {
+    if (error instanceof SessionUsageError) return error
+    const outcome = outcomeOf(error)
+    const applied = outcome === 'unknown' ? 'unknown' : false
+    const what = outcome === 'not set up' ? 'is not set up yet' : 'failed'
+    const advice = outcome === 'not set up' ? 'call await sessions.ensureIndex() once' : undefined
+    return new StoreError(this.name, what, applied, causeOf(error), { advice, whole, harmless: isHarmless(error) })
+  }
+}
+
+function unlessTaken(error: unknown): undefined {
+  if (!isTaken(error)) throw error
+}
+
+function limitOf(maxLifetime: number): number | null {
+  return maxLifetime === Number.POSITIVE_INFINITY ? null : Math.round(maxLifetime)
+}
+
+function holds({ data }: StoredSession, field: string, value: IndexValue): boolean {
+  return equal(valueAt(data, parsePath(field)), value as Value)
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { type Data, parsePath, valueAt } from '../../algebra/index.ts'
+import type { StoredSession } from '../../contract/record.ts'
+import type { IndexValue } from '../../contract/store.ts'
+import { decode, encode } from '../shared/json.ts'
+import type { MysqlRow } from './client.ts'
+
+/**
+ * The columns and their types. The data are bytes: they come and go as they are, whatever character set a connection has.
+ * Times are milliseconds. Nothing is stored as an empty text, because a `sql_mode` of MariaDB makes null of it.
+ */
+const COLUMNS = {
+  id: 'varchar(64) NOT NULL PRIMARY KEY',
+  hash: 'varchar(64) NOT NULL',
+  previous: 'varchar(64)',
+  previous_until: 'bigint',
+  previous_kind: 'varchar(8)',
+  data: 'longblob NOT NULL',
+  version: 'bigint NOT NULL',
+  created: 'bigint NOT NULL',
+  expires: 'bigint NOT NULL',
+  max_age: 'double',
+  auth_at: 'bigint',
+  rotated: 'bigint NOT NULL',
+  epoch: 'varchar(64)',
+  ops: 'text NOT NULL',
+  applied: 'bigint NOT NULL',
+  fields: 'varchar(43) NOT NULL',
+}
+
+export type Column = keyof typeof COLUMNS
+export const NAMES = Object.keys(COLUMNS) as Column[]
+
+/** The statement that makes the table, and for each column of a field the one that adds it. */
+export function schema(table: string): string {
+  const columns = Object.entries(COLUMNS).map(([name, type]) => `  ${name} ${type}`)
+  const keys = ['expires', 'fields'].map((name) => `  KEY ${name} (${name})`)
+  const end = 'ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
+  return `CREATE TABLE IF NOT EXISTS ${quote(table)} (\n${[...columns, ...keys].join(',\n')}\n) ${end}`
+}
+
+export function fieldSchema(table: string, field: string): string {
+  const name = quote(columnOf(field))
+  return `ALTER TABLE ${quote(table)} ADD COLUMN ${name} varchar(43), ADD KEY ${name} (${name})`
+}
+
+export function quote(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``
+}
+
+/** The column of a field of `index`. A name has at most 64 characters, and their case does not count. */
+export function columnOf(field: string): string {
+  return /^[a-z\d_.-]{1,60}$/.test(field) ? `by_${field}` : `by_${field.slice(0, 40)}_${sha256(field).slice(0, 12)}`
+}
+
+/**
+ * Which fields the process that wrote a row knew. A row of a process that knew others is found by looking into its data,
+ * so a field that is new is found at once, also while old processes go on writing.
+ */
+export function fieldsMark(fields: readonly string[]): string {
+  return fields.length === 0 ? '-' : sha256([...fields].sort().join(' '))
+}
+
+/** What the column of a field holds for these data: a hash, because a value can have any length. */
+export function indexed(data: Data, field: string): string | null {
+  const value = valueAt(data, parsePath(field))
+  return typeof value === 'object' || value === undefined ? null : hashOf(value)
+}
+
+export function hashOf(value: IndexValue): string {
+  return sha256(JSON.stringify(value))
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+/** The values of parameters by their names. A statement takes those that it has. */
+export type Parameters = Readonly<Record<string, string | number | Buffer | null>>
+
+/** What is stored of a session, by the names of the columns, without the columns of fields. */
+export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'>, Parameters[string]> {
+  const { previous, ops } = stored
+  return {
+    id: stored.id,
+    hash: stored.hash,
+    previous: previous?.hash ?? null,
+    previous_until: previous && Math.round(previous.until),
+    previous_kind: previous?.kind ?? null,
+    data: bytesOf(stored.data),
+    version: stored.version,
+    created: stored.created,
+    expires: Math.round(stored.expires),
+    max_age: stored.maxAge,
+    auth_at: stored.authAt,
+    rotated: stored.rotated,
+    epoch: stored.epoch || null,
+    ops: joined(ops),
+    applied: Number(ops.at(-1)?.split('@')[1] ?? 0),
+  }
+}
+
+export function bytesOf(data: Data): Buffer {
+  return Buffer.from(encode(data))
+}
+
+/** Each with a space before and behind it, so it can be looked for. */
+function joined(ops: readonly string[]): string {
+  return ` ${ops.map((op) => `${op} `).join('')}`
+}
+
+/** Big numbers are texts where the pool is set so. */
+export function fromRow(row: MysqlRow): StoredSession {
+  const numberOrNull = (value: unknown) => (value === null ? null : Number(value))
+  return {
+    id: row.id,
+    hash: row.hash,
+    previous:
+      row.previous === null ? null : { hash: row.previous, until: Number(row.previous_until), kind: row.previous_kind },
+    data: decode(row.data.toString()),
+    version: Number(row.version),
+    created: Number(row.created),
+    expires: Number(row.expires),
+    maxAge: row.max_age,
+    authAt: numberOrNull(row.auth_at),
+    rotated: Number(row.rotated),
+    epoch: row.epoch ?? '',
+    ops: row.ops.split(' ').filter(Boolean),
+  }
+}
