@@ -453,7 +453,7 @@ describe('CSRF defence', () => {
     const keys = [KEY]
     const credential = newSecret(newId())
     await newSession(store, { user: 1 }, credential)
-    const name = options.secure ? '__Host-sid' : 'sid'
+    const name = options.secure ? '__Host-Http-sid' : 'sid'
     const value = writeCredential(credential, name, keygripOf(keys))
     const app = Object.assign(new Koa(), { keys, proxy: true })
     const sessions =
