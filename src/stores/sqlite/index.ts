@@ -19,11 +19,11 @@ import type {
 } from '../../contract/store.ts'
 import { LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
-import { SessionUsageError } from '../../errors/index.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
-import { driver, open, type SqliteDatabase } from './client.ts'
+import { driver, type File, fileOf, isReplaced, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
-import { fromRow, type Statements, schema, statements, valuesOf } from './table.ts'
+import { fromRow, ID_COLUMN, type Statements, schema, sessionIn, statements, valuesOf } from './table.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -64,6 +64,8 @@ export function sqlite(
 
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
+  /** A session may have this size and then grow by a chain as large; both together fit into a row of 1 GB. */
+  readonly largest = 400_000_000
   /** The file is opened, and closed, by the store. */
   readonly #own: boolean
   readonly #connect: () => SqliteDatabase
@@ -88,8 +90,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async load(access: Access): Promise<Loaded> {
-    const { sql } = await this.#open()
-    const stored = await this.#patiently(() => fromRow(sql.get.get(access.id)))
+    const stored = await this.#read(access.id)
     return loaded(stored, access, Date.now())
   }
 
@@ -129,20 +130,21 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     })
   }
 
-  async *list(): AsyncIterable<SessionRecord> {
+  async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
     const { sql } = await this.#open()
     for (let last = ''; ; ) {
       const rows = await this.#patiently(() => sql.page.all(last, Date.now()))
-      const page = rows.map((row) => recordOf(fromRow(row)!))
-      yield* page
-      if (page.length < LIST_BATCH) return
-      last = page.at(-1)!.id
+      for (const stored of rows.map(sessionIn)) {
+        if (stored) yield recordOf(stored)
+        else passOver?.()
+      }
+      if (rows.length < LIST_BATCH) return
+      last = idIn(rows.at(-1))
     }
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    const { sql } = await this.#open()
-    const stored = await this.#patiently(() => fromRow(sql.get.get(id)))
+    const stored = await this.#read(id)
     return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
   }
 
@@ -160,12 +162,14 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     if (opening && this.#own) (await opening).database.close()
   }
 
-  #open(): Promise<Opened> {
-    this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
-      // The next request tries again: by then the disk may have room, or the driver may be installed.
-      this.#opening = undefined
-      throw error
-    })
+  async #open(): Promise<Opened> {
+    this.#opening ??= patiently(this.name, this.#busyTimeout, () => this.#prepare(), 'could not be set up').catch(
+      (error) => {
+        // The next request tries again: by then the disk may have room, or the driver may be installed.
+        this.#opening = undefined
+        throw error
+      },
+    )
     return this.#opening
   }
 
@@ -174,10 +178,14 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     const table = this.#table
     try {
       database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
+      // Where the application has a transaction open on its handle, this waits for its end: what is made within one may be
+      // rolled back.
+      database.exec('BEGIN IMMEDIATE')
+      database.exec('COMMIT')
       database.exec('PRAGMA journal_mode = WAL')
       database.exec('PRAGMA synchronous = FULL')
       database.exec(schema(table, this.#fields))
-      return { database, sql: statements(database, table) }
+      return { database, sql: statements(database, table), file: fileOf(database) }
     } catch (error) {
       // Every try opens the file again.
       if (this.#own) database.close()
@@ -192,8 +200,13 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     return sql
       .having(field)
       .all(key)
-      .map((row) => fromRow(row)!)
+      .flatMap((row) => sessionIn(row) ?? [])
       .filter(({ data }) => equal(valueAt(data, path), value as Value))
+  }
+
+  async #read(id: string): Promise<StoredSession | undefined> {
+    const { sql } = await this.#open()
+    return this.#patiently(() => fromRow(sql.get.get(id)))
   }
 
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
@@ -201,12 +214,26 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#patiently(() => transaction(this.name, opened.sql, () => work(opened)))
   }
 
-  #patiently<T>(work: () => T): Promise<T> {
-    return patiently(this.name, this.#busyTimeout, work)
+  async #patiently<T>(work: () => T): Promise<T> {
+    const { file } = await this.#open()
+    return patiently(this.name, this.#busyTimeout, () => {
+      if (isReplaced(file)) {
+        const advice = 'end the processes that use it, remove what is left of its -wal and -shm, and start again'
+        throw new StoreError(this.name, "can't go on: its file was replaced or removed", false, undefined, { advice })
+      }
+      return work()
+    })
   }
 }
 
+/** The id of a row, whatever else stands there. */
+function idIn(row: unknown): string {
+  return Array.isArray(row) ? row[ID_COLUMN] : (row as { id: string }).id
+}
+
 interface Opened {
+  /** Undefined for a database in memory. */
+  readonly file: File | undefined
   readonly database: SqliteDatabase
   readonly sql: Statements
 }
