@@ -11,6 +11,7 @@
 //
 // A comment that begins with @ directs:
 //
+//   -- @as-written                                comments and indentation stay, for a text that people read
 //   -- @from ./layout.ts MAX_LINE, MAX_TOGETHER   constants of a TypeScript module, which replace these words
 //   -- @takes TABLE, FUNCTION                     the module exports a function of these words: ({ TABLE, … }) => text
 //   -- @include interpreter.lua                   the lines of another file, which gets no module of its own
@@ -29,7 +30,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 const LANGUAGE = /\.(lua|sql)$/
-const DIRECTIVE = /^\s*-- @(\w+)\s*(.*)$/
+const DIRECTIVE = /^\s*-- @([\w-]+)\s*(.*)$/
 
 /** The lines of a file and of those that it includes, each with where it comes from. */
 function linesOf(file, included) {
@@ -54,6 +55,7 @@ function moduleOf(file, included) {
   const imports = []
   const parameters = []
   const lists = []
+  let asWritten = false
   const declare = (at, word, replacement) => {
     if (words.has(word)) fail(at, `${word} is declared twice`)
     words.set(word, { at, replacement, used: false })
@@ -76,12 +78,13 @@ function moduleOf(file, included) {
       declare(at, `${list}_COUNT`, String(names.length))
       declare(at, `${list}_LIST`, `'[' .. ${names.join(" .. ',' .. ")} .. ']'`)
       declare(at, `${list}_PATTERN`, `'^%[${names.map(() => '([^,]+)').join(',')}%]$'`)
+    } else if (directive === 'as-written') {
+      asWritten = true
     } else if (directive) fail(at, `no such directive: @${directive}`)
   }
 
   const text = lines.map(({ text }) =>
-    withoutComment(text)
-      .trim()
+    shown(text, asWritten)
       .replace(/[\\`]|\$(?={)/g, '\\$&')
       .replace(/\b[A-Za-z_]\w*\b/g, (word) => {
         const known = words.get(word)
@@ -117,6 +120,12 @@ function namesBelow(lines, from, fail) {
     names.push(name)
     if (!more) return names
   }
+}
+
+/** The line as it stands in the text. */
+function shown(line, asWritten) {
+  if (!asWritten) return withoutComment(line).trim()
+  return DIRECTIVE.test(line) ? '' : line.trimEnd()
 }
 
 /** Not behind a quote, which may be a string's beginning. */

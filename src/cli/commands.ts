@@ -1,6 +1,6 @@
 import { type Value, valueAt } from '../algebra/index.ts'
 import type { InspectableStore, SessionRecord, Store } from '../contract/store.ts'
-import type { CommandName, Options } from './options.ts'
+import type { Column, CommandName, Options } from './options.ts'
 import { type Output, type Row, rowOf, textOf } from './output.ts'
 
 interface Call {
@@ -11,15 +11,25 @@ interface Call {
 }
 
 /** Each command answers whether it has found what it was asked for. */
-export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call) => Promise<boolean>>> = {
+export const COMMANDS: Readonly<
+  Record<Exclude<CommandName, 'help' | 'version' | 'schema'>, (call: Call) => Promise<boolean>>
+> = {
   async list(call) {
     const { options, output } = call
+    const { sort, limit, json } = options
     let count = 0
+    let first: Row[] = []
     for await (const record of matching(call)) {
-      output.row(rowOf(record, userOf(record, options), options.data))
+      const row = rowOf(record, userOf(record, options), options.data)
       count++
+      if (!sort) output.row(row)
+      else first.push(row)
+      if (!sort && count === limit) break
+      // Never many more than are to be shown.
+      if (first.length > 2 * limit + 1000) first = sorted(first, sort!).slice(0, limit)
     }
-    if (!options.json) output.line(count === 1 ? '1 session' : `${count} sessions`)
+    if (sort) for (const row of sorted(first, sort).slice(0, limit)) output.row(row)
+    if (!json) output.line(told(count, limit, sort !== undefined))
     return options.user === undefined || count > 0
   },
 
@@ -31,11 +41,20 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
   },
 
   async revoke(call) {
-    const { store, id, output } = call
+    const { store, id, options, output } = call
     // Without their data, which may be large.
     const doomed: Pick<SessionRecord, 'id' | 'created'>[] = []
-    if (id !== undefined) doomed.push(...[(await store.get(id)) ?? []].flat())
-    else for await (const { id, created } of matching(call)) doomed.push({ id, created })
+    const consider = (record: SessionRecord) => {
+      doomed.push({ id: record.id, created: record.created })
+      if (options.dryRun) output.row(rowOf(record, userOf(record, options), false))
+    }
+    if (id === undefined) for await (const record of matching(call)) consider(record)
+    else [(await store.get(id)) ?? []].flat().forEach(consider)
+    if (options.dryRun) {
+      const sentence = `${doomed.length === 1 ? '1 session' : `${doomed.length} sessions`} would be revoked`
+      output.result(sentence, { wouldRevoke: doomed.length })
+      return doomed.length > 0
+    }
     let revoked = 0
     for (const [i, record] of doomed.entries()) {
       output.progress('revoking', i, doomed.length)
@@ -82,6 +101,21 @@ export const COMMANDS: Readonly<Record<Exclude<CommandName, 'help'>, (call: Call
       }
     }
   },
+}
+
+/** The newest, latest, largest first; what is a name in its own order. */
+function sorted(rows: readonly Row[], by: Column): Row[] {
+  const names = by === 'id' || by === 'user'
+  const key = (row: Row) => (by === 'user' ? (textOf(row.user) ?? '') : row[by])
+  const compare = (a: Row, b: Row) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0)
+  return [...rows].sort((a, b) => (names ? compare(a, b) : compare(b, a)))
+}
+
+/** How many sessions there are, as far as that is known. */
+function told(count: number, limit: number, all: boolean): string {
+  const sessions = (n: number) => (n === 1 ? '1 session' : `${n} sessions`)
+  if (count < limit || (all && count === limit)) return sessions(count)
+  return all ? `the first ${limit} of ${sessions(count)}` : `the first ${sessions(count)}`
 }
 
 async function* matching({ store, options, output }: Call): AsyncIterable<SessionRecord> {

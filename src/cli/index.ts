@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module'
 import { isSessionError } from '../errors/index.ts'
 /**
  * The inspector: shows and removes sessions of any store, for operators.
@@ -6,10 +7,12 @@ import { isSessionError } from '../errors/index.ts'
  * @module koa-atomic-session/cli
  */
 import { visible } from '../errors/visible.ts'
-import { openStore } from '../stores/open.ts'
+import { openStore, storeSchema } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
 import { HELP, parse, UsageError } from './options.ts'
 import { Output } from './output.ts'
+
+const require = createRequire(import.meta.url)
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3 } as const
@@ -20,7 +23,15 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return EXIT.done
   }
-  const opened = await openStore(options.store, { create: false })
+  if (command === 'version') {
+    process.stdout.write(`${require('../../package.json').version}\n`)
+    return EXIT.done
+  }
+  if (command === 'schema') {
+    process.stdout.write(`${await storeSchema(options.store, options.index, options.place)}\n`)
+    return EXIT.done
+  }
+  const opened = await openStore(options.store, { create: false, ...options.place })
   const output = new Output(options.json)
   try {
     const found = await COMMANDS[command]({ store: opened.store, id, options, output })

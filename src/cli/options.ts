@@ -10,18 +10,27 @@ export const HELP = `Shows and removes the sessions of a store.
   koa-atomic-session revoke --user 42        log out every session of a user
   koa-atomic-session prune                   remove what has expired
   koa-atomic-session watch                   what is created, changed and removed, until Ctrl-C
+  koa-atomic-session schema                  the SQL that makes the tables of PostgreSQL
 
   --store URL     redis://…, postgres://…, mysql://…, mongodb://… or a SQLite file; else the variable STORE
+  --table NAME    the table or collection, where it is not 'sessions'
+  --schema NAME   PostgreSQL's schema, where it is not 'public'
+  --prefix TEXT   what the keys of Redis begin with, where it is not 'session:'
   --user VALUE    only sessions of this user
   --field NAME    the field that holds the user (user_id)
+  --sort COLUMN   list by id, user, created, expires, changes or bytes; the largest comes first, ids and users ascend
+  --limit N       list the first N sessions only
+  --dry-run       revoke says what it would remove, and removes nothing
   --data          show the sessions' data, which are hidden otherwise
   --json          one JSON object a line
   --every SECONDS how often watch looks (2)
+  --index FIELD   a field of the option index, for schema; may be repeated
+  --version       the version of this package
 
 Exit codes: 0 done, 1 the store failed, 2 wrong usage, 3 nothing found.
 `
 
-const COMMANDS = ['list', 'show', 'revoke', 'prune', 'watch', 'help'] as const
+const COMMANDS = ['list', 'show', 'revoke', 'prune', 'watch', 'schema', 'help', 'version'] as const
 export type CommandName = (typeof COMMANDS)[number]
 
 export interface Options {
@@ -32,6 +41,26 @@ export interface Options {
   readonly json: boolean
   /** Milliseconds. */
   readonly every: number
+  /** Where in the store its sessions are. */
+  readonly place: { readonly table?: string; readonly schema?: string; readonly prefix?: string }
+  readonly sort: Column | undefined
+  readonly limit: number
+  readonly dryRun: boolean
+  readonly index: readonly string[]
+}
+
+/** By what a list can be sorted. */
+export const SORTS = ['id', 'user', 'created', 'expires', 'changes', 'bytes'] as const
+export type Column = (typeof SORTS)[number]
+
+/** Options that only these commands take: elsewhere they would say something that does not happen. */
+const ONLY: Readonly<Record<string, readonly CommandName[]>> = {
+  sort: ['list'],
+  limit: ['list'],
+  'dry-run': ['revoke'],
+  every: ['watch'],
+  index: ['schema'],
+  data: ['list', 'show', 'watch'],
 }
 
 /** The arguments say something that can't be done. */
@@ -41,12 +70,16 @@ export class UsageError extends Error {}
 export function parse(args: readonly string[]): { command: CommandName; id: string | undefined; options: Options } {
   const { values, positionals } = read(args)
   const [name = 'help', ...ids] = positionals
-  const command = values.help ? 'help' : COMMANDS.find((one) => one === name)
+  const command = values.help ? 'help' : values.version ? 'version' : COMMANDS.find((one) => one === name)
   if (!command) throw new UsageError(`No command is called '${name}': use ${COMMANDS.join(', ')}`)
+  for (const [option, commands] of Object.entries(ONLY)) {
+    if (option in values && command !== 'help' && !commands.includes(command))
+      throw new UsageError(`${command} takes no --${option}: it is for ${commands.join(', ')}`)
+  }
   const [id, ...more] = command === 'show' || command === 'revoke' ? ids : [undefined, ...ids]
   if (more.length > 0) throw new UsageError(`${command} takes no '${more[0]}'`)
   const store = values.store || process.env.STORE
-  if (!store && command !== 'help') {
+  if (!store && command !== 'help' && command !== 'version') {
     throw new UsageError('Which store? Pass --store redis://localhost:6379, or set the variable STORE')
   }
   if (command === 'show' && !id) throw new UsageError("Which session? show ID, with an id that 'list' prints")
@@ -55,15 +88,28 @@ export function parse(args: readonly string[]): { command: CommandName; id: stri
   }
   const every = Number(values.every ?? 2) * 1000
   if (!(every >= 100 && every <= 3_600_000)) throw new UsageError('--every takes seconds, from 0.1 to 3600')
-  const { user, data = false, json = false } = values
-  return { command, id, options: { store: store ?? '', user, field: fieldOf(values.field), data, json, every } }
+  const { user, data = false, json = false, index = [], 'dry-run': dryRun = false } = values
+  const sort = SORTS.find((one) => one === values.sort)
+  if (values.sort !== undefined && !sort) throw new UsageError(`--sort takes ${SORTS.join(', ')}`)
+  const limit = Number(values.limit ?? Number.POSITIVE_INFINITY)
+  if (!(limit >= 1) || (values.limit !== undefined && !Number.isInteger(limit)))
+    throw new UsageError('--limit takes a whole number from 1')
+  for (const field of index) fieldOf(field, '--index')
+  const { table, schema, prefix } = values
+  const place = { ...(table && { table }), ...(schema && { schema }), ...(prefix && { prefix }) }
+  const field = fieldOf(values.field)
+  return {
+    command,
+    id,
+    options: { store: store ?? '', user, field, data, json, every, place, sort, limit, dryRun, index },
+  }
 }
 
-function fieldOf(name = 'user_id'): Path {
+function fieldOf(name = 'user_id', option = '--field'): Path {
   try {
     return parsePath(name)
   } catch (error) {
-    if (error instanceof Refusal) throw new UsageError(`--field: ${errorOf(error.problem).message}`)
+    if (error instanceof Refusal) throw new UsageError(`${option}: ${errorOf(error.problem).message}`)
     throw error
   }
 }
@@ -79,6 +125,14 @@ function read(args: readonly string[]) {
       allowPositionals: true,
       options: {
         store: { type: 'string' },
+        table: { type: 'string' },
+        schema: { type: 'string' },
+        prefix: { type: 'string' },
+        sort: { type: 'string' },
+        limit: { type: 'string' },
+        index: { type: 'string', multiple: true },
+        'dry-run': { type: 'boolean' },
+        version: { type: 'boolean', short: 'v' },
         user: { type: 'string' },
         field: { type: 'string' },
         every: { type: 'string' },

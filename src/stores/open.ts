@@ -24,6 +24,37 @@ export interface OpenOptions {
    * @default true
    */
   readonly create?: boolean
+  /**
+   * The table, or MongoDB's collection.
+   * @default 'sessions'
+   */
+  readonly table?: string
+  /**
+   * PostgreSQL's schema.
+   * @default 'public'
+   */
+  readonly schema?: string
+  /**
+   * What the keys of Redis begin with.
+   * @default 'session:'
+   */
+  readonly prefix?: string
+  /**
+   * How many connections PostgreSQL's or MongoDB's pool may open. Absent: the driver's default.
+   */
+  readonly connections?: number
+}
+
+/** The options that only some kinds of stores have. */
+const OPTIONS: Readonly<Record<string, readonly (keyof OpenOptions)[]>> = {
+  sqlite: ['table'],
+  mongodb: ['table', 'connections'],
+  postgres: ['table', 'schema', 'connections'],
+  postgresql: ['table', 'schema', 'connections'],
+  mysql: ['table', 'connections'],
+  mariadb: ['table', 'connections'],
+  redis: ['prefix'],
+  rediss: ['prefix'],
 }
 
 /** How long a server may take to answer before it counts as down. */
@@ -37,7 +68,7 @@ const PATIENCE = 3000
  * @throws `StoreError` when the server can't be reached or refuses, within three seconds.
  */
 export async function openStore(url: string, options: OpenOptions = {}): Promise<OpenedStore> {
-  assertNames(options, ['create'], 'openStore()')
+  assertNames(options, ['create', 'table', 'schema', 'prefix', 'connections'], 'openStore()')
   if (typeof url !== 'string' || url === '') {
     const got = url === '' ? 'an empty text' : typeof url
     throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${got}: is its variable set?`)
@@ -49,15 +80,46 @@ export async function openStore(url: string, options: OpenOptions = {}): Promise
       `No store is called '${kind}': use redis://…, postgres://…, mysql://…, mongodb://…, memory: or the name of a SQLite file`,
     )
   }
+  assertNames(options, ['create', ...(OPTIONS[kind] ?? [])], `openStore('${kind}:…')`)
+  const { connections } = options
+  if (connections !== undefined && !(Number.isInteger(connections) && connections >= 1)) {
+    throw new SessionUsageError('openStore() takes a whole number of connections, from 1')
+  }
   try {
-    return await open(url, options.create ?? true)
+    return await open(url, options)
   } catch (error) {
     throw explained(kind, url, error)
   }
 }
 
-const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<OpenedStore>>> = {
-  async sqlite(url, create) {
+/**
+ * The SQL that makes what PostgreSQL needs, for who may create; no server is asked. `fields` are those of the option
+ * `index`.
+ *
+ * @throws `SessionUsageError` for a URL of another kind: other stores make themselves what they need.
+ *
+ * @example
+ * ```ts
+ * import { storeSchema } from 'koa-atomic-session/open'
+ *
+ * console.log(await storeSchema('postgres://', ['user_id'], { table: 'app_sessions' }))
+ * ```
+ */
+export async function storeSchema(
+  url: string,
+  fields: readonly string[] = [],
+  options: Pick<OpenOptions, 'table' | 'schema'> = {},
+): Promise<string> {
+  if (!/^postgres(?:ql)?:/.test(url)) {
+    throw new SessionUsageError('The schema is SQL for PostgreSQL, postgres://…: other stores make what they need')
+  }
+  assertNames(options, ['table', 'schema'], 'storeSchema()')
+  const { postgresSchema } = await import('./postgres/index.ts')
+  return postgresSchema(options, fields)
+}
+
+const KINDS: Readonly<Record<string, (url: string, options: OpenOptions) => Promise<OpenedStore>>> = {
+  async sqlite(url, { create = true, table }) {
     const { sqlite } = await import('./sqlite/index.ts')
     const { open } = await import('./sqlite/client.ts')
     const file = url.replace(/^sqlite:(\/\/(?=\/))?/, '')
@@ -72,30 +134,38 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
     }
     try {
       database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
-      const known = database.prepare(
-        "SELECT name FROM pragma_table_info('sessions') WHERE name IN ('id', 'hash', 'ops')",
-      )
+      const known = database.prepare("SELECT name FROM pragma_table_info(?) WHERE name IN ('id', 'hash', 'ops')")
       // Only reads: a file of somebody else stays as it is.
-      if (known.all().length < 3 && !create) throw new Error('it has no table of sessions')
+      if (known.all(table ?? 'sessions').length < 3 && !create) throw new Error('it has no table of sessions')
     } catch (error) {
       await close()
       throw error
     }
-    return { store: sqlite(database), close }
+    return { store: sqlite(database, { ...(table && { table }) }), close }
   },
 
-  async mongodb(url) {
+  async mongodb(url, { table = 'sessions', connections }) {
     const { MongoClient } = await import('mongodb')
     const { mongodb } = await import('./mongodb/index.ts')
     // A connection in the making keeps the process alive for as long as it may take.
-    const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE })
-    return { store: mongodb(client.db().collection('sessions')), close: () => client.close() }
+    const client = await MongoClient.connect(url, {
+      serverSelectionTimeoutMS: PATIENCE,
+      connectTimeoutMS: PATIENCE,
+      waitQueueTimeoutMS: PATIENCE,
+      ...(connections && { maxPoolSize: connections }),
+    })
+    return { store: mongodb(client.db().collection(table)), close: () => client.close() }
   },
 
-  async postgres(url) {
+  async postgres(url, { table, schema, connections }) {
     const { Pool } = (await import('pg')).default
     const { postgres } = await import('./postgres/index.ts')
-    const pool = new Pool({ connectionString: url, connectionTimeoutMillis: PATIENCE })
+    const pool = new Pool({
+      connectionString: url,
+      connectionTimeoutMillis: PATIENCE,
+      keepAlive: true,
+      ...(connections && { max: connections }),
+    })
     // A connection that breaks while it rests would otherwise end the process.
     pool.on('error', () => {})
     try {
@@ -105,13 +175,18 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
       throw error
     }
     let ending: Promise<void> | undefined
-    return { store: postgres(pool), close: () => (ending ??= pool.end()) }
+    const options = { ...(table && { table }), ...(schema && { schema }) }
+    return { store: postgres(pool, options), close: () => (ending ??= pool.end()) }
   },
 
-  async mysql(url) {
+  async mysql(url, { table, connections }) {
     const { createPool } = (await import('mysql2')).default
     const { mysql } = await import('./mysql/index.ts')
-    const pool = createPool({ uri: url, connectTimeout: PATIENCE })
+    const pool = createPool({
+      uri: url,
+      connectTimeout: PATIENCE,
+      ...(connections && { connectionLimit: connections }),
+    })
     let ending: Promise<void> | undefined
     const close = () => (ending ??= pool.promise().end())
     try {
@@ -120,21 +195,22 @@ const KINDS: Readonly<Record<string, (url: string, create: boolean) => Promise<O
       await close()
       throw error
     }
-    return { store: mysql(pool), close }
+    return { store: mysql(pool, { ...(table && { table }) }), close }
   },
 
-  async redis(url) {
+  async redis(url, { prefix }) {
     const { createClient, createCluster } = await import('redis')
     const { redis } = await import('./redis/index.ts')
+    const options = { ...(prefix && { prefix }) }
     const nodeUrl = url.replace('redis-cluster:', 'redis:')
     const node = createClient({ url: nodeUrl, socket: { connectTimeout: PATIENCE } })
     await promptly(node)
-    if (nodeUrl === url) return { store: redis(node), close: async () => void (node.isOpen && node.destroy()) }
+    if (nodeUrl === url) return { store: redis(node, options), close: async () => void (node.isOpen && node.destroy()) }
     // Only now, because the client of a cluster can't be stopped while it waits for its first node.
     node.destroy()
     const cluster = createCluster({ rootNodes: [{ url: nodeUrl }] })
     await promptly(cluster)
-    return { store: redis(cluster), close: async () => void (cluster.isOpen && cluster.destroy()) }
+    return { store: redis(cluster, options), close: async () => void (cluster.isOpen && cluster.destroy()) }
   },
 
   async memory() {

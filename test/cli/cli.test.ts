@@ -1,14 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type OpenedStore, openStore } from 'koa-atomic-session/open'
+import { postgresSchema } from 'koa-atomic-session/postgres'
 import { MongoClient, ObjectId } from 'mongodb'
 import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
+import { open } from '../../src/stores/sqlite/client.ts'
 import { chainOf, changeOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 import { program } from '../servers/child.ts'
 import { database } from '../servers/database.ts'
@@ -142,6 +144,80 @@ for (const [name, place] of Object.entries(places)) {
       await client.close()
     })
 
+    it('sorts, and lists only the first', async () => {
+      const made = []
+      for (const n of [1, 3, 2])
+        made.push(await visitor(opened.store, { user_id: `sorted${n}`, text: 'x'.repeat(100 * n) }))
+      const users = async (...options: string[]) =>
+        lines(await run('list', '--json', ...options, ...store)).map(({ user }) => user)
+      expect(await users('--sort', 'bytes')).toEqual(['sorted3', 'sorted2', 'sorted1'])
+      expect(await users('--sort', 'bytes', '--limit', '1')).toEqual(['sorted3'])
+      expect(await users('--sort', 'user', '--limit', '2')).toEqual(['sorted1', 'sorted2'])
+      expect(await users('--limit', '2')).toHaveLength(2)
+      expect((await run('list', '--sort', 'bytes', '--limit', '2', ...store)).out).toMatch(
+        /\nthe first 2 of 3 sessions\n$/,
+      )
+      expect((await run('list', '--limit', '3', ...store)).out).toMatch(/\nthe first 3 sessions\n$/)
+      for (const { access } of made) await opened.store.destroy(access)
+    })
+
+    it('says what it would revoke, and revokes nothing', async () => {
+      const { id, access } = await visitor(opened.store, { user_id: 'dry' })
+      const dry = await run('revoke', '--user', 'dry', '--dry-run', ...store)
+      expect(dry).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(new RegExp(`^id [^]*${id}[^]*1 session would be revoked\n$`)),
+      })
+      expect(lines(await run('revoke', id, '--dry-run', '--json', ...store)).at(-1)).toEqual({ wouldRevoke: 1 })
+      expect(await opened.store.destroy(access)).toBe(true)
+      expect((await run('revoke', id, '--dry-run', ...store)).code).toBe(3)
+    })
+
+    it('looks where it is told', async () => {
+      const option = name === 'redis' ? { prefix: 'shop:' } : { table: 'shop_sessions' }
+      const there = await openStore(store[1]!, option)
+      await there.store.setup()
+      const { id } = await visitor(there.store, { user_id: 'shopper' })
+      const [[key, value]] = Object.entries(option) as [[string, string]]
+      expect((await run('list', '--user', 'shopper', ...store)).code).toBe(3)
+      expect((await run('show', id, `--${key}`, value, ...store)).code).toBe(0)
+      expect((await run('revoke', '--user', 'shopper', `--${key}`, value, ...store)).code).toBe(0)
+      await there.close()
+      const other = name === 'redis' ? '--table' : '--prefix'
+      expect(await run('list', other, 'x', ...store)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`has no option '${other.slice(2)}'`),
+      })
+    })
+
+    it.runIf(name === 'postgres')('tells of a table of somebody else in one sentence', async () => {
+      const pool = new Pool({ connectionString: store[1]! })
+      await pool.query('CREATE TABLE theirs (sid text, sess json, expire timestamp)')
+      for (const command of [['list'], ['revoke', '--user', '42'], ['show', 'x'], ['prune']]) {
+        expect(await run(...command, '--table', 'theirs', ...store)).toMatchObject({
+          code: 1,
+          out: '',
+          err: expect.stringMatching(
+            /^The postgres store failed: 42703 column .*; the table is not as this version makes it: .*\n$/,
+          ),
+        })
+      }
+      await pool.end()
+    })
+
+    it.runIf(name === 'sqlite')('passes over rows of somebody else', async () => {
+      const one = await visitor(opened.store, { user_id: 'beside' })
+      const database = open(store[1]!)
+      database.exec(`INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated,
+        epoch, ops, 'theirs' FROM sessions`)
+      const err = '1 record is no session of this library, passed over\n'
+      expect(await run('list', '--user', 'beside', ...store)).toMatchObject({ code: 0, err })
+      expect(await run('revoke', '--user', 'beside', ...store)).toEqual({ code: 0, err, out: '1 session revoked\n' })
+      expect(await opened.store.get(one.id)).toBe(undefined)
+      database.exec("DELETE FROM sessions WHERE id = 'theirs'")
+      database.close()
+    })
+
     it.runIf(name === 'mongodb')('finds an ObjectId by its hex', async () => {
       const user = new ObjectId()
       const { id } = await visitor(opened.store, { user_id: user })
@@ -230,6 +306,42 @@ describe('the inspector', () => {
       code: 2,
       err: expect.stringContaining("No store is called 'oracle'"),
     })
+  })
+
+  it('prints the SQL for PostgreSQL without asking any server', async () => {
+    const { code, out } = await run(
+      'schema',
+      '--store',
+      'postgres://127.0.0.1:1/x',
+      '--table',
+      'a b',
+      '--index',
+      'user_id',
+    )
+    expect({ code, out }).toEqual({ code: 0, out: `${postgresSchema({ table: 'a b' }, ['user_id'])}\n` })
+    expect(await run('schema', '--store', 'redis://x')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('The schema is SQL for PostgreSQL'),
+    })
+  })
+
+  it('prints its version', async () => {
+    expect(await run('--version')).toEqual({
+      code: 0,
+      err: '',
+      out: `${JSON.parse(readFileSync('package.json', 'utf8')).version}\n`,
+    })
+  })
+
+  it.each([
+    [['list', '--limit', '0'], '--limit takes a whole number from 1'],
+    [['list', '--limit', '1.5'], '--limit takes a whole number from 1'],
+    [['list', '--sort', 'size'], '--sort takes id, user, created, expires, changes, bytes'],
+    [['prune', '--dry-run'], 'prune takes no --dry-run: it is for revoke'],
+    [['watch', '--limit', '2'], 'watch takes no --limit: it is for list'],
+    [['schema', '--index', 'a..b'], "--index: 'a..b' cannot be a path"],
+  ])('refuses %j', async (args, err) => {
+    expect(await run(...args, '--store', 'memory:')).toMatchObject({ code: 2, err: expect.stringContaining(err) })
   })
 
   it('ends quietly when nobody reads on', async () => {

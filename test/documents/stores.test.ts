@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { mysqlSchema } from 'koa-atomic-session/mysql'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { MongoClient } from 'mongodb'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { TestApp } from '../visitor.ts'
-import { expectAllRun, type Given, run, writeExamples } from './examples.ts'
+import { blocks, expectAllRun, type Given, run, writeExamples } from './examples.ts'
 
 const servers = {
   mongodb: inject('mongodb'),
@@ -56,7 +57,25 @@ describe("the stores' examples", () => {
   })
 
   it.skipIf('missing' in servers.postgres)('postgres_store counts', async () => {
-    await counts('postgres_store', { connectionString: urlOf('postgres') })
+    const url = new URL(urlOf('postgres'))
+    url.searchParams.set('application_name', 'postgres_store')
+    await counts('postgres_store', { connectionString: url.href })
+    // As a restart of the server: its connections break while they rest.
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const admin = new pg.Client({ connectionString: urlOf('postgres') })
+    await admin.connect()
+    const ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'postgres_store'"
+    expect((await admin.query(ended)).rowCount).toBeGreaterThan(0)
+    await vi.waitFor(() => expect(told).toHaveBeenCalledWith(expect.stringContaining('terminating connection')))
+    told.mockRestore()
+    await admin.end()
+  })
+
+  it('no example has a pool whose broken connections end the process', () => {
+    const pools = blocks().filter(({ code }) => /new (?:pg\.)?Pool\(/.test(code))
+    expect(pools.length).toBeGreaterThan(1)
+    for (const { document, code } of pools)
+      expect([document, code]).toEqual([document, expect.stringMatching(/\.on\('error', /)])
   })
 
   it.skipIf('missing' in servers.redis)('redis_store counts', async () => {

@@ -78,6 +78,14 @@ describe('wrong use says what to write instead', () => {
     }).toThrow(SessionUsageError)
   })
 
+  it.each([
+    ['postgres', postgres({ query: async () => expect.unreachable() }), 100_000_000],
+    ['sqlite', sqlite(':memory:'), 400_000_000],
+  ])('a maxBytes above what a row of %s can hold', (name, store, largest) => {
+    expect(make({ store, maxBytes: largest })).not.toThrow()
+    expect(make({ store, maxBytes: largest + 1 })).toThrow(`The ${name} store can keep sessions of ${largest} bytes`)
+  })
+
   it('an application that is none', () => {
     expect(() => atomicSession({} as Koa)).toThrow('atomicSession takes the Koa application first')
   })

@@ -43,6 +43,27 @@ const SETTINGS: Record<string, MongoClientOptions> = {
   'readConcern: available': { readConcernLevel: 'available' },
 }
 
+describe.skipIf('missing' in server)('64-bit integers that another program has written', () => {
+  it.each([
+    ['useBigInt64', { useBigInt64: true, promoteLongs: true }],
+    ['promoteLongs: false', { promoteLongs: false }],
+    ['promoteValues: false', { promoteValues: false }],
+  ] as [string, MongoClientOptions][])('are read as numbers by a client with %s', async (name, settings) => {
+    const client = new MongoClient(url, settings)
+    const collection = client.db(database('settings')).collection<Document>(`long_${name.replace(/\W/g, '_')}`)
+    const store = mongodb(collection)
+    const { id, access } = await visitor(store, { n: 1 })
+    const long = { 'data.n': Long.fromNumber(5), version: Long.fromNumber(7), maxAge: Long.fromNumber(MINUTE) }
+    await collection.updateOne({ _id: id as never }, { $set: long })
+    const record = await store.get(id)
+    expect(record).toMatchObject({ data: { n: 5 }, version: 7, maxAge: MINUTE })
+    const change = changeOf(chainOf(commands.inc('n')), { held: record! })
+    expect(await store.update(access, change)).toMatchObject({ outcome: 'held', version: 8 })
+    expect(await dataOf(store, access)).toEqual({ n: 6 })
+    await client.close()
+  })
+})
+
 for (const [driver, { MongoClient: Client, Binary: Bytes, ObjectId: Id }] of [
   ['7', { MongoClient, Binary, ObjectId }],
   ['6', mongodb6 as unknown as { MongoClient: typeof MongoClient; Binary: typeof Binary; ObjectId: typeof ObjectId }],

@@ -1,9 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
-import { dataOf, visitor } from '../../src/testing/harness.ts'
+import { commands } from '../../src/algebra/index.ts'
+import type { SqliteDatabase } from '../../src/stores/sqlite/client.ts'
+import { open } from '../../src/stores/sqlite/client.ts'
+import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -49,4 +53,136 @@ describe.skipIf(process.platform === 'win32')('a SQLite file', () => {
     expect(modes(file)).toEqual(['640', '640', '640'])
     await store.close()
   })
+})
+
+/** A handle of the application's, of the driver that every test machine has. */
+interface Handle extends SqliteDatabase {
+  defaultSafeIntegers(on: boolean): unknown
+}
+const Libsql = createRequire(import.meta.url)('libsql') as new (file: string) => Handle
+const inc = () =>
+  changeOf(chainOf(commands.inc('n')), { rotation: { to: 'next', grace: 0, epoch: 'e' }, authenticated: true })
+
+/** The same database, whose rows are lists, as node:sqlite gives them with `returnArrays`. */
+function inLists(database: SqliteDatabase): SqliteDatabase {
+  const values = (row: unknown) => row && Object.values(row).slice(0, 12)
+  return {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare: (sql) => {
+      const statement = database.prepare(sql)
+      return {
+        get: (...given) => values(statement.get(...given)),
+        all: (...given) => statement.all(...given).map(values),
+        run: (...given) => statement.run(...given),
+      }
+    },
+  }
+}
+
+describe("the application's own handle of SQLite", () => {
+  it.each<[string, (file: string) => SqliteDatabase]>([
+    [
+      'integers as BigInt',
+      (file) => {
+        const database = new Libsql(file)
+        database.defaultSafeIntegers(true)
+        return database
+      },
+    ],
+    ['rows as lists', (file) => inLists(new Libsql(file))],
+  ])('may give %s', async (name, make) => {
+    const whole = sqlite(make(join(folder, `${name}.db`)))
+    const store = whole.indexed(['n'])
+    const { id, access } = await visitor(store, { n: 1 })
+    const record = changed(await store.update(access, inc()))
+    for (const key of ['version', 'created', 'expires', 'authAt', 'rotated'] as const)
+      expect(record[key]).toBeTypeOf('number')
+    const loaded = await store.load({ ...access, proof: { hash: 'next' } })
+    expect(loaded).toMatchObject({ outcome: 'live', record: { ...record, maxAge: null } })
+    expect(await whole.get(id)).toEqual(record)
+    expect((await store.find('n', 2, Number.POSITIVE_INFINITY)).map((one) => one.id)).toEqual([id])
+    expect(await store.destroyAll('n', 2, undefined)).toBe(1)
+  })
+
+  it('may have a transaction open: the store waits for its end, and its roll-back takes nothing of the store', async () => {
+    const database = new Libsql(join(folder, 'nested.db'))
+    database.exec('CREATE TABLE orders (what TEXT)')
+    const store = sqlite(database)
+    const inTransaction = async <T>(work: () => Promise<T>): Promise<T> => {
+      database.exec("BEGIN; INSERT INTO orders VALUES ('x')")
+      const waiting = work()
+      // Its first try has met the transaction by now.
+      await new Promise((resolve) => setImmediate(resolve))
+      database.exec('ROLLBACK')
+      return waiting
+    }
+    // The first one makes the table, too.
+    const { access } = await inTransaction(() => visitor(store, { n: 1 }))
+    await inTransaction(() => store.update(access, changeOf(chainOf(commands.inc('n')))))
+    expect(await dataOf(store, access)).toEqual({ n: 2 })
+    expect(database.prepare('SELECT count(*) AS n FROM orders').get()).toMatchObject({ n: 0 })
+  })
+
+  it('that never ends its transaction is told about, and the change is not applied', async () => {
+    const database = new Libsql(join(folder, 'endless.db'))
+    const store = sqlite(database, { busyTimeout: 20 })
+    const { access } = await visitor(store, { n: 1 })
+    database.exec('BEGIN')
+    await expect(store.update(access, changeOf(chainOf(commands.inc('n'))))).rejects.toMatchObject({
+      applied: false,
+      message: expect.stringMatching(
+        /^The sqlite store waited too long for a transaction that is open on its handle: .*; give it a handle of its own/,
+      ),
+    })
+    database.exec('COMMIT')
+    expect(await dataOf(store, access)).toEqual({ n: 1 })
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('a SQLite file that is replaced while it is open', () => {
+  it.each<[string, (file: string) => void]>([
+    ['is removed', (file) => rmSync(file)],
+    [
+      'gets a backup over it',
+      (file) => {
+        const database = open(file)
+        database.exec(`VACUUM INTO '${file}.backup'`)
+        database.close()
+        renameSync(`${file}.backup`, file)
+      },
+    ],
+  ])('%s: nothing is acknowledged any more', async (name, move) => {
+    const file = join(folder, `${name}.db`)
+    const store = sqlite(file)
+    const { access } = await visitor(store, { n: 1 })
+    move(file)
+    const told = {
+      applied: false,
+      message: expect.stringMatching(
+        /^The sqlite store can't go on: its file was replaced or removed; end the processes/,
+      ),
+    }
+    await expect(store.update(access, changeOf(chainOf(commands.inc('n'))))).rejects.toMatchObject(told)
+    await expect(store.load(access)).rejects.toMatchObject(told)
+    await expect(visitor(store, {})).rejects.toMatchObject(told)
+    await store.close()
+  })
+})
+
+it('a row of SQLite that somebody else has written is passed over by who looks at many, and fails who asks for it', async () => {
+  const file = join(folder, 'foreign-row.db')
+  const store = sqlite(file)
+  const one = await visitor(store, { n: 1 })
+  const database = open(file)
+  database.exec(
+    "INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated, epoch, ops, 'theirs' FROM sessions",
+  )
+  database.close()
+  let foreign = 0
+  const listed = []
+  for await (const { id } of store.list(() => foreign++)) listed.push(id)
+  expect({ listed, foreign }).toEqual({ listed: [one.id], foreign: 1 })
+  await expect(store.get('theirs')).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', applied: false })
+  await store.close()
 })

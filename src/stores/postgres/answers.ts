@@ -1,7 +1,7 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, SessionRecord, Updated } from '../../contract/store.ts'
-import { decode } from '../shared/json.ts'
+import { decode, revive } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
 
 /** A statement's own time: no other process's clock, and the same in all parts of the statement. */
@@ -20,7 +20,7 @@ export interface Answer<Name extends string> {
   /** The column's SQL. */
   readonly sql: string
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-  readonly read: (text: string) => Record<Name, any>
+  readonly read: (list: unknown) => Record<Name, any>
 }
 
 /** One list of names makes both: what the server puts into the list, and what is read out of it. */
@@ -28,8 +28,9 @@ function answer<Name extends string>(columns: Record<Name, string>): Answer<Name
   const names = Object.keys(columns) as Name[]
   return {
     sql: `json_build_array(${Object.values(columns).join(', ')})`,
-    read: (text) => {
-      const values = decode(text)
+    read: (list) => {
+      // pg.native has no parsers for one query alone, so there the driver has read the JSON already.
+      const values = typeof list === 'string' ? decode(list) : revive(list)
       const row = {} as ReturnType<Answer<Name>['read']>
       for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]
       return row
@@ -71,8 +72,8 @@ export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 export const UPDATED = answer(CHANGE)
 /** The same, with the data before it. */
 export const TAKEN = answer({ ...CHANGE, before: 'before.data' })
-/** Whether nothing is missing. */
-export const COMPLETE = { sql: '', read: (text: string) => ({ complete: JSON.parse(text)[0] === true }) }
+/** What is there of the table, see sql/complete.sql. */
+export const COMPLETE = answer({ kind: '', columns: '', indexes: '', hasFunction: '' })
 /** No row is answered. */
 export const NONE = answer({})
 

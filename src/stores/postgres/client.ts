@@ -25,8 +25,8 @@ export interface PgResult {
 /** The SQLSTATE that the server-side function raises, with the problem as JSON in its detail. */
 export const REFUSED = 'KAS01'
 
-/** Before `setup()` has run: undefined_table, undefined_function, undefined_column, invalid_schema_name. */
-const NOT_SET_UP = new Set(['42P01', '42883', '42703', '3F000'])
+/** Before `setup()` has run: undefined_table, invalid_schema_name, undefined_function. */
+const NOT_SET_UP = /^(?:42P01|3F000|42883 (?!operator))/
 
 /** Classes of SQLSTATE that say that the server has rolled the statement back. 40003 says that the server does not know. */
 const ROLLED_BACK = /^(?:0A|22|23|25|26|28|2D|2F|34|3D|3F|40(?!003)|42|44|53|54|55|57014$|KAS|P0)/
@@ -55,7 +55,7 @@ export function outcomeOf(error: unknown): PgOutcome {
   const { code, message } = error as { code?: string; message?: string }
   if (code === REFUSED) return 'refused'
   if (code === '40001' || code === '40P01') return 'conflict'
-  if (code && NOT_SET_UP.has(code)) return 'not set up'
+  if (NOT_SET_UP.test(`${code} ${message}`)) return 'not set up'
   if (code && (ROLLED_BACK.test(code) || NOT_CONNECTED.has(code))) return 'failed'
   if (message && NEVER_CONNECTED.test(message)) return 'failed'
   return 'unknown'

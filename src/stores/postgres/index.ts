@@ -22,8 +22,9 @@ import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { tag } from '../shared/json.ts'
-import { compareAndRemove, compareAndSet, isPlain, knows, pause, type Reading } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, isPlain, knows, MAX_TRIES, pause, type Reading } from '../shared/oracle.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
+import { adviceFor } from './advice.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
@@ -35,7 +36,8 @@ import {
   updateParameters,
   writeParameters,
 } from './parameters.ts'
-import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
+import { assertOurs, type Needs, questions, schemaSql, setupSql } from './schema.ts'
+import { type Statement, type Statements, statements } from './statements.ts'
 
 export type { PgliteClient, PostgresClient, PostgresJsClient } from './adapters.ts'
 export type { PgClient, PgQuery, PgResult } from './client.ts'
@@ -85,20 +87,21 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
   return new PostgresStore(asked, { table, schema, prepared, queryTimeout })
 }
 
-/** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */
+/** The SQL of everything that `setup()` makes, to read and to run by hand, for applications that may not create tables. `fields` are those of the option `index`. */
 export function postgresSchema(
   { table = 'sessions', schema = 'public' }: PostgresOptions = {},
   fields: readonly string[] = [],
 ): string {
-  return schemaSql(schema, table, fields)
+  return schemaSql({ schema, table, fields })
 }
 
-/** Tries of a statement that the server asks to repeat. */
-const MAX_TRIES = 100
 const PRUNE_BATCH = 1000
+const SET_UP = 'could not be set up'
 
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'postgres'
+  /** A session may have this size and then grow by a chain as large; both together fit into a jsonb of 256 MB. */
+  readonly largest = 100_000_000
   readonly #client: PgClient
   readonly #options: Required<PostgresOptions>
   readonly #sql: Statements
@@ -179,12 +182,26 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async setup(): Promise<void> {
-    const { schema, table } = this.#options
+    const needs: Needs = { ...this.#options, fields: this.#fields }
     // Every process asks at its start, and most find everything there: then nobody has to wait, and no right is needed.
-    const { statement, parameters } = completeness(schema, table, this.#fields)
-    const [found] = await this.#rows(statement, parameters)
-    if (found?.complete) return
-    await this.#try(() => this.#client.query({ text: schemaSql(schema, table, this.#fields) }))
+    const look = async () => {
+      const [found] = await this.#try(async () => {
+        return rowsOf(await this.#send(this.#sql.complete, questions(needs)), this.#sql.complete)
+      }, SET_UP)
+      assertOurs(needs, found!)
+      return setupSql(needs, found!)
+    }
+    for (let text = await look(); text !== ''; ) {
+      try {
+        await this.#try(() => this.#client.query({ text }), SET_UP)
+        return
+      } catch (error) {
+        // Another role may have made some of it meanwhile, which only its owner may make again.
+        const rest = await look()
+        if (rest === text) throw error
+        text = rest
+      }
+    }
   }
 
   /** In batches, so no request waits for it. Rows that another transaction holds are left for the next time. */
@@ -238,7 +255,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #rows<Name extends string>(statement: Statement<Name>, parameters: Parameters) {
-    return rowsOf(await this.#try(() => this.#send(statement, parameters)), statement)
+    return this.#try(async () => rowsOf(await this.#send(statement, parameters), statement))
   }
 
   /** How many sessions the statement has removed. */
@@ -257,7 +274,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     })
   }
 
-  async #try<T>(send: () => Promise<T>): Promise<T> {
+  /** Every failure becomes a `StoreError`; set-up sends nothing of any session, so there the whole sentence is told. */
+  async #try<T>(send: () => Promise<T>, failed = 'failed'): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await send()
@@ -268,10 +286,9 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
           await pause(tries)
           continue
         }
+        const what = outcome === 'not set up' ? 'is not set up yet' : failed
         const applied = outcome === 'unknown' ? 'unknown' : false
-        if (outcome !== 'not set up') throw new StoreError(this.name, 'failed', applied, error)
-        const advice = 'call await sessions.ensureIndex() once'
-        throw new StoreError(this.name, 'is not set up yet', applied, error, { advice })
+        throw new StoreError(this.name, what, applied, error, { advice: adviceFor(error), whole: failed === SET_UP })
       }
     }
   }

@@ -2,21 +2,18 @@ import { createHash } from 'node:crypto'
 import { type Answer, COMPLETE, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
-import { APPLY_SQL } from './sql/apply.sql.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
 import { CHANGE_SQL } from './sql/change.sql.ts'
 import { COMPLETE_SQL } from './sql/complete.sql.ts'
 import { CREATE_SQL } from './sql/create.sql.ts'
 import { DESTROY_SQL } from './sql/destroy.sql.ts'
 import { DESTROY_ALL_SQL } from './sql/destroy-all.sql.ts'
-import { FIELD_INDEX_SQL } from './sql/field-index.sql.ts'
 import { FIND_SQL } from './sql/find.sql.ts'
 import { FUNCTION_SQL } from './sql/function.sql.ts'
 import { LOAD_SQL } from './sql/load.sql.ts'
 import { PAGE_SQL } from './sql/page.sql.ts'
 import { PRUNE_SQL } from './sql/prune.sql.ts'
 import { REMOVE_SQL } from './sql/remove.sql.ts'
-import { SCHEMA_SQL } from './sql/schema.sql.ts'
 import { UPDATE_SQL } from './sql/update.sql.ts'
 import { WRITE_SQL } from './sql/write.sql.ts'
 
@@ -33,7 +30,7 @@ export type Statements = ReturnType<typeof statements>
 
 /** The statements of one table. */
 export function statements(schema: string, table: string) {
-  const SESSIONS = `${quote(schema)}.${quote(table)}`
+  const SESSIONS = tableName(schema, table)
   const APPLY = functionName(schema)
   const DATA = FUNCTION_SQL({ APPLY })
   const update = { SESSIONS, DATA, FROM_BEFORE: '', ANSWER: UPDATED.sql }
@@ -61,40 +58,12 @@ export function statements(schema: string, table: string) {
     destroy: statement(DESTROY_SQL({ SESSIONS }), NONE),
     /** The removal of a session that was read and judged. */
     remove: statement(REMOVE_SQL({ SESSIONS }), NONE),
+    /** What is there of what `setup()` makes. */
+    complete: statement(COMPLETE_SQL, COMPLETE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
     find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
     destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }), NONE),
   }
-}
-
-/** Everything that a role with the right to create runs once. It may run again, and by several processes at once. */
-export function schemaSql(schema: string, table: string, fields: readonly string[]): string {
-  const SESSIONS = `${quote(schema)}.${quote(table)}`
-  const index = (field: string) =>
-    FIELD_INDEX_SQL({ SESSIONS, INDEX_NAME: quote(`${table}_by_${field}`), FIELD: indexed(field) })
-  return SCHEMA_SQL({
-    SESSIONS,
-    EXPIRES_INDEX: quote(`${table}_expires`),
-    FIELD_INDEXES: fields.map(index).join('\n'),
-    APPLY_FUNCTION: APPLY_SQL({ APPLY: functionName(schema) }),
-  }).trim()
-}
-
-/** The question whether everything that {@link schemaSql} makes is there, and its parameters. */
-export function completeness(schema: string, table: string, fields: readonly string[]) {
-  const sql = schemaSql(schema, table, fields)
-  const parameters: Parameters = {
-    table: `${quote(schema)}.${quote(table)}`,
-    function: `${functionName(schema)}(jsonb,jsonb,bigint,integer)`,
-    columns: [
-      ...sql
-        .slice(0, sql.indexOf('WITH (fillfactor'))
-        .matchAll(/^(\w+) (?:text|timestamptz|jsonb|integer|double|smallint)/gm),
-    ].map(([, name]) => name),
-    indexes: [`${table}_expires`, ...fields.map((field) => `${table}_by_${field}`)],
-    body: sql.split('$function$')[1],
-  }
-  return { statement: statement(COMPLETE_SQL, COMPLETE), parameters }
 }
 
 /** A quoted name or text, which may hold anything; a parameter, unlike the two colons of a cast; an end of line. */
@@ -122,11 +91,16 @@ function statement<Name extends string>(sql: string, { read }: Answer<Name>): St
   }
 }
 
-function quote(name: string): string {
+export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-function functionName(schema: string): string {
+export function tableName(schema: string, table: string): string {
+  return `${quote(schema)}.${quote(table)}`
+}
+
+/** Its version is part of the name: one that is changed gets another, and stands beside the old one. */
+export function functionName(schema: string): string {
   return `${quote(schema)}.koa_atomic_session_v2`
 }
 
@@ -135,6 +109,6 @@ function literal(text: string): string {
 }
 
 /** What PostgreSQL compares for a field of `index`; the index must be made of just this expression. */
-function indexed(field: string): string {
+export function indexed(field: string): string {
   return `(data #> ${literal(`{${field.split('.').join(',')}}`)})`
 }

@@ -11,7 +11,7 @@ export interface Reading {
 }
 
 /** Each try of all the changes that meet lets one of them through, so this many at once succeed. */
-const MAX_TRIES = 300
+export const MAX_TRIES = 300
 
 /**
  * Applies a change that the database can't compute by itself: reads the session, asks the oracle for the result, and writes

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { SessionUsageError } from '../../errors/index.ts'
 
@@ -49,6 +49,33 @@ function makePrivate(file: string): void {
 export function open(file: string, Driver: Driver = driver()): SqliteDatabase {
   makePrivate(file)
   return new Driver(file)
+}
+
+/** The file below a database, as the system knows it; undefined for one in memory. */
+export interface File {
+  readonly name: string
+  readonly identity: string
+}
+
+export function fileOf(database: SqliteDatabase): File | undefined {
+  // In this order, also where the handle is set to give rows as lists.
+  const [main] = database.prepare('PRAGMA database_list').all() as ({ file?: string } | string[])[]
+  const name = Array.isArray(main) ? main[2] : main?.file
+  const identity = name ? identityOf(name) : undefined
+  return name && identity ? { name, identity } : undefined
+}
+
+/**
+ * Whether another file has taken the name, or none has it. A database that is open goes on with the file that it had, so
+ * what is written then is lost.
+ */
+export function isReplaced(file: File | undefined): boolean {
+  return file !== undefined && identityOf(file.name) !== file.identity
+}
+
+function identityOf(name: string): string | undefined {
+  const found = statSync(name, { throwIfNoEntry: false })
+  return found && `${found.dev} ${found.ino}`
 }
 
 const require = createRequire(import.meta.url)

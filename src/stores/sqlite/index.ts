@@ -3,7 +3,7 @@
  *
  * @module koa-atomic-session/sqlite
  */
-import { begin, isLive, recordOf } from '../../contract/record.ts'
+import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -18,11 +18,11 @@ import type {
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
-import { SessionUsageError } from '../../errors/index.ts'
+import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
-import { driver, open, type SqliteDatabase } from './client.ts'
+import { driver, type File, fileOf, isReplaced, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
-import { fromRow, keyOf, type Statements, schema, statements, valuesOf } from './table.ts'
+import { fromRow, ID_COLUMN, keyOf, type Statements, schema, sessionIn, statements, valuesOf } from './table.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -63,6 +63,8 @@ export function sqlite(
 
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'sqlite'
+  /** A session may have this size and then grow by a chain as large; both together fit into a row of 1 GB. */
+  readonly largest = 400_000_000
   /** The file is opened, and closed, by the store. */
   readonly #own: boolean
   readonly #connect: () => SqliteDatabase
@@ -87,8 +89,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async load(access: Access): Promise<Loaded> {
-    const { sql } = await this.#open()
-    const stored = await this.#patiently(() => fromRow(sql.get.get(access.id)))
+    const stored = await this.#read(access.id)
     return loaded(stored, access, Date.now())
   }
 
@@ -118,7 +119,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     const { find } = sql.having(field, value)
     const born = Math.max(now - maxLifetime, 0)
     const rows = await this.#patiently(() => find.all(keyOf(value), page.after, now, born, page.limit))
-    return rows.map((row) => recordOf(fromRow(row)!))
+    return rows.flatMap((row) => sessionIn(row) ?? []).map(recordOf)
   }
 
   destroyAll(
@@ -133,20 +134,21 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     })
   }
 
-  async *list(): AsyncIterable<SessionRecord> {
+  async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
     const { sql } = await this.#open()
     for (let last = ''; ; ) {
       const rows = await this.#patiently(() => sql.page.all(last, Date.now()))
-      const page = rows.map((row) => recordOf(fromRow(row)!))
-      yield* page
-      if (page.length < LIST_BATCH) return
-      last = page.at(-1)!.id
+      for (const stored of rows.map(sessionIn)) {
+        if (stored) yield recordOf(stored)
+        else passOver?.()
+      }
+      if (rows.length < LIST_BATCH) return
+      last = idIn(rows.at(-1))
     }
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    const { sql } = await this.#open()
-    const stored = await this.#patiently(() => fromRow(sql.get.get(id)))
+    const stored = await this.#read(id)
     return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
   }
 
@@ -164,12 +166,14 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     if (opening && this.#own) (await opening).database.close()
   }
 
-  #open(): Promise<Opened> {
-    this.#opening ??= this.#patiently(() => this.#prepare()).catch((error) => {
-      // The next request tries again: by then the disk may have room, or the driver may be installed.
-      this.#opening = undefined
-      throw error
-    })
+  async #open(): Promise<Opened> {
+    this.#opening ??= patiently(this.name, this.#busyTimeout, () => this.#prepare(), 'could not be set up').catch(
+      (error) => {
+        // The next request tries again: by then the disk may have room, or the driver may be installed.
+        this.#opening = undefined
+        throw error
+      },
+    )
     return this.#opening
   }
 
@@ -178,10 +182,14 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     const table = this.#table
     try {
       database.exec(`PRAGMA busy_timeout = ${PATIENCE}`)
+      // Where the application has a transaction open on its handle, this waits for its end: what is made within one may be
+      // rolled back.
+      database.exec('BEGIN IMMEDIATE')
+      database.exec('COMMIT')
       database.exec('PRAGMA journal_mode = WAL')
       database.exec('PRAGMA synchronous = FULL')
       database.exec(schema(table, this.#fields))
-      return { database, sql: statements(database, table) }
+      return { database, sql: statements(database, table), file: fileOf(database) }
     } catch (error) {
       // Every try opens the file again.
       if (this.#own) database.close()
@@ -189,17 +197,36 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     }
   }
 
+  async #read(id: string): Promise<StoredSession | undefined> {
+    const { sql } = await this.#open()
+    return this.#patiently(() => fromRow(sql.get.get(id)))
+  }
+
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
     const opened = await this.#open()
     return this.#patiently(() => transaction(this.name, opened.sql, () => work(opened)))
   }
 
-  #patiently<T>(work: () => T): Promise<T> {
-    return patiently(this.name, this.#busyTimeout, work)
+  async #patiently<T>(work: () => T): Promise<T> {
+    const { file } = await this.#open()
+    return patiently(this.name, this.#busyTimeout, () => {
+      if (isReplaced(file)) {
+        const advice = 'end the processes that use it, remove what is left of its -wal and -shm, and start again'
+        throw new StoreError(this.name, "can't go on: its file was replaced or removed", false, undefined, { advice })
+      }
+      return work()
+    })
   }
 }
 
+/** The id of a row, whatever else stands there. */
+function idIn(row: unknown): string {
+  return Array.isArray(row) ? row[ID_COLUMN] : (row as { id: string }).id
+}
+
 interface Opened {
+  /** Undefined for a database in memory. */
+  readonly file: File | undefined
   readonly database: SqliteDatabase
   readonly sql: Statements
 }

@@ -33,15 +33,26 @@ export function transaction<T>(
   }
 }
 
-/** Tries again while another process is in the way: SQLite says so before it has changed anything. */
-export async function patiently<T>(store: string, milliseconds: number, work: () => T): Promise<T> {
+/**
+ * Tries again while another process is in the way, or a transaction that the application itself has opened on this handle:
+ * SQLite says so before it has changed anything.
+ */
+export async function patiently<T>(store: string, milliseconds: number, work: () => T, failed = 'failed'): Promise<T> {
   for (const end = performance.now() + milliseconds; ; ) {
     try {
       return work()
     } catch (error) {
       if (error instanceof StoreError || error instanceof SessionUsageError) throw error
-      if (!isBusy(error)) throw new StoreError(store, 'failed', false, error)
-      if (performance.now() > end) throw new StoreError(store, 'waited too long for another process', false, error)
+      if (!isBusy(error)) throw new StoreError(store, failed, false, error, { whole: failed !== 'failed' })
+      if (performance.now() > end) {
+        const [what, advice] = isNested(error)
+          ? [
+              'a transaction that is open on its handle',
+              'give it a handle of its own, or end the transaction before you await',
+            ]
+          : ['another process']
+        throw new StoreError(store, `waited too long for ${what}`, false, error, { advice })
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, Math.random() * PATIENCE))
   }
@@ -49,7 +60,12 @@ export async function patiently<T>(store: string, milliseconds: number, work: ()
 
 /** The drivers have no error code in common, but they all repeat SQLite's own words. */
 function isBusy(error: unknown): boolean {
-  return /database (\S+ )?is locked|SQLITE_BUSY/.test(String(error))
+  return /database (\S+ )?is locked|SQLITE_BUSY/.test(String(error)) || isNested(error)
+}
+
+/** The handle is the application's, and has a transaction open. */
+function isNested(error: unknown): boolean {
+  return /cannot start a transaction within a transaction/.test(String(error))
 }
 
 /** The disk failed during a commit, so nobody knows what it holds. */

@@ -22,6 +22,8 @@ const COLUMNS = {
 type Column = keyof typeof COLUMNS
 type Row = Record<Column, SqliteValue>
 const NAMES = Object.keys(COLUMNS) as Column[]
+/** Where a row that is a list has the id. */
+export const ID_COLUMN = NAMES.indexOf('id')
 
 export function schema(table: string, fields: readonly string[]): string {
   const columns = Object.entries(COLUMNS).map(([name, type]) => `${name} ${type}`)
@@ -119,21 +121,38 @@ export function valuesOf(stored: StoredSession): SqliteValue[] {
   return NAMES.map((name) => row[name])
 }
 
+/**
+ * The session of a row. A handle of the application's may be set to give integers as BigInt, or rows as lists. Throws a
+ * SyntaxError where what stands there was not written by this store.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: a row as the driver has it; read by name, because libsql adds a property
-export function fromRow(row: any): StoredSession | undefined {
-  if (!row) return undefined
+export function fromRow(found: any): StoredSession | undefined {
+  if (!found) return undefined
+  const row = Array.isArray(found) ? Object.fromEntries(NAMES.map((name, i) => [name, found[i]])) : found
+  const numberOrNull = (value: unknown) => (value === null ? null : Number(value))
+  const data = decode(row.data)
+  if (typeof data !== 'object' || data === null || typeof row.ops !== 'string') throw new SyntaxError('no session')
   return {
     id: row.id,
     hash: row.hash,
     previous: row.previous && JSON.parse(row.previous),
-    data: decode(row.data),
-    version: row.version,
-    created: row.created,
-    expires: row.expires,
-    maxAge: row.max_age,
-    authAt: row.auth_at,
-    rotated: row.rotated,
+    data,
+    version: Number(row.version),
+    created: Number(row.created),
+    expires: Number(row.expires),
+    maxAge: numberOrNull(row.max_age),
+    authAt: numberOrNull(row.auth_at),
+    rotated: Number(row.rotated),
     epoch: row.epoch,
     ops: row.ops === '' ? [] : row.ops.split(' '),
+  }
+}
+
+/** The same where many rows are looked at: undefined for one that is no session of this store. */
+export function sessionIn(found: unknown): StoredSession | undefined {
+  try {
+    return fromRow(found)
+  } catch {
+    return undefined
   }
 }

@@ -22,6 +22,7 @@ CREATE OR REPLACE FUNCTION APPLY(data jsonb, chain jsonb, now_ms bigint, max_byt
 -- of level n begin after `bases[n]`, and a result that is null removes. Values are compared by sorting, not each with each.
 --
 -- @takes APPLY
+-- @as-written
 -- @from ../client.ts REFUSED
 -- @from ../../../algebra/index.ts MAX_PADDING
 DECLARE
@@ -303,4 +304,4 @@ BEGIN
   END IF;
   RETURN data;
 END
-$function$
+$function$;
