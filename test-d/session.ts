@@ -262,6 +262,13 @@ stock
 // @ts-expect-error: a number
 stock.set(`left.${sku}`, 'many')
 
+// A computed key is known only when it runs; the fields beside it are checked all the same.
+declare const computed: string
+handle.set({ [computed]: 1 })
+handle.set({ [`left.${computed}`]: 1, user_id: 2 })
+// @ts-expect-error: a user_id is a number, also beside a computed key
+handle.set({ [computed]: 1, user_id: 'x' })
+
 // A schema gives the types.
 const described = atomicSession(new Koa(), {
   schema: z.object({ user_id: z.number(), seen: z.array(z.string()).optional() }),

@@ -38,6 +38,27 @@ const { memory } = require('koa-atomic-session/memory')
 ${SUBPATHS.map((subpath) => `require('koa-atomic-session/${subpath}')`).join('\n')}
 ${APPLICATION}`
 
+/** A test of an application, as Jest runs it: CommonJS. */
+const TESTED = `const Koa = require('koa')
+const { atomicSession } = require('koa-atomic-session')
+const { memory } = require('koa-atomic-session/memory')
+const { classic } = require('koa-atomic-session/classic')
+test('counts', async () => {
+  const app = new Koa()
+  app.keys = ['a key that nobody can guess']
+  classic(app, atomicSession(app, { store: memory(), property: 'atomic' }))
+  app.use((ctx) => {
+    ctx.session.views = (ctx.session.views ?? 0) + 1
+    ctx.body = String(ctx.session.views)
+  })
+  const server = app.listen(0)
+  const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text()
+  expect(text).toBe('1')
+  server.close()
+  server.closeAllConnections()
+})
+`
+
 /** The other servers, without Koa. */
 const HTTP = `import { createServer } from 'node:http'
 import { httpSessions } from 'koa-atomic-session/http'
@@ -54,20 +75,28 @@ server.listen(0, async () => {
 })
 `
 
-/** The suite for stores of one's own, by a runner that every runtime has: a list. */
-const SUITE = `import { memory } from 'koa-atomic-session/memory'
+/** The suite for stores of one's own, by a runner that every runtime has: a list. On SQLite by the runtime's own driver. */
+const SUITE = `import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memory } from 'koa-atomic-session/memory'
+import { sqlite } from 'koa-atomic-session/sqlite'
 import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
 const tests = []
 const runner = { describe: (_, body) => body(), it: (name, body) => tests.push([name, body]) }
-const makeIndexed = async () => memory().indexed(INDEXED_FIELDS)
-conformance(runner, async () => memory(), { cases: 50, makeIndexed })
+const folder = mkdtempSync(join(tmpdir(), 'suite-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+for (const open of [() => memory(), () => sqlite(join(folder, ++files + '.db'))]) {
+  conformance(runner, async () => open(), { cases: 50, makeIndexed: async () => open().indexed(INDEXED_FIELDS) })
+}
 for (const [name, body] of tests) {
   await body().catch((error) => {
     console.error(name, error)
     process.exitCode = 1
   })
 }
-if (tests.length < 100) throw new Error('only ' + tests.length + ' tests')
+if (tests.length < 200) throw new Error('only ' + tests.length + ' tests')
 `
 
 /** The README's first program, which counts a first visit. */
@@ -119,6 +148,7 @@ app.use(async (ctx) => {
   const id: number | undefined = session.user_id
   ctx.body = String(id)
 })
+export const computed = (ctx: SessionContext<Shop>, path: string) => ctx.session().set({ [path]: 1 })
 export function wrong(): void {
   // @ts-expect-error: a user_id is a number
   sessions.of(app.createContext({} as never, {} as never)).set('user_id', 'x')
@@ -199,7 +229,9 @@ const COMPILE = [['tsc'], ['tsc', '-p', 'augmented.json']]
 export const PROJECTS = [
   {
     name: 'Koa 3',
-    dependencies: ['koa@3', 'fast-check@4'],
+    // Node.js 20 has no SQLite of its own.
+    dependencies: ['koa@3', 'fast-check@4', 'libsql'],
+    drivers: ['libsql'],
     files: { 'app.mjs': ESM, 'app.cjs': COMMONJS, 'http.mjs': HTTP, 'suite.mjs': SUITE },
     commands: [
       ['run', 'app.mjs'],
@@ -237,6 +269,31 @@ export const PROJECTS = [
     // Before it listens, with what to install.
     commands: [['oldest', 'start.mjs']],
     refuses: /SessionUsageError.*npm install libsql/,
+  },
+  {
+    name: 'Jest 30, which translates',
+    dependencies: ['koa@3', 'jest@30', '@babel/preset-env@7'],
+    files: {
+      'app.test.js': TESTED,
+      'jest.config.js': `module.exports = { transformIgnorePatterns: ['/node_modules/(?!koa-atomic-session|parse-duration)'] }`,
+      'babel.config.js': `module.exports = { presets: [['@babel/preset-env', { targets: { node: 'current' } }]] }`,
+    },
+    commands: [['oldest', 'node_modules/jest/bin/jest.js']],
+  },
+  {
+    name: 'Jest 30 as it is, on Node.js 24.9 and later',
+    dependencies: ['koa@3', 'jest@30'],
+    files: { 'app.test.js': TESTED },
+    commands: [['jest']],
+  },
+  {
+    name: 'TypeScript 5.0, Koa 3, node16, exact optional properties',
+    dependencies: ['koa@3', '@types/koa@3', '@types/node@20', 'typescript@~5.0.0'],
+    files: {
+      ...typescript('node16', 'node16', { exactOptionalPropertyTypes: true }),
+      'package.json': '{"private":true,"type":"module"}',
+    },
+    commands: COMPILE,
   },
   {
     name: 'TypeScript 5.9, Koa 2, node16',

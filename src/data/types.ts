@@ -107,10 +107,13 @@ type Holding<D, V> = {
   [K in keyof Fields<D> & string]-?: Suits<Fields<D>[K], V> extends true ? K : never
 }[keyof Fields<D> & string]
 
-/** Several values by their paths: what each path has, or a text that says why nothing can be there. */
-export type Assignments<D, P extends string> = {
-  readonly [K in P]?: Place<D, K> extends K ? At<D, K> : Place<D, K>
-}
+/**
+ * Several values by their paths: what each path has, or a text that says why nothing can be there. A key that is computed,
+ * `{ [path]: value }`, is known only when it runs, so any value fits it; the fields beside it are checked all the same.
+ */
+export type Assignments<D, P extends string> = string extends P
+  ? { readonly [path: string]: unknown } & { readonly [K in keyof Fields<D>]?: Fields<D>[K] }
+  : { readonly [K in P]?: Place<D, K> extends K ? At<D, K> : Place<D, K> }
 
 /** What a number or a date at a path is compared with: its like. */
 export type Comparable<D, P extends string> = unknown extends At<D, P> ? number | Date : NonNullable<At<D, P>>
