@@ -37,7 +37,7 @@ import {
 } from './parameters.ts'
 import { completeness, type Statement, type Statements, schemaSql, statements } from './statements.ts'
 
-export type { PgliteClient, PostgresClient, PostgresJsClient } from './adapters.ts'
+export type { PgliteClient, PgliteOptions, PostgresClient, PostgresJsClient, PostgresJsQuery } from './adapters.ts'
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
 /** Where in the database sessions are kept, and how statements are sent. */
