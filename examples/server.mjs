@@ -10,7 +10,7 @@ import { createShop } from './shop/app.mjs'
 
 /**
  * The examples under one address: the race lab at `/`, the shop at `/shop` and `/devices`. With `proxy` a proxy before
- * them ends TLS and says so in X-Forwarded-Proto; then `secure: true` gives the cookies their `__Host-`.
+ * them ends TLS and says so in X-Forwarded-Proto; then `secure: true` gives the cookies their `__Host-Http-`.
  */
 export async function createExamples({ url, keys, secure, proxy }) {
   const settings = { keys, secure, proxy }

@@ -1,4 +1,5 @@
 import type { Visit } from '../visit/visit.ts'
+import { UNKNOWN } from './guard.ts'
 
 /**
  * A promise from the visit's queue, and whether anyone watches it. If no one does, its failure becomes the request's
@@ -25,6 +26,10 @@ export class Watched<T> {
  * the request's failure, as with a chain, instead of an unhandled rejection that ends the process.
  */
 export class Call<T> implements Promise<T> {
+  static {
+    Object.setPrototypeOf(Call.prototype, UNKNOWN)
+  }
+
   readonly [Symbol.toStringTag] = 'Promise'
   readonly #begun: Watched<unknown>
   readonly #result: () => T | Promise<T>

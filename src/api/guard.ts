@@ -43,34 +43,39 @@ type Open = (this: never, use?: never) => object
  * every other use of the function, and every assignment to the property, throws an error with the line to write.
  *
  * It is an accessor, because an assignment to anything else that is read-only passes in silence in CommonJS without
- * 'use strict'. It can't be configured, so nobody replaces it later.
+ * 'use strict'. Unless it is `configurable`, nobody replaces it later.
  */
-export function guardOf(place: string, property: string): (target: object, open: Open) => void {
+export function guardOf(
+  place: 'ctx' | 'req' | 'request',
+  property: string,
+): (target: object, open: Open, configurable?: boolean) => void {
   const name = `${place}.${property}`
-  const handler = handlerOf(name)
+  // For Fastify there is none.
+  const unchanged = place === 'request' ? '' : ' (or leave the code as it is, over koa-atomic-session/classic)'
+  const handler = handlerOf(name, unchanged)
   const set = (value: unknown): never => {
     const instead = value == null || value === false ? 'destroy()' : 'set({ … })'
-    throw new SessionUsageError(`${name} cannot be assigned. Write: await ${name}().${instead}`)
+    throw new SessionUsageError(`${name} cannot be assigned. Write: await ${name}().${instead}${unchanged}`)
   }
-  return (target, open) => {
+  return (target, open, configurable = false) => {
     let shown: Open | undefined
     const get = (): Open => {
       shown ??= new Proxy(open, handler)
       return shown
     }
-    Object.defineProperty(target, property, { configurable: false, get, set })
+    Object.defineProperty(target, property, { configurable, get, set })
   }
 }
 
-function handlerOf(name: string): ProxyHandler<Open> {
+function handlerOf(name: string, unchanged: string): ProxyHandler<Open> {
   const refuse = (instead: string): never => {
-    throw new SessionUsageError(`${name} is a function. Write: ${instead}`)
+    throw new SessionUsageError(`${name} is a function. Write: ${instead}${unchanged}`)
   }
   const read = (key: PropertyKey): void => {
     if (typeof key === 'symbol' || ASKED_BY_TOOLS.has(key)) return
     if (SAVING.has(String(key))) {
       throw new SessionUsageError(
-        `${name} is a function, and nothing has to be saved: a command is stored when it resolves`,
+        `${name} is a function, and nothing has to be saved: a command is stored when it resolves${unchanged}`,
       )
     }
     refuse(reading(`${name}()`, String(key)))
@@ -98,7 +103,7 @@ function handlerOf(name: string): ProxyHandler<Open> {
 }
 
 /**
- * The end of the prototype chain of handles and chains: it is asked only for names that they don't have, so what
+ * The end of the prototype chain of handles, chains and calls: it is asked only for names that they don't have, so what
  * they do have costs nothing more.
  */
 export const UNKNOWN: object = new Proxy(
@@ -135,6 +140,8 @@ function writing(session: string, key: PropertyKey): string {
 
 /** Names that a program computes may hold anything; only those that it can have written are shown. */
 const IDENTIFIER = /^[A-Za-z_$][\w$]{0,40}$/
-function quoted(key: PropertyKey): string {
-  return typeof key === 'string' && IDENTIFIER.test(key) ? `'${key}'` : 'path'
+const PATH = /^[A-Za-z_$][\w$]{0,40}(\.(?:[A-Za-z_$][\w$]{0,40}|\d{1,9})){0,20}$/
+/** A path as an argument. */
+export function quoted(path: PropertyKey): string {
+  return typeof path === 'string' && PATH.test(path) ? `'${path}'` : 'path'
 }

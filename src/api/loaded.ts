@@ -9,6 +9,7 @@ import { Call } from './call.ts'
 import { Chain } from './chain.ts'
 import { ADD, TAKE } from './chaining.ts'
 import { Commands } from './commands.ts'
+import { type Parts, partAt } from './part.ts'
 import { type Pictures, picture } from './picture.ts'
 import type { LoadedSession, Session, SessionChain } from './types.ts'
 
@@ -19,6 +20,7 @@ export const DATA = Symbol('data')
 export class Loaded<D> extends Commands<D, SessionChain<D>> implements LoadedSession<D> {
   readonly #visit: Visit
   #pictures: Pictures | undefined
+  #parts: Parts | undefined
 
   constructor(visit: Visit) {
     super()
@@ -50,14 +52,15 @@ export class Loaded<D> extends Commands<D, SessionChain<D>> implements LoadedSes
   }
 
   get data(): SessionView<D> {
-    return this[SHOW](this.#visit.data) as SessionView<D>
+    this.#pictures ??= new WeakMap()
+    return picture(this.#visit.data, this.#pictures) as SessionView<D>
   }
 
   /** For the properties. */
-  [SHOW](value: Value): Value {
+  [SHOW](value: Value, key: string): Value {
     if (typeof value !== 'object') return value
-    this.#pictures ??= new WeakMap()
-    return picture(value, this.#pictures)
+    this.#parts ??= new WeakMap()
+    return partAt(value, key, this.#parts)
   }
 
   /** For the properties. */

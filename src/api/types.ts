@@ -113,7 +113,17 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   /** Nothing is stored yet: the first command will create it. */
   readonly isNew: boolean
 
-  /** The data alone, read-only, whatever their keys are called. */
+  /**
+   * The data alone, whatever their keys are called: plain and frozen, so `structuredClone` and `postMessage` take them.
+   * The properties of the session itself throw an error with the command to use where they are changed, or what is
+   * within them; that takes a Proxy, which V8 does not clone.
+   *
+   * @example
+   * ```ts
+   * await session.set('user', { name: 'Alice' })
+   * session.data.user // { name: 'Alice' }
+   * ```
+   */
   readonly data: SessionView<D>
 
   /**

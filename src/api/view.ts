@@ -1,10 +1,11 @@
 import type { Value } from '../algebra/index.ts'
 import { isReserved } from '../data/types.ts'
-import { SessionUsageError } from '../errors/index.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Chaining } from './chaining.ts'
 import { Commands } from './commands.ts'
+import { quoted } from './guard.ts'
 import { DATA, Loaded, SHOW } from './loaded.ts'
+import { readOnly } from './part.ts'
 import type { Session } from './types.ts'
 
 /** The session with its data as properties of its own. */
@@ -23,7 +24,7 @@ const MEMBERS: ReadonlySet<string | symbol> = new Set(
 const VIEW: ProxyHandler<Loaded<unknown>> = {
   get(target, key) {
     const value = dataAt(target, key)
-    if (value !== undefined) return target[SHOW](value)
+    if (value !== undefined) return target[SHOW](value, key as string)
     if (!MEMBERS.has(key)) return undefined
     const member = Reflect.get(target, key, target)
     // What every object has, such as hasOwnProperty, runs on what is shown. The session's own methods run on the session
@@ -39,19 +40,14 @@ const VIEW: ProxyHandler<Loaded<unknown>> = {
     const value = dataAt(target, key)
     return value === undefined
       ? undefined
-      : { value: target[SHOW](value), enumerable: true, configurable: true, writable: false }
+      : { value: target[SHOW](value, key as string), enumerable: true, configurable: true, writable: false }
   },
-  set: (_, key) => readOnly(key, `set('${String(key)}', value)`),
-  defineProperty: (_, key) => readOnly(key, `set('${String(key)}', value)`),
-  deleteProperty: (_, key) => readOnly(key, `unset('${String(key)}')`),
+  set: (_, key) => readOnly(String(key), key === 'maxAge' ? 'touch(maxAge)' : `set(${quoted(key)}, value)`),
+  defineProperty: (_, key) => readOnly(String(key), `set(${quoted(key)}, value)`),
+  deleteProperty: (_, key) => readOnly(String(key), `unset(${quoted(key)})`),
 }
 
 function dataAt(session: Loaded<unknown>, key: string | symbol): Value | undefined {
   const data = session[DATA]
   return typeof key === 'string' && Object.hasOwn(data, key) && !isReserved(key) ? data[key] : undefined
-}
-
-function readOnly(key: string | symbol, instead: string): never {
-  if (key === 'maxAge') instead = 'touch(maxAge)'
-  throw new SessionUsageError(`session.${String(key)} is read-only. Write: await session.${instead}`)
 }

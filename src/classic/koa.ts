@@ -143,7 +143,7 @@ export function classic(
   const hints = counterHints('ctx.session')
   if ('session' in app.context)
     throw new SessionUsageError('ctx.session belongs to another middleware already: remove it')
-  Object.defineProperty(app.context, 'session', {
+  const shown: PropertyDescriptor & ThisType<Context> = {
     configurable: true,
     get(this: Context): object | null {
       const copy = copyOf(this)
@@ -160,8 +160,16 @@ export function classic(
       else copy.replace(value)
       if (first) watch(this, copy)
     },
-  })
+  }
+  Object.defineProperty(app.context, 'session', shown)
   app.use(async (ctx: Context, next: () => Promise<unknown>) => {
+    if (!ctx[COPY] && (ctx as unknown as Koa.Context).app !== app) {
+      // Mounted, this application's middleware runs on the context of another.
+      if ('session' in ctx) {
+        throw new SessionUsageError('ctx.session belongs to the application that this one is mounted in: remove one')
+      }
+      Object.defineProperty(ctx, 'session', shown)
+    }
     const copy = new WorkingCopy(() => sessions.of(ctx), FORM, names, hints)
     ctx[COPY] = copy
     await copy.load()

@@ -2,8 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import { CsrfError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
-import { assertSite, isSameHost } from './origin.ts'
-import { assertToken, type Binding } from './token.ts'
+import { assertSite, isSameHost, ownPage } from './origin.ts'
+import { quoted, refusal } from './refusal.ts'
+import { type Binding, tokenFault } from './token.ts'
+
+const REMEDY =
+  'Send what createCSRF() gives in the header X-CSRF-Token, or in the field csrf of a body that is parsed before the check'
 
 /**
  * Judges one request, from what the browser says about where it comes from and from the token that it carries. It
@@ -12,14 +16,10 @@ import { assertToken, type Binding } from './token.ts'
 export class CsrfGuard {
   readonly #headers: IncomingHttpHeaders
   readonly #settings: Pick<Settings, 'origins'>
-  readonly #refused: (reason: CsrfError['reason']) => void
+  readonly #refused: (error: CsrfError) => void
   #forged = false
 
-  constructor(
-    headers: IncomingHttpHeaders,
-    settings: Pick<Settings, 'origins'>,
-    refused: (reason: CsrfError['reason']) => void,
-  ) {
+  constructor(headers: IncomingHttpHeaders, settings: Pick<Settings, 'origins'>, refused: (error: CsrfError) => void) {
     this.#headers = headers
     this.#settings = settings
     this.#refused = refused
@@ -44,7 +44,9 @@ export class CsrfGuard {
     this.#judge(() => {
       if (assertSite(this.#headers, this.#settings.origins)) return
       const { origin, host } = this.#headers
-      if (origin !== undefined && !isSameHost(origin, host, secure)) throw new CsrfError('origin')
+      if (origin === undefined || isSameHost(origin, host, secure)) return
+      const to = `${host === undefined ? 'no Host' : `the Host ${quoted(host)}`}${secure ? ' over TLS' : ''}`
+      throw refusal('origin', `The page is not of ${to}, to which it opened this`, this.#headers, ownPage(origin))
     })
   }
 
@@ -55,8 +57,8 @@ export class CsrfGuard {
   assertToken(token: unknown, binding: Binding | undefined, keys: () => Keys): void {
     this.assertOrigin()
     this.#judge(() => {
-      if (!binding) throw new CsrfError('token')
-      assertToken(token, binding, keygripOf(keys()))
+      const fault = tokenFault(token, binding, () => keygripOf(keys()))
+      if (fault !== undefined) throw refusal('token', fault, this.#headers, REMEDY)
     })
   }
 
@@ -66,7 +68,7 @@ export class CsrfGuard {
     } catch (error) {
       if (error instanceof CsrfError) {
         this.#forged = true
-        this.#refused(error.reason)
+        this.#refused(error)
       }
       throw error
     }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { Signer } from '../cookie/keys.ts'
-import { CsrfError } from '../errors/index.ts'
 
 /** What a CSRF token is bound to. It is worth nothing in another session, under another cookie, or after `rotate()`. */
 export interface Binding {
@@ -17,10 +16,17 @@ export function createToken(binding: Binding, keygrip: Signer): string {
   return `${nonce}.${keygrip.sign(message(binding, nonce))}`
 }
 
-/** Throws a {@link CsrfError} unless these keys made the token for this binding. Takes any value and compares in constant time. */
-export function assertToken(token: unknown, binding: Binding, keygrip: Signer): void {
+/**
+ * What is wrong with a token, without quoting it; undefined if these keys made it for this binding. Takes any value and
+ * compares in constant time.
+ */
+export function tokenFault(token: unknown, binding: Binding | undefined, keygrip: () => Signer): string | undefined {
+  if (token === undefined || token === null || token === '') return 'No token came with it'
+  if (!binding) return 'A token came without the cookie that it belongs to'
   const match = typeof token === 'string' ? TOKEN.exec(token) : null
-  if (!match || keygrip.index(message(binding, match[1]!), match[2]!) < 0) throw new CsrfError('token')
+  if (!match) return 'What came as the token is not of the form that createCSRF() gives'
+  if (keygrip().index(message(binding, match[1]!), match[2]!) >= 0) return undefined
+  return 'The token was made for another session, or before a log-in or log-out, or with a key that is not known any more'
 }
 
 function message({ cookie, id, epoch }: Binding, nonce: string): string {

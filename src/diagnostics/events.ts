@@ -38,6 +38,8 @@ export interface SessionEvent {
   readonly cookie: string
   /** Which check refused a form. */
   readonly reason?: string
+  /** What was wrong with the form, what the browser said about where it comes from, and what to do. */
+  readonly detail?: string
   /** How many `destroyAll()` removed; `session` is undefined then. */
   readonly count?: number
 }

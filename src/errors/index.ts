@@ -153,9 +153,16 @@ export class CsrfError extends SessionError {
   override expose = true
   /** Which check refused it. */
   readonly reason: 'token' | 'site' | 'origin'
-  constructor(reason: 'token' | 'site' | 'origin') {
-    super('The form is not valid any more; please open it again')
+  /**
+   * For who develops: what was wrong, what the browser said, and what to do. It holds no token and no secret. The message,
+   * which the visitor sees, holds it too unless NODE_ENV is 'production'.
+   */
+  readonly detail: string
+  constructor(reason: 'token' | 'site' | 'origin', detail = '') {
+    const told = detail === '' || process.env.NODE_ENV === 'production' ? '' : ` (${reason}: ${detail})`
+    super(`The form is not valid any more; please open it again${told}`)
     this.reason = reason
+    this.detail = detail
   }
 }
 

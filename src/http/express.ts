@@ -3,7 +3,7 @@ import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import { entryOf, holdEnd } from './node.ts'
+import { entryOf, fail, forget, holdEnd } from './node.ts'
 
 /** The part of an Express request that is used. */
 export interface ExpressRequest extends IncomingMessage {
@@ -13,7 +13,10 @@ export interface ExpressRequest extends IncomingMessage {
 export type ExpressNext = (error?: unknown) => void
 export type ExpressMiddleware = (request: ExpressRequest, response: ServerResponse, next: ExpressNext) => void
 
-/** Express ends a response in `res.send()`, so the end is held back there, as on node:http. */
+/**
+ * Express, 4 or 5, ends a response in `res.send()`, so the end is held back there, as on node:http; a failure goes to the
+ * application's own error middleware.
+ */
 export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
   const { property } = sessions.settings
   const define = guardOf('req', property)
@@ -26,7 +29,16 @@ export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
       return next(new SessionUsageError(`req.${property} belongs to another middleware already. ${remedy}`))
     }
     request[carried] = true
-    holdEnd(sessions, request, response)
+    holdEnd(sessions, request, response, (error) => {
+      if (response.headersSent) {
+        sessions.background(error)
+        fail(response, error)
+        return
+      }
+      // The answer was ready, and Express goes on to the application's own error middleware.
+      forget(response)
+      next(error)
+    })
     define(request, (use?: SessionUse) => {
       const from = { secure: request.secure, client: request.ip }
       return used(entryOf(sessions, request, response, request, from), use)

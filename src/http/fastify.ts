@@ -3,7 +3,7 @@ import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
-import { entryOf } from './node.ts'
+import { entryOf, holdEnd } from './node.ts'
 
 /** The part of a Fastify request that is used. */
 export interface FastifyRequest {
@@ -32,7 +32,10 @@ export interface FastifyInstance {
 }
 export type FastifyPlugin = (app: FastifyInstance) => Promise<void>
 
-/** Fastify has a hook between the handler and the headers, in which everything that was begun is settled. */
+/**
+ * Fastify has a hook between the handler and the headers, in which everything that was begun is settled. After
+ * `reply.hijack()` there is no such hook, so the end of the response is held back, as on node:http.
+ */
 export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
   const { property } = sessions.settings
   const define = guardOf('request', property)
@@ -47,6 +50,7 @@ export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
     app.addHook('onRequest', async (request, reply) => {
       define(request, (use?: SessionUse) => {
         const from = { secure: request.protocol === 'https', client: request.ip }
+        holdEnd(sessions, request.raw, reply.raw)
         return used(entryOf(sessions, request.raw, reply.raw, request, from), use)
       })
     })

@@ -1,5 +1,5 @@
 /**
- * The same sessions for servers other than Koa: node:http, Express 5, Fastify 5, and WebSocket upgrades.
+ * The same sessions for servers other than Koa: node:http, Express 4 and 5, Fastify 5, and WebSocket upgrades.
  *
  * @module koa-atomic-session/http
  */
@@ -134,7 +134,7 @@ export class HttpSessions<D> extends Sessions<D> {
   }
 
   /**
-   * Middleware for Express 5: `req.session()`, by the name of the option `property`.
+   * Middleware for Express 4 and 5: `req.session()`, by the name of the option `property`.
    *
    * @example
    * ```ts

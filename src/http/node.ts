@@ -63,6 +63,10 @@ export function holdEnd<D>(
   sessions: Sessions<D>,
   request: IncomingMessage,
   response: ServerResponse & { [HELD]?: true },
+  refuse: (error: unknown) => void = (error) => {
+    sessions.background(error)
+    fail(response, error)
+  },
 ): void {
   if (response[HELD]) return
   response[HELD] = true
@@ -74,13 +78,7 @@ export function holdEnd<D>(
     response.end = end
     const visit = sessions.entryOf(request)?.visit
     if (!visit) return end.apply(response, args as Parameters<typeof end>)
-    visit.settle().then(
-      () => end.apply(response, args as Parameters<typeof end>),
-      (error) => {
-        sessions.background(error)
-        fail(response, error)
-      },
-    )
+    visit.settle().then(() => end.apply(response, args as Parameters<typeof end>), refuse)
     return this
   } as typeof end
   response.once('close', () => {
@@ -95,9 +93,16 @@ export function fail(response: ServerResponse, error: unknown): void {
     response.destroy()
     return
   }
-  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  forget(response)
   const known = isSessionError(error)
   response.statusCode = known ? error.status : 500
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
   response.end(known && error.expose ? error.message : STATUS_CODES[response.statusCode])
+}
+
+/** What was prepared for an answer that will not be sent. */
+export function forget(response: ServerResponse): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name)
+  response.statusCode = 200
+  response.statusMessage = ''
 }

@@ -9,7 +9,8 @@ export interface CsrfOptions {
   /**
    * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change
    * something. Never read it from the URL or a cookie: both travel without the page's doing.
-   * @default X-CSRF-Token, only where the browser does not say where the request comes from
+   * @default the header X-CSRF-Token, or the field `csrf` of the parsed body, and only where the browser does not say
+   * where the request comes from
    */
   // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
   readonly token?: (ctx: any) => unknown
@@ -24,7 +25,7 @@ export function csrf(
   methodOf: (ctx: KoaContext) => string | undefined,
   { token, reportOnly }: CsrfOptions,
 ): (ctx: KoaContext, next: () => Promise<unknown>) => Promise<void> {
-  const tokenOf = token ?? ((ctx: KoaContext) => ctx.req.headers['x-csrf-token'])
+  const tokenOf = token ?? ownToken
   const check = async (ctx: KoaContext) => {
     if (isSafe(methodOf(ctx))) return
     const { visit, handle } = entryOf(ctx)
@@ -44,4 +45,10 @@ export function csrf(
     }
     await next()
   }
+}
+
+/** Where a page's script or form sends its token. A body is there if a parser has run before. */
+function ownToken(ctx: KoaContext & { readonly request?: { readonly body?: unknown } }): unknown {
+  const body = ctx.request?.body as { csrf?: unknown } | null | undefined
+  return ctx.req.headers['x-csrf-token'] ?? body?.csrf
 }

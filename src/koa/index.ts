@@ -40,13 +40,20 @@ declare module 'koa' {
 
 /** Reports to the application, as Koa does, what can no longer fail a request. A request that was answered stays answered. */
 // biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
-function report(app: Koa<any, any>, error: unknown, context: unknown): void {
+function report(own: Koa<any, any>, error: unknown, context: unknown): void {
+  // Where this application is mounted in another, that one has the listeners.
+  const app = (context as Koa.Context | undefined)?.app ?? own
   try {
     if (app.listenerCount('error') > 0) app.emit('error', error, context)
     else app.onerror(error as Error)
   } catch (failure) {
     console.error(failure)
   }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
+function override<K extends 'use' | 'callback'>(app: Koa<any, any>, method: K, value: Koa<any, any>[K]): void {
+  Object.defineProperty(app, method, { value, configurable: true, writable: true })
 }
 
 const cookies = new WeakMap<object, Set<string>>()
@@ -106,16 +113,53 @@ export function atomicSession<D>(
     options.store,
     { background: (error, context) => report(app, error, context), keys: () => app.keys as Keys },
     (request) => app.createContext(request, new ServerResponse(request)),
+    (ctx) => {
+      // Mounted, this application's middleware runs on the context of another.
+      if ((ctx as unknown as Koa.Context).app !== app) defineOn(ctx)
+    },
   )
   cookies.set(app, names.add(cookie.name))
+  const define = guardOf('ctx', property)
   // One function for all requests: whose session it gives is known by the context that it is called on.
-  guardOf('ctx', property)(app.context, function (this: KoaContext | undefined, use?: SessionUse) {
+  const open = function (this: KoaContext | undefined, use?: SessionUse) {
     if (this?.req) return sessions.of(this, use)
     throw new SessionUsageError(`ctx.${property} was taken off its context. Write: ctx.${property}()`)
-  })
+  }
+  define(app.context, open, true)
+  const defineOn = (ctx: KoaContext) => {
+    if (property in ctx) {
+      throw new SessionUsageError(
+        `ctx.${property} belongs to the application that this one is mounted in. Install sessions there alone, or pass { property: 'visit' } to use ctx.visit()`,
+      )
+    }
+    define(ctx, open)
+  }
   const around = (ctx: KoaContext, next: () => Promise<unknown>) => sessions.around(ctx, next)
+  const { middleware } = app
   // Middleware that was installed earlier runs outside of this one; what it begins must be settled, too.
-  if (app.middleware.length > 0) app.middleware.unshift(around)
+  if (middleware.length > 0) middleware.unshift(around)
   app.use(around)
+  const { use, callback } = app
+  const { get } = Object.getOwnPropertyDescriptor(app.context, property)!
+  const assertOurs = () => {
+    if (Object.getOwnPropertyDescriptor(app.context, property)?.get === get) return
+    throw new SessionUsageError(
+      `Another middleware has taken ctx.${property} since atomicSession() was called. Remove that one, or pass { property: 'visit' } to use ctx.visit()`,
+    )
+  }
+  override(app, 'use', (later: Koa.Middleware) => {
+    assertOurs()
+    use.call(app, later)
+    // A failure comes to light after each that is installed later, so it passes through the application's own error
+    // middleware. What looks at the list of middleware finds as many, with what they carry.
+    const own = middleware.pop()!
+    const watched = (ctx: Koa.Context, next: Koa.Next) => sessions.after(ctx, () => own(ctx as never, next))
+    middleware.push(Object.defineProperties(watched, Object.getOwnPropertyDescriptors(own)))
+    return app
+  })
+  override(app, 'callback', () => {
+    assertOurs()
+    return callback.call(app)
+  })
   return sessions
 }

@@ -3,6 +3,7 @@ import { type Entry, Sessions } from '../api/sessions.ts'
 import type { SessionHandle } from '../api/types.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import type { Store } from '../contract/store.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
 import type { Host } from '../visit/exchange.ts'
 import { type CsrfOptions, csrf } from './csrf.ts'
@@ -15,14 +16,22 @@ export class KoaSessions<D> extends Sessions<D> {
   /** The application's view of a request that did not come through its middleware. */
   readonly #contextOf: (request: IncomingMessage) => KoaContext
 
+  /** Where a request says whose its cookie is. Several copies of this package agree on it. */
+  readonly #claim: symbol
+  /** Gives the context of an application that this one is mounted in the property, too. */
+  readonly #define: (ctx: KoaContext) => void
+
   constructor(
     settings: Settings,
     store: Store | undefined,
     { background, keys }: Pick<Host, 'background' | 'keys'>,
     contextOf: (request: IncomingMessage) => KoaContext,
+    define: (ctx: KoaContext) => void,
   ) {
     super(settings, store, background, keys)
     this.#contextOf = contextOf
+    this.#claim = Symbol.for(`koa-atomic-session.cookie.${settings.cookie.name}`)
+    this.#define = define
   }
 
   /**
@@ -95,20 +104,55 @@ export class KoaSessions<D> extends Sessions<D> {
     )
   }
 
-  /** @internal Runs the rest of the request, and ends it only when every session command that it began is settled. */
-  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<void> {
-    // Where middleware runs outside of this one it comes twice, and an override may be in between.
-    if (this.#methods && !this.#methods.has(ctx.req)) this.#methods.set(ctx.req, ctx.req.method)
+  /** @internal Runs the whole request, and ends it only when every session command that was begun is settled. */
+  around(ctx: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
+    const outermost = this.#enter(ctx)
+    return this.#settled(ctx, next(), outermost)
+  }
+
+  /** @internal Runs one middleware. A failure that nobody watched comes to light when it ends, and not only at the end. */
+  after(ctx: KoaContext, run: () => unknown): Promise<unknown> {
+    let ran: Promise<unknown>
+    try {
+      ran = Promise.resolve(run())
+    } catch (error) {
+      ran = Promise.reject(error)
+    }
+    return this.#settled(ctx, ran, false)
+  }
+
+  /** Only the `outermost`, which comes first, ends the request's dealings with its session. */
+  #settled(ctx: KoaContext, ran: Promise<unknown>, outermost: boolean): Promise<unknown> {
+    const settle = () => {
+      const visit = this.entryOf(ctx.req)?.visit
+      return outermost ? visit?.settle() : visit?.catchUp()
+    }
     // Two callbacks, because this runs for every request, and an async function costs several times as much.
-    return next().then(
-      () => this.entryOf(ctx.req)?.visit.settle(),
+    return ran.then(
+      (value) => settle()?.then(() => value) ?? value,
       async (error) => {
         // The request fails with its own error. A failure of its commands is reported to the application.
-        await this.entryOf(ctx.req)
-          ?.visit.settle()
-          .catch((failure) => this.background(failure, ctx))
+        await settle()?.catch((failure) => this.background(failure, ctx))
         throw error
       },
     )
+  }
+
+  /** Whether this is the first time in this request, which the cookie and `ctx.session` belong to from now on. */
+  #enter(ctx: KoaContext): boolean {
+    const req = ctx.req as IncomingMessage & { [claim: symbol]: unknown }
+    const owner = req[this.#claim]
+    if (owner === this) return false
+    if (owner !== undefined) {
+      const { name } = this.settings.cookie
+      throw new SessionUsageError(
+        `The cookie '${name}' belongs to the atomicSession of an application that this one is mounted in, or beside: remove one of the two, or pass another key and property`,
+      )
+    }
+    req[this.#claim] = this
+    // The method that arrived, before an override.
+    this.#methods?.set(ctx.req, ctx.req.method)
+    this.#define(ctx)
+    return true
   }
 }

@@ -11,7 +11,8 @@ export interface SessionOptions {
   /** Where sessions are kept. May instead be set later: `sessions.store = …`, or `sessions.collection = …` for MongoDB. */
   readonly store?: Store
   /**
-   * The cookie's name. With `secure: true` it gets the prefix `__Host-`, or `__Secure-` where `domain` or `path` is set.
+   * The cookie's name. With `secure: true` it gets the prefix `__Host-Http-`, or `__Secure-` where `domain` or `path` is
+   * set. A name that has a prefix already is left as it is.
    * @default 'sid'
    */
   readonly key?: string
@@ -262,7 +263,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
     fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
   const shared = domain !== undefined || path !== '/'
   return Object.freeze({
-    name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-'}${key}` : key,
+    name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key,
     secure,
     sameSite: SAME_SITE[sameSite],
     domain,

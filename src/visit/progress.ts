@@ -92,13 +92,14 @@ export abstract class Progress<V> {
     if (event) this.tell(event, undefined, about)
   }
 
-  protected tell(type: SessionEvent['type'], reason?: string, about?: string): void {
+  protected tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
     publish(() => ({
       type,
       session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
       client: this.exchange.client,
       cookie: this.settings.cookie.name,
       ...(reason !== undefined && { reason }),
+      ...(detail !== undefined && { detail }),
     }))
   }
 }

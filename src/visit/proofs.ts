@@ -47,10 +47,10 @@ export abstract class Proofs<V> extends Progress<V> {
   }
 
   get #guarded(): CsrfGuard {
-    this.#guard ??= new CsrfGuard(this.exchange.headers, this.settings, (reason) => {
+    this.#guard ??= new CsrfGuard(this.exchange.headers, this.settings, ({ reason, detail }) => {
       // Who sent a forged request was not the visitor, whose session must not live longer by it.
       this.jar.stay()
-      this.tell('csrf', reason)
+      this.tell('csrf', reason, undefined, detail)
     })
     return this.#guard
   }

@@ -52,9 +52,14 @@ export class Queue {
     while (this.#waiting > 0) await this.#tail
   }
 
-  /** The request is over: throws the first failure that nobody watched, and reports later ones elsewhere. */
+  /** The request is over: throws as `raise` does, and reports later failures elsewhere. */
   settle(): void {
     this.#settled = true
+    this.raise()
+  }
+
+  /** Throws the first failure that nobody watched, and reports the others elsewhere. */
+  raise(): void {
     const [failure, ...others] = this.#failures.splice(0)
     for (const other of others) this.#background(other)
     if (failure !== undefined) throw failure

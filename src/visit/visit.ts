@@ -89,6 +89,12 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#queue.failed(error, watched)
   }
 
+  /** Waits for everything that was begun so far; rejects with the first failure that nobody watched. */
+  async catchUp(): Promise<void> {
+    await this.#queue.drain()
+    this.#queue.raise()
+  }
+
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     await this.#queue.drain()

@@ -46,8 +46,17 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     const cookies = await page.context().cookies()
     expect(cookies).toHaveLength(1)
     expect(cookies[0]).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Lax', path: '/', domain: 'localhost' })
-    expect(cookies[0]!.name).toMatch(/^__Host-/)
+    expect(cookies[0]!.name).toMatch(/^__Host-Http-/)
     expect(await page.evaluate('document.cookie')).toBe('')
+    const { name, value } = cookies[0]!
+    // A script of the page can set none of this name, neither over this one nor for a visitor who has none.
+    const plant = `document.cookie = ${JSON.stringify(`${name}=planted; Path=/; Secure`)}`
+    await page.evaluate(plant)
+    expect((await page.context().cookies()).map((cookie) => cookie.value)).toEqual([value])
+    await page.context().clearCookies()
+    await page.evaluate(plant)
+    await page.evaluate("document.cookie = '__Host-sid=planted; Path=/; Secure'")
+    expect((await page.context().cookies()).map((cookie) => cookie.name)).toEqual(['__Host-sid'])
   })
 
   it('two tabs fill one cart', async () => {

@@ -1,4 +1,5 @@
-import type { Request, Response } from 'express'
+import express, { type Request, type Response } from 'express'
+import express4 from 'express4'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { counting } from '../visitor.ts'
@@ -7,7 +8,10 @@ import { ExpressApp } from './servers.ts'
 // biome-ignore lint/suspicious/noExplicitAny: each test writes the handler that it needs
 type Req = Request & { session: any; sessionID: any; sessionStore: any; atomic: any }
 
-describe('req.session as an object on Express 5', () => {
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('req.session as an object on %s', (_, make) => {
   let app: ExpressApp
   let store: ReturnType<typeof counting<ReturnType<typeof memory>>>
   let handler: (req: Req, res: Response) => unknown
@@ -17,11 +21,13 @@ describe('req.session as an object on Express 5', () => {
 
   beforeEach(async () => {
     store = counting(memory())
-    app = new ExpressApp(store, { counters: ['views'] })
-    app.express.use(async (req, res) => {
-      const value = await handler(req as Req, res)
+    app = new ExpressApp(store, { counters: ['views'] }, make)
+    const answer = async (req: Req, res: Response) => {
+      const value = await handler(req, res)
       if (!res.writableEnded && value !== res) res.json({ value: value ?? null })
-    })
+    }
+    // Express 4 does not look at what a handler returns.
+    app.express.use((req, res, next) => void answer(req as Req, res).catch(next))
     await app.listen()
   })
   afterEach(() => app.close())

@@ -30,15 +30,16 @@ export async function serve(
 
 /** An Express application whose sessions are classic. */
 export class ExpressApp {
-  readonly express: Express = express()
+  readonly express: Express
   readonly errors: (Error & { code?: string; status?: number })[] = []
   #served: Awaited<ReturnType<typeof serve>> | undefined
 
-  constructor(store: Store, options: ClassicOptions = {}) {
+  constructor(store: Store, options: ClassicOptions = {}, make: typeof express = express) {
+    this.express = make()
     const onError = (error: unknown) => this.errors.push(error as Error)
     const sessions = httpSessions<object>({ store, keys: [KEY], property: 'atomic', onError })
     this.express.use(sessions.express() as never, classicExpress(sessions, options) as never)
-    this.express.use(express.urlencoded({ extended: false }))
+    this.express.use(make.urlencoded({ extended: false }))
   }
 
   /** After the routes. */

@@ -94,7 +94,7 @@ describe("the stores' examples", () => {
     const visitor = app.visitor()
     const tls = { 'x-forwarded-proto': 'https' }
     expect(await visitor.text('/', { headers: tls })).toBe('1')
-    expect([...visitor.cookies.keys()]).toEqual(['__Host-sid'])
+    expect([...visitor.cookies.keys()]).toEqual(['__Host-Http-sid'])
     const foreign = { method: 'POST', headers: { ...tls, origin: 'https://evil.example' } }
     expect((await visitor.fetch('/', foreign)).status).toBe(403)
     await app.close()

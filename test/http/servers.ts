@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
+import express4 from 'express4'
 import fastify from 'fastify'
 import Koa from 'koa'
 import { atomicSession, type SessionUse } from 'koa-atomic-session'
@@ -105,6 +106,30 @@ function plain(request: IncomingMessage, response: ServerResponse, session: Call
   }
 }
 
+function onExpress(make: typeof express) {
+  return (application: Application): Promise<Server> => {
+    const app = make()
+    app.set('trust proxy', application.options[0]!.proxy ?? false)
+    const sessions = instances(application)
+    for (const one of sessions) app.use(one.express())
+    app.use((request, response, next) => {
+      const names = sessions.map(({ settings }) => settings.property)
+      const of: Call['session'] = (instance = 0, use) => (request as unknown as Carrying)[names[instance]!]!(use)
+      answer(application.handler, plain(request, response, of))
+        .then((body) => {
+          if (!response.writableEnded && !response.headersSent) response.type('json').send(body)
+        })
+        // Express 4 does not look at what a handler returns.
+        .catch(next)
+    })
+    app.use((error: unknown, _request: unknown, response: express.Response, _next: unknown) => {
+      application.failed(error)
+      response.status(statusOf(error)).end()
+    })
+    return listening(createServer(app))
+  }
+}
+
 /** The same application on each server. */
 const SERVERS = {
   'Koa 3': koa(Koa),
@@ -133,23 +158,8 @@ const SERVERS = {
     )
   },
 
-  'Express 5': (application: Application) => {
-    const app = express()
-    app.set('trust proxy', application.options[0]!.proxy ?? false)
-    const sessions = instances(application)
-    for (const one of sessions) app.use(one.express())
-    app.use(async (request, response) => {
-      const names = sessions.map(({ settings }) => settings.property)
-      const of: Call['session'] = (instance = 0, use) => (request as unknown as Carrying)[names[instance]!]!(use)
-      const body = await answer(application.handler, plain(request, response, of))
-      if (!response.writableEnded && !response.headersSent) response.type('json').send(body)
-    })
-    app.use((error: unknown, _request: unknown, response: express.Response, _next: unknown) => {
-      application.failed(error)
-      response.status(statusOf(error)).end()
-    })
-    return listening(createServer(app))
-  },
+  'Express 5': onExpress(express),
+  'Express 4': onExpress(express4),
 
   'Fastify 5': async (application: Application) => {
     const app = fastify({ trustProxy: Boolean(application.options[0]!.proxy) })

@@ -55,7 +55,7 @@ describe.each(KINDS)('the cookie on %s', (kind) => {
     expect((await app.visitor().fetch('/')).headers.getSetCookie()[0]).not.toContain('Secure')
   })
 
-  it('has the prefix __Host- with secure: true, and refuses to work without TLS', async () => {
+  it('has the prefix __Host-Http- with secure: true, and refuses to work without TLS', async () => {
     handler = write
     await start({ secure: true })
     const tls = { headers: { 'x-forwarded-proto': 'https' } }
@@ -64,7 +64,7 @@ describe.each(KINDS)('the cookie on %s', (kind) => {
     expect(store.calls).toEqual([])
     await start({ secure: true, proxy: true })
     const [cookie] = (await app.visitor().fetch('/', tls)).headers.getSetCookie()
-    expect(cookie).toMatch(/^__Host-sid=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
+    expect(cookie).toMatch(/^__Host-Http-sid=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
   })
 
   it('is written once a response, whatever happened, and the last state wins', async () => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert'
 import { createRequire } from 'node:module'
 import { format, inspect, isDeepStrictEqual } from 'node:util'
 import Koa from 'koa'
@@ -131,6 +132,7 @@ describe.each([
     ],
     ['a field of a chain', (ctx) => ctx.session().set('a', 1).banned, 'Write: (await session).banned'],
     ['a member of a loaded session', (ctx) => ctx.session().isNew, 'Write: (await session).isNew'],
+    ['a field of what is read again', (ctx) => ctx.session().update().banned, 'Write: (await session).banned'],
     ['in a handle', (ctx) => 'banned' in ctx.session(), 'Write: (await session).banned'],
     ['a handle as JSON', (ctx) => JSON.stringify({ session: ctx.session() }), 'Write: (await session).data'],
     [
@@ -247,6 +249,105 @@ describe.each([
     ])
   })
 
+  const CHANGES: [string, string][] = [
+    ['s.user.role = "guest"', "session.user.role is read-only. Write: await session.set('user.role', value)"],
+    ['s.user.new = 1', "session.user.new is read-only. Write: await session.set('user.new', value)"],
+    ['s.user.likes.tea++', "await session.set('user.likes.tea', value)"],
+    ['delete s.user.role', "session.user.role is read-only. Write: await session.unset('user.role')"],
+    ['Object.assign(s.user, { role: 1 })', "await session.set('user.role', value)"],
+    ['Object.defineProperty(s.user, "role", { value: 1 })', "await session.set('user.role', value)"],
+    ['s.user[Symbol("mine")] = 1', 'What a session shows is read-only. Write: await session.set(path, value)'],
+    ['s.user["mallory@example.com"] = 1', 'What a session shows is read-only. Write: await session.set(path, value)'],
+    ['s.list.push(4)', "session.list is read-only. Write: await session.push('list', value)"],
+    ['s.list.unshift(4)', "await session.set('list', [value, ...list])"],
+    ['s.list.pop()', "await session.pop('list')"],
+    ['s.list.shift()', "await session.pop('list', -1)"],
+    ['s.list.splice(0, 1)', "await session.pull('list', value)"],
+    ['s.list.sort()', "await session.set('list', [...list].sort())"],
+    ['s.list.reverse()', "await session.set('list', [...list].reverse())"],
+    ['s.list.fill(0)', "await session.set('list', [...list].fill(value))"],
+    ['s.list.copyWithin(0, 1)', "await session.set('list', [...list])"],
+    ['s.list.length = 0', "session.list is read-only. Write: await session.pushAll('list', [], { slice })"],
+    ['s.list[0] = 4', "await session.set('list.0', value)"],
+    ['s.cart[0].qty = 2', "session.cart.0.qty is read-only. Write: await session.set('cart.0.qty', value)"],
+    ['s.cart.find((item) => item.id === 7).qty = 2', "await session.set('cart.0.qty', value)"],
+    ['Array.prototype.push.call(s.list, 4)', "await session.set('list.3', value)"],
+    ['s.views = 2', "session.views is read-only. Write: await session.set('views', value)"],
+    ['delete s.views', "session.views is read-only. Write: await session.unset('views')"],
+  ]
+
+  it.each(
+    CHANGES.flatMap(([line, message]) => [
+      [line, 'strict', message],
+      [line, 'sloppy', message],
+    ]),
+  )('of a loaded session, %s throws in %s code with the command, and changes nothing', async (line, mode, message) => {
+    const change = new Function('s', `${mode === 'strict' ? "'use strict';" : ''}${line}`)
+    const fields = {
+      user: { role: 'admin', likes: { tea: 1 } },
+      list: [3, 1, 2],
+      cart: [{ id: 7, qty: 1 }],
+      views: 1,
+    }
+    let thrown: unknown
+    use = async (ctx) => {
+      const session = await ctx.session().set(fields)
+      try {
+        change(session)
+      } catch (error) {
+        thrown = error
+      }
+      expect(session.data).toEqual(fields)
+    }
+    const visitor = app.visitor()
+    expect(await visitor.json('/use')).toEqual(fields)
+    expect(thrown).toBeInstanceOf(SessionUsageError)
+    expect((thrown as Error).message).toContain(message)
+    expect((thrown as Error).message).not.toMatch(/mallory/)
+    expect(await visitor.json('/')).toEqual(fields)
+  })
+
+  it('what is within a loaded session reads, compares, copies and prints as plain objects and lists do', async () => {
+    const user = { name: 'Alice', tags: ['b', 'a'], at: { x: 1 } }
+    const seen: unknown[] = []
+    use = async (ctx) => {
+      const session = await ctx.session().set({ user, list: [3, 1, 2], rows: [{ id: 1 }] })
+      assert.deepStrictEqual(session.user, user)
+      expect(session.user).toEqual(user)
+      expect(Object.getPrototypeOf(session.user)).toBe(Object.prototype)
+      const { user: again } = session
+      seen.push(again === session.user, again.tags === session.user.tags)
+      seen.push(Array.isArray(session.list), Object.isFrozen(session.user))
+      seen.push([...session.list].sort(), session.list.map(String), session.list.concat(4), session.list.includes(3))
+      seen.push({ ...session.user }, JSON.stringify(session.user), inspect(session.user), `${session.list}`)
+      seen.push(
+        'name' in session.user,
+        Object.keys(session.user),
+        session.rows.find((row: Loose) => row.id === 1),
+      )
+      seen.push(structuredClone(session.data), structuredClone(session.toJSON().user))
+      // V8 clones no Proxy, and says so: what is plain is session.data.
+      expect(() => structuredClone(session)).toThrow('could not be cloned')
+      // What was shown can be stored again, and shows under its new name.
+      await session.set('copy', session.user).rename('rows', 'lines')
+      expect(() => {
+        session.lines[0].id = 2
+      }).toThrow("session.set('lines.0.id', value)")
+      seen.push(session.copy)
+    }
+    await app.visitor().fetch('/use')
+    expect(app.errors).toEqual([])
+    expect(seen).toEqual([
+      ...[true, true],
+      ...[true, true],
+      ...[[1, 2, 3], ['3', '1', '2'], [3, 1, 2, 4], true],
+      ...[user, JSON.stringify(user), inspect(user), '3,1,2'],
+      ...[true, ['name', 'tags', 'at'], { id: 1 }],
+      ...[{ user, list: [3, 1, 2], rows: [{ id: 1 }] }, user],
+      user,
+    ])
+  })
+
   it('is seen under the name of the option property, which the errors say', async () => {
     const other = new TestApp(KoaClass)
     atomicSession(other.koa, { store: memory(), property: 'visit' })
@@ -255,7 +356,9 @@ describe.each([
     })
     await other.listen()
     await other.visitor().fetch('/')
-    expect(other.errors[0]?.message).toBe("ctx.visit is a function. Write: await ctx.visit().set('user', value)")
+    expect(other.errors[0]?.message).toBe(
+      "ctx.visit is a function. Write: await ctx.visit().set('user', value) (or leave the code as it is, over koa-atomic-session/classic)",
+    )
     await other.close()
   })
 })
@@ -268,8 +371,11 @@ describe('beside koa-session', () => {
   ])('%s, which is installed after it, is refused at start, and it before us', (_, install) => {
     const after = new Koa()
     atomicSession(after, { store: memory() })
-    expect(() => install(after)).toThrow('Cannot redefine property: session')
-    expect(() => Object.defineProperty(after.context, 'session', { value: 1 })).toThrow(TypeError)
+    const refused = 'Another middleware has taken ctx.session since atomicSession() was called'
+    expect(() => after.use(install(after))).toThrow(refused)
+    expect(() => after.use(() => {})).toThrow(SessionUsageError)
+    expect(() => after.callback()).toThrow(refused)
+    expect(() => after.listen()).toThrow(refused)
     const before = new Koa()
     before.use(install(before))
     expect(() => atomicSession(before, { store: memory() })).toThrow(

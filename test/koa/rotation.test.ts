@@ -217,6 +217,47 @@ for (const kind of kinds('rotation')) {
       expect(await visitor.json('/data')).toEqual({ cart: 1, user: 42 })
     })
 
+    it.each(['before', 'after'])(
+      'a body that is still arriving when the visitor logs in, of a request that asks %s it for the session, reads and writes nothing',
+      async (when) => {
+        const visitor = await start()
+        let arriving: Gate
+        handler = async (ctx) => {
+          if (when === 'before') await ctx.session()
+          let body = ''
+          for await (const chunk of ctx.req) {
+            body += chunk
+            arriving.pass()
+          }
+          if (ctx.path === '/read') ctx.body = (await (when === 'before' ? ctx.session().update() : ctx.session())).data
+          else ctx.body = (await ctx.session().set('stolen', body)).data
+        }
+        for (const path of ['/read', '/write']) {
+          arriving = new Gate()
+          const before = visitor.header
+          const slow = http.request(app.base + path, {
+            method: 'POST',
+            headers: { cookie: before, 'content-length': 8 },
+          })
+          const answered = once(slow, 'response') as Promise<[http.IncomingMessage]>
+          slow.write('half')
+          await arriving.reached
+          await visitor.fetch('/login')
+          slow.end('half')
+          const [response] = await answered
+          const answer = JSON.parse((await response.setEncoding('utf8').toArray()).join(''))
+          expect(response.headers['set-cookie']).toBeUndefined()
+          // Who has loaded nothing is a stranger by now, whatever it asks for.
+          const refused = when === 'before' || path === '/write'
+          expect([response.statusCode, answer]).toEqual(refused ? [409, { code: 'ERR_SESSION_ROTATED' }] : [200, {}])
+        }
+        handler = async (ctx) => {
+          ctx.body = (await ctx.session()).data
+        }
+        expect(await visitor.json('/data')).toEqual({ cart: 1, user: 42 })
+      },
+    )
+
     it('a stream that was opened before the log-in ends with it', async () => {
       const visitor = await start()
       const gate = new Gate()

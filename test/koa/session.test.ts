@@ -160,7 +160,7 @@ describe.each([
       "session.fresh is read-only. Write: await session.set('fresh', value)",
       'session.maxAge is read-only. Write: await session.touch(maxAge)',
       "session.views is read-only. Write: await session.unset('views')",
-      expect.stringContaining("read only property 'name'"),
+      "session.user.name is read-only. Write: await session.set('user.name', value)",
     ])
     expect(data).toEqual({ views: 1, user: { name: 'x' } })
   })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, METHODS, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { bodyParser } from '@koa/bodyparser'
 import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
@@ -9,7 +10,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { newId, newSecret, writeCredential } from '../../src/cookie/credential.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
 import { isSafe } from '../../src/csrf/origin.ts'
-import type { CsrfOptions, SessionOptions } from '../../src/index.ts'
+import type { CsrfOptions, SessionEvent, SessionOptions } from '../../src/index.ts'
 import { visitor as newSession } from '../../src/testing/harness.ts'
 import { KEY, TestApp, type Visitor } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
@@ -353,6 +354,84 @@ describe('CSRF defence', () => {
     expect(await post(visitor, { 'x-csrf-token': '' })).toBe(403)
   })
 
+  it('CF-10: where the browser says nothing, a valid token in the parsed body is enough, each visitor their own', async () => {
+    shop = new GuardedShop()
+    // In front of everything, as an application has it.
+    shop.app.koa.middleware.unshift(bodyParser() as never)
+    await shop.open()
+    const [alice, bob] = [shop.app.visitor(), shop.app.visitor()]
+    const form = (csrf: string) => ({ method: 'POST', body: new URLSearchParams({ csrf }) })
+    const json = (body: unknown) => ({
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    })
+    for (const visitor of [alice, bob]) await visitor.fetch('/inc')
+    const tokens = await Promise.all([alice, bob].map((visitor) => visitor.text('/form')))
+    expect((await alice.fetch('/save', form(tokens[0]!))).status).toBe(200)
+    expect((await bob.fetch('/save', json({ csrf: tokens[1] }))).status).toBe(200)
+    expect((await bob.fetch('/save', form(tokens[0]!))).status).toBe(403)
+    for (const body of [{}, { csrf: '' }, { csrf: null }, { csrf: [tokens[0]] }, { csrf: { length: 44 } }, [], ['x']]) {
+      expect([body, (await alice.fetch('/save', json(body))).status]).toEqual([body, 403])
+    }
+    // What the browser says still has the last word.
+    const foreign = { ...form(tokens[0]!), headers: { 'sec-fetch-site': 'cross-site' } }
+    expect((await alice.fetch('/save', foreign)).status).toBe(403)
+    expect(await alice.json('/read')).toMatchObject({ saved: 1 })
+    expect(await bob.json('/read')).toMatchObject({ saved: 1 })
+  })
+
+  const EVIL = `https://evil.com/\u202e${'x'.repeat(1000)}`
+  it.each<[string, SessionOptions, Record<string, string>, string[]]>([
+    [
+      'another site',
+      {},
+      { 'sec-fetch-site': 'cross-site', origin: 'https://evil.com' },
+      ['of another origin', "Sec-Fetch-Site: 'cross-site', Origin: 'https://evil.com'", 'option origin'],
+    ],
+    ['an unknown word', {}, { 'sec-fetch-site': 'foo' }, ['no word of the standard', "'foo'", 'proxy']],
+    ['an origin that is not configured', {}, { origin: 'http://x.example' }, [`not of '${OWN}'`, "'http://x.example'"]],
+    ['a page that hides its origin', {}, { origin: 'null' }, ['hides its origin', "Origin: 'null'", 'Referrer-Policy']],
+    ['no token', {}, {}, ['No token', 'neither Sec-Fetch-Site nor Origin', 'X-CSRF-Token', 'field csrf']],
+    ['a token without a session', {}, { cookie: 'a=b', 'x-csrf-token': 'x' }, ['without the cookie', 'neither']],
+    ['what is no token', {}, { 'x-csrf-token': 'x' }, ['not of the form']],
+    [
+      'the token of somebody else',
+      {},
+      { 'x-csrf-token': `${'a'.repeat(16)}.${'b'.repeat(27)}` },
+      ['for another session, or before a log-in'],
+    ],
+    ['a long Origin', { origin: [] }, { origin: 'null', 'sec-fetch-site': EVIL.slice(20) }, ['xxx…']],
+  ])(
+    'CF-13: who develops is told why %s is refused: which check, what the browser said, what to do',
+    async (_, options, headers, parts) => {
+      const visitor = await start(options)
+      await visitor.fetch('/inc')
+      const secrets = [...visitor.cookies.values()]
+        .flatMap((value) => value.split('.'))
+        .concat(KEY)
+        .filter((part) => part.length > 10)
+      const send = async () => (await visitor.fetch('/save', { method: 'POST', headers })).text()
+      const events = await eventsOf(async () => {
+        const body = await send()
+        for (const part of parts) expect(body).toContain(part)
+        expect(body).toMatch(/^The form is not valid any more; please open it again \((site|origin|token): /)
+        expect(body.length).toBeLessThan(600)
+      })
+      const [{ detail }] = events as [SessionEvent]
+      for (const part of parts) expect(detail).toContain(part)
+      vi.stubEnv('NODE_ENV', 'production')
+      // A visitor can do nothing with it, and need not know.
+      expect(await send()).toBe('The form is not valid any more; please open it again')
+      const [{ detail: again }] = (await eventsOf(send)) as [SessionEvent]
+      expect(again).toBe(detail)
+      vi.unstubAllEnvs()
+      const { 'x-csrf-token': token } = headers
+      for (const secret of token && token.length > 1 ? [...secrets, token] : secrets)
+        expect(detail).not.toContain(secret)
+    },
+  )
+
   it('LG-2: each refusal is told once, with its reason', async () => {
     const visitor = await start()
     await visitor.fetch('/inc')
@@ -374,7 +453,7 @@ describe('CSRF defence', () => {
     const keys = [KEY]
     const credential = newSecret(newId())
     await newSession(store, { user: 1 }, credential)
-    const name = options.secure ? '__Host-sid' : 'sid'
+    const name = options.secure ? '__Host-Http-sid' : 'sid'
     const value = writeCredential(credential, name, keygripOf(keys))
     const app = Object.assign(new Koa(), { keys, proxy: true })
     const sessions =

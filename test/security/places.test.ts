@@ -151,9 +151,9 @@ describe('two cookies of one name', () => {
   it('CK-7: a name with __Host- has one place, but for partitioned cookies', async () => {
     const shop = await open({ secure: true })
     shop.app.koa.proxy = true
-    const headers = { cookie: '__Host-sid=x; __Host-sid=y', 'x-forwarded-proto': 'https' }
+    const headers = { cookie: '__Host-Http-sid=x; __Host-Http-sid=y', 'x-forwarded-proto': 'https' }
     const { set } = await new Browser().go(shop, '/app/read', headers)
-    expect(set).toEqual([expect.stringMatching(/^__Host-sid=; Path=\/; Max-Age=0; .*Secure.*; Partitioned$/)])
+    expect(set).toEqual([expect.stringMatching(/^__Host-Http-sid=; Path=\/; Max-Age=0; .*Secure.*; Partitioned$/)])
   })
 
   it.each([
