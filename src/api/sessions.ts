@@ -130,8 +130,8 @@ export class Sessions<D> {
    * await sessions.find('user_id', 42, { limit: 10, after: device?.id }) // []
    * for await (const { id } of sessions.find('user_id', 42)) await sessions.revoke(id)
    * ```
-   * @throws {@link SessionUsageError} for a field that is not in `index`, and for a limit that is not from 1 to 1000.
-   * @throws {@link InvalidValueError} for a value that no session can hold, and for an `after` that is no id.
+   * @throws `SessionUsageError` for a field that is not in `index`, and for a limit that is not from 1 to 1000.
+   * @throws `InvalidValueError` for a value that no session can hold, and for an `after` that is no id.
    */
   find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
     return new FoundSessions(() => {
