@@ -16,7 +16,7 @@ const ROOMS = {
   },
   cookie: {
     may: ['errors', 'settings'],
-    packages: ['keygrip', 'on-headers'],
+    packages: ['keygrip'],
     why: 'A cookie says who a visitor claims to be. It knows no session and no store.',
   },
   csrf: {
@@ -48,12 +48,17 @@ const ROOMS = {
   },
   koa: {
     may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
-    packages: ['koa', '@types/koa'],
+    packages: ['koa', '@types/koa', 'on-headers'],
     why: 'A binding translates between its server and api. It knows no store and no other server.',
   },
   http: {
     may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
+    packages: ['on-headers'],
     why: 'A binding translates between its server and api. It knows no store, and never loads Koa.',
+  },
+  fetch: {
+    may: [...BELOW, 'cookie', 'csrf', 'visit', 'api', 'http/forwarded.ts'],
+    why: 'A binding translates between its server and api. It runs where there is no node:http, and so loads none.',
   },
   classic: {
     may: ['algebra', 'data', 'errors', 'settings', 'api', 'koa', 'http'],

@@ -15,7 +15,7 @@ export function dataOf(bytes) {
   return data
 }
 
-/** Redis, PostgreSQL or MongoDB as the peers' stores want them. */
+/** Redis, PostgreSQL, MongoDB or MariaDB as the peers' stores want them. */
 export const drivers = {
   async redis(url) {
     const client = require('redis').createClient({ url })
@@ -24,6 +24,9 @@ export const drivers = {
   },
   async postgres(url) {
     return new (require('pg').Pool)({ connectionString: url })
+  },
+  async mysql(url) {
+    return require('mysql2/promise').createPool({ uri: url })
   },
   async mongodb(url) {
     return require('mongodb').MongoClient.connect(url)

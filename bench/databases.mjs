@@ -14,6 +14,7 @@ export const DATABASES = {
   redis: async () => (await servers('redis')).startRedis({ asShipped: true }),
   postgres: async () => (await servers('postgres')).startPostgres({ asShipped: true }),
   mongodb: async () => (await servers('mongodb')).startMongo(),
+  mariadb: async () => (await servers('mariadb')).startMariadb(),
   sqlite: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'))
     const what = `SQLite ${new (require('libsql'))(':memory:').prepare('SELECT sqlite_version() AS v').get().v} by libsql`
@@ -36,6 +37,13 @@ export const DURABILITY = {
     const [fsync, commit] = [await setting('fsync'), await setting('synchronous_commit')]
     await client.end()
     return `fsync ${fsync}, synchronous_commit ${commit}: ${fsync === 'on' && commit === 'on' ? 'an answer waits for the disk' : 'an answer does not wait for the disk'}`
+  },
+  async mariadb({ url }) {
+    const connection = await require('mysql2/promise').createConnection(url)
+    const [[{ flush }]] = await connection.query('SELECT @@innodb_flush_log_at_trx_commit AS flush')
+    await connection.end()
+    const waits = flush === 1 ? 'waits' : 'does not wait'
+    return `innodb_flush_log_at_trx_commit ${flush}: an answer ${waits} for the disk`
   },
   async mongodb({ real }) {
     return real ? "the driver's write concern, majority with journal" : 'none: in memory'

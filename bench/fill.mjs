@@ -51,6 +51,17 @@ export const FILL = {
     await pool.end()
     return cookiesOf(cookie, some(count, visitors))
   },
+  async mariadb(url, count, visitors, cookie) {
+    const pool = require('mysql2/promise').createPool({ uri: url })
+    const [rows] = await pool.query('SHOW COLUMNS FROM sessions')
+    const columns = rows.map(({ Field }) => `\`${Field}\``).filter((name) => name !== '`id`')
+    await pool.query(
+      `INSERT INTO sessions (id, ${columns}) SELECT LEFT(MD5(seq), 22), ${columns} FROM (SELECT * FROM sessions LIMIT 1) AS one, seq_1_to_${count}`,
+    )
+    await pool.query('ANALYZE TABLE sessions')
+    await pool.end()
+    return cookiesOf(cookie, some(count, visitors))
+  },
   async mongodb(url, count, visitors, cookie) {
     const client = await require('mongodb').MongoClient.connect(url)
     const collection = client.db().collection('sessions')

@@ -66,6 +66,38 @@ return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
     }
   },
 
+  /** One row with a document, and prepared statements; MariaDB's UPDATE answers no data. */
+  async mysql(url) {
+    const pool = await drivers.mysql(url)
+    await pool
+      .query(
+        `CREATE TABLE IF NOT EXISTS bare (id varchar(64) PRIMARY KEY, hash varchar(64), data longtext, expires datetime(3) DEFAULT (NOW(3) + INTERVAL 1 DAY))`,
+      )
+      .catch(() => {})
+    const where = 'WHERE id = ? AND expires > NOW(3) AND (? IS NULL OR hash = ?)'
+    const n = `JSON_EXTRACT(data, '$.n') + 1`
+    const list = `JSON_ARRAY_APPEND(IF(JSON_LENGTH(data, '$.list') < 5, JSON_EXTRACT(data, '$.list'), JSON_REMOVE(JSON_EXTRACT(data, '$.list'), '$[0]')), '$', 1)`
+    const inc = `UPDATE bare SET data = JSON_SET(data, '$.n', ${n}) ${where}`
+    const many = `UPDATE bare SET data = JSON_SET(data, '$.n', ${n}, '$.list', JSON_COMPACT(${list}), '$.last', 'many') ${where}`
+    const run =
+      (text) =>
+      (id, hash = null) =>
+        pool.execute(text, [id, hash, hash])
+    const read = async (id, hash) => JSON.parse((await run(`SELECT data FROM bare ${where}`)(id, hash))[0][0].data)
+    const then = (text) => async (id, hash) => {
+      await run(text)(id, hash)
+      return read(id, hash)
+    }
+    return {
+      create: (id, hash, data) =>
+        pool.execute('INSERT INTO bare (id, hash, data) VALUES (?, ?, ?)', [id, hash, JSON.stringify(data)]),
+      inc: then(inc),
+      forget: run(inc),
+      many: then(many),
+      read,
+    }
+  },
+
   /** One document with MongoDB's own operators. */
   async mongodb(url) {
     const collection = (await drivers.mongodb(url)).db('bench').collection('bare')
@@ -114,7 +146,7 @@ return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
 
 /** `checked` verifies the cookie's MAC and the secret's hash, as we do; `bare` trusts the cookie. */
 export const limit = (checked) => async (url) => {
-  const kind = /^(redis|postgres|mongodb):/.exec(url)?.[1] ?? 'sqlite'
+  const kind = /^(redis|postgres|mongodb|mysql):/.exec(url)?.[1] ?? 'sqlite'
   const { create, inc, forget, many, read } = await commands[kind](url)
   const keygrip = new Keygrip([KEY], 'sha256')
   const hashOf = (secret) => createHash('sha256').update(secret).digest('base64url')

@@ -95,6 +95,15 @@ export const PEER_SUBJECTS = {
     const Store = connect(session)
     return new Store({ pool: await drivers.postgres(url), createTableIfMissing: true, pruneSessionInterval: false })
   }),
+  'express-session, express-mysql-session': express(async (url, session) => {
+    const { default: connect } = await import('express-mysql-session')
+    const Store = connect(session)
+    // Ours is called sessions.
+    const schema = { tableName: 'peers' }
+    const store = new Store({ clearExpired: false, createDatabaseTable: true, schema }, await drivers.mysql(url))
+    await store.onReady()
+    return store
+  }),
   'express-session, connect-mongo': express(async (url) => {
     const { MongoStore, default: Connect = MongoStore } = await import('connect-mongo')
     return (Connect.create ? Connect : MongoStore).create({ mongoUrl: url, dbName: 'bench' })

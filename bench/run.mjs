@@ -16,7 +16,7 @@ const whole = !options.quick && !options.store && !options.scene
 const plan = options.quick
   ? { rounds: 3, ms: 120, warm: 400, visitors: (cell) => ({ ...cell, visitors: Math.min(cell.visitors, 100) }) }
   : { rounds: 5, ms: 500, warm: 3000, visitors: (cell) => cell }
-const MANY = { redis: 1_000_000, postgres: 1_000_000, sqlite: 1_000_000, mongodb: 1_000_000 }
+const MANY = { redis: 1_000_000, postgres: 1_000_000, sqlite: 1_000_000, mongodb: 1_000_000, mariadb: 1_000_000 }
 /** mongo-java-server keeps its documents as Java objects in memory: a million would need gigabytes. */
 const MANY_IN_JAVA = 100_000
 

@@ -3,6 +3,7 @@ export const PEERS = {
   redis: ['koa-session', 'koa-generic-session', 'express-session, connect-redis', '@fastify/session, connect-redis'],
   postgres: ['express-session, connect-pg-simple'],
   mongodb: ['express-session, connect-mongo'],
+  mariadb: ['express-session, express-mysql-session'],
   sqlite: [],
 }
 

@@ -98,6 +98,12 @@ const COUNTERS = {
     }
     return frames(next)
   },
+  /** A length and a number first. The command 3 is a query, 23 a statement that was made ready. */
+  'mysql:'() {
+    const next = (buffer) => (buffer.length < 4 ? 0 : 4 + buffer.readUIntLE(0, 3))
+    next.counts = (buffer) => buffer[3] === 0 && (buffer[4] === 3 || buffer[4] === 23)
+    return frames(next)
+  },
   /** A length first. `hello` is how the driver watches the server. */
   'mongodb:'() {
     const next = (buffer) => (buffer.length < 4 ? 0 : buffer.readInt32LE(0))

@@ -24,7 +24,7 @@ const server = app.listen(0, async () => {
   server.closeAllConnections()
 })
 `
-const SUBPATHS = ['memory', 'sqlite', 'mongodb', 'postgres', 'mysql', 'redis', 'http', 'open']
+const SUBPATHS = ['memory', 'sqlite', 'mongodb', 'postgres', 'mysql', 'redis', 'http', 'fetch', 'open']
 
 const ESM = `import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
@@ -110,6 +110,36 @@ const server = app.listen(0, async () => {
   server.closeAllConnections()
   await sessions.close()
 })
+`
+
+/** The examples of Request and Response, each on its own runtime. Their one line says the port. */
+const EXAMPLES = Object.fromEntries(
+  ['app', 'bun', 'deno', 'hono'].map((name) => [
+    `${name}.mjs`,
+    readFileSync(new URL(`../examples/fetch/${name}.mjs`, import.meta.url), 'utf8'),
+  ]),
+)
+const FETCH = `import process from 'node:process'
+process.env.PORT = '0'
+const port = new Promise((resolve) => {
+  console.log = (line) => resolve(/^port (\\d+)$/.exec(line)[1])
+})
+await import(globalThis.Bun ? './bun.mjs' : globalThis.Deno ? './deno.mjs' : './hono.mjs')
+const base = 'http://127.0.0.1:' + (await port)
+const cookieOf = (response) => response.headers.getSetCookie()[0].split(';')[0]
+const ask = (path, cookie) => fetch(base + path, { headers: cookie ? { cookie } : {}, redirect: 'manual' })
+const first = await ask('/')
+let cookie = cookieOf(first)
+const texts = [await first.text()]
+const login = await ask('/login', cookie)
+if (login.status !== 303) throw new Error('log-in answered ' + login.status)
+const [before, after] = [cookie, cookieOf(login)]
+texts.push(await (await ask('/', after)).text())
+// A log-in ends the secret before it.
+const old = await ask('/', before)
+texts.push(String(old.status), await (await ask('/logout', after)).text())
+if (texts.join() !== 'seen 1 times,seen 2 times,409,bye') throw new Error('said ' + texts)
+process.exit(0)
 `
 
 const INSPECTOR = 'node_modules/koa-atomic-session/dist/cli/index.js'
@@ -254,6 +284,12 @@ export const PROJECTS = [
       ['koa-atomic-session', 'list', '--user', '42', '--store', 'sessions.db'],
     ],
     prints: / 42 /,
+  },
+  {
+    name: 'Request and Response: Hono, Bun, Deno',
+    dependencies: ['hono@4', '@hono/node-server@2'],
+    files: { ...EXAMPLES, 'fetch.mjs': FETCH },
+    commands: [['run', 'fetch.mjs']],
   },
   {
     name: "The README's quick start",

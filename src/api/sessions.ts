@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { copyValue, isBson, Refusal } from '../algebra/index.ts'
 import {
   type IndexableStore,
@@ -32,7 +31,7 @@ export interface Entry<D> {
   readonly handle: SessionHandle<D>
 }
 
-type Carrier<D> = IncomingMessage & { [slot: symbol]: Entry<D> | undefined }
+type Carrier<D> = object & { [slot: symbol]: Entry<D> | undefined }
 
 /** The sessions of one application: what `atomicSession()` returns. */
 export class Sessions<D> {
@@ -87,12 +86,12 @@ export class Sessions<D> {
   }
 
   /** @internal What this request carries, if it has used its session. */
-  entryOf(request: IncomingMessage): Entry<D> | undefined {
+  entryOf(request: object): Entry<D> | undefined {
     return (request as Carrier<D>)[this.#slot]
   }
 
   /** @internal Begins this request's dealings with its session, which it carries from now on. */
-  begin(request: IncomingMessage, exchange: Exchange): Entry<D> {
+  begin(request: object, exchange: Exchange): Entry<D> {
     const entry = this.handle(exchange)
     ;(request as Carrier<D>)[this.#slot] = entry
     return entry
@@ -131,8 +130,8 @@ export class Sessions<D> {
    * await sessions.find('user_id', 42, { limit: 10, after: device?.id }) // []
    * for await (const { id } of sessions.find('user_id', 42)) await sessions.revoke(id)
    * ```
-   * @throws {@link SessionUsageError} for a field that is not in `index`, and for a limit that is not from 1 to 1000.
-   * @throws {@link InvalidValueError} for a value that no session can hold, and for an `after` that is no id.
+   * @throws `SessionUsageError` for a field that is not in `index`, and for a limit that is not from 1 to 1000.
+   * @throws `InvalidValueError` for a value that no session can hold, and for an `after` that is no id.
    */
   find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
     return new FoundSessions(() => {

@@ -1,8 +1,8 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import onHeaders from 'on-headers'
+import type { IncomingHttpHeaders } from 'node:http'
 import { SessionUsageError } from '../errors/index.ts'
 import { type CookieSettings, domainOf } from '../settings/options.ts'
 import { type Credential, readCredential, writeCredential } from './credential.ts'
+import type { ResponseHead } from './head.ts'
 import { readCookie, writeCookie } from './header.ts'
 import { type Keys, keygripOf } from './keys.ts'
 import { otherPlaces, type Place } from './places.ts'
@@ -12,7 +12,9 @@ import { vary } from './vary.ts'
 export interface Responding {
   readonly headers: IncomingHttpHeaders
   /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
-  readonly response: ServerResponse | undefined
+  readonly response: ResponseHead | undefined
+  /** Calls `write` once, in the moment before the response's headers leave. Not asked without a response. */
+  onHead(write: () => void): void
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
   /** The request's path and query as they arrived. */
@@ -72,7 +74,7 @@ export class CookieJar {
     this.present = values.length > 0
     const { response } = exchange
     this.#place = placeOf(settings, response && exchange.context)
-    if (response) onHeaders(response, () => this.#write(response))
+    if (response) exchange.onHead(() => this.#write(response))
   }
 
   /** The response will carry this credential. */
@@ -147,7 +149,7 @@ export class CookieJar {
     }
   }
 
-  #write(response: ServerResponse): void {
+  #write(response: ResponseHead): void {
     vary(response, 'Cookie')
     if (this.#siteData !== undefined) response.appendHeader('Clear-Site-Data', this.#siteData)
     const duplicate = this.refused === 'duplicate'

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import type { ResponseHead } from './head.ts'
 
 /** Adds a field to the Vary header, once. */
-export function vary(response: ServerResponse, field: string): void {
+export function vary(response: ResponseHead, field: string): void {
   const before = response.getHeader('Vary')
   if (before === undefined) {
     response.setHeader('Vary', field)

@@ -11,10 +11,10 @@ import { type Keys, keygripOf } from '../cookie/keys.ts'
 import type { DestroyOptions, SiteData } from '../cookie/site-data.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
-import { SessionUsageError } from '../errors/index.ts'
 import { type SessionOptions, settingsOf } from '../settings/options.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
+import { hopsOf } from './forwarded.ts'
 import { entryOf, holdEnd, originOf } from './node.ts'
 
 export type { Session } from '../api/types.ts'
@@ -169,12 +169,6 @@ export class HttpSessions<D> extends Sessions<D> {
   fastify(): FastifyPlugin {
     return fastify(this)
   }
-}
-
-function hopsOf(proxy: boolean | number = false): number {
-  if (typeof proxy === 'boolean') return Number(proxy)
-  if (Number.isSafeInteger(proxy) && proxy > 0) return proxy
-  throw new SessionUsageError('proxy is true, false, or how many proxies stand before this server')
 }
 
 /**

@@ -1,9 +1,10 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
-import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import onHeaders from 'on-headers'
 import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
 import type { Exchange } from '../visit/exchange.ts'
+import { addressOf, forwarded } from './forwarded.ts'
 
 /** Where a request comes from, as far as the application trusts its proxies. */
 export interface Origin {
@@ -28,6 +29,10 @@ class HttpExchange implements Exchange {
     this.secure = from.secure
     this.client = from.client
   }
+
+  onHead(write: () => void): void {
+    if (this.response) onHeaders(this.response, write)
+  }
 }
 
 /** What a request carries; it begins with the first time that this is asked. */
@@ -46,23 +51,6 @@ export function originOf(request: IncomingMessage, hops: number): Origin {
   const { 'x-forwarded-proto': proto, 'x-forwarded-for': client } = request.headers
   const secure = (request.socket as TLSSocket).encrypted || forwarded(proto, hops)?.toLowerCase() === 'https'
   return { secure, client: addressOf(forwarded(client, hops)) ?? request.socket.remoteAddress }
-}
-
-/**
- * What the outermost of the trusted proxies has said. Each proxy appends what it has seen, so everything to the left of
- * that is the client's own word. A list with fewer entries than proxies holds nothing but their words.
- */
-function forwarded(header: string | string[] | undefined, hops: number): string | undefined {
-  if (hops === 0 || header === undefined) return undefined
-  const said = String(header).split(',')
-  return said[Math.max(0, said.length - hops)]?.trim()
-}
-
-/** An address as some proxies write it, with a port or in brackets; undefined for what is none. */
-function addressOf(said: string | undefined): string | undefined {
-  const match = /^(?:\[([\da-f:.]+)\](?::\d+)?|([\d.]+):\d+)$/i.exec(said ?? '')
-  const address = match?.[1] ?? match?.[2] ?? said ?? ''
-  return isIP(address) ? address : undefined
 }
 
 const HELD = Symbol('held')

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import onHeaders from 'on-headers'
 import type { Exchange } from '../visit/exchange.ts'
 
 /** What is needed of a Koa context; every application's own context type has it. */
@@ -20,6 +21,10 @@ export class KoaExchange implements Exchange {
     this.context = ctx
     this.headers = ctx.req.headers
     this.response = ctx.res
+  }
+
+  onHead(write: () => void): void {
+    onHeaders(this.context.res, write)
   }
 
   get secure(): boolean {

@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Store } from '../contract/store.ts'
+import type { ResponseHead } from '../cookie/head.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
 import type { Settings } from '../settings/options.ts'
@@ -8,7 +9,9 @@ import type { Settings } from '../settings/options.ts'
 export interface Exchange {
   readonly headers: IncomingHttpHeaders
   /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
-  readonly response: ServerResponse | undefined
+  readonly response: ResponseHead | undefined
+  /** Calls `write` once, in the moment before the response's headers leave. Not asked without a response. */
+  onHead(write: () => void): void
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */

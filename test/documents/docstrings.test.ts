@@ -8,6 +8,7 @@ import express from 'express'
 import fastify from 'fastify'
 import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
+import { fetchSessions } from 'koa-atomic-session/fetch'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import ts from 'typescript'
@@ -74,6 +75,19 @@ describe('the examples of docstrings', () => {
     expect(app.errors).toEqual([])
     expect(answer).toBe('done')
     await app.close()
+  })
+
+  it.each(of(/_fetch_index_/).map((file) => [basename(file, '.ts'), file]))('%s', async (_, file) => {
+    process.env.SESSION_KEY = KEY
+    const given = fetchSessions<{ views: number }>({ store: memory(), keys: [KEY] })
+    const answer: (request: Request) => Promise<Response> = await (await example(file))({
+      given,
+      sqlite: () => memory(),
+    })
+    const first = await answer(new Request('http://localhost/'))
+    const cookie = first.headers.getSetCookie()[0]!.split(';')[0]!
+    const again = await answer(new Request('http://localhost/', { headers: { cookie } }))
+    expect([await first.text(), await again.text()]).toEqual(['seen 1 times', 'seen 2 times'])
   })
 
   it.each(of(/_(koa|http)_index_/).map((file) => [basename(file, '.ts'), file]))('%s', async (_, file) => {

@@ -112,8 +112,21 @@ export function writeDocstrings(): string[] {
 function docstring(source: string, code: string): string {
   if (/^(api\/|koa\/sessions)/.test(source)) return withinRequest(code)
   if (/^(koa|http)\/index/.test(source)) return /const sessions =/.test(code) ? ofApplication(code) : ofServer(code)
+  if (/^fetch\/index/.test(source)) return ofFetch(code)
   return `import 'koa-atomic-session'\n${code}`
 }
+
+/** What answers a Request. */
+const ofFetch = (code: string) => `import type { SessionOptions } from 'koa-atomic-session'
+import { type FetchSessions, fetchSessions } from 'koa-atomic-session/fetch'
+interface Given { given: FetchSessions<{ views: number }>, sqlite: (file: string) => NonNullable<SessionOptions['store']> }
+export default async function ({ given, sqlite }: Given) {
+void [given, sqlite, fetchSessions]
+${/const sessions =/.test(code) ? '' : 'const sessions = given'}
+${code}
+return ${/const answer =/.test(code) ? 'answer' : 'server.fetch'}
+}
+`
 
 /** What a method does, as the handler of a request sees it. */
 const withinRequest = (code: string) => `import assert from 'node:assert/strict'

@@ -116,6 +116,14 @@ describe("the guide's examples", () => {
     }),
   )
 
+  it('servers: counts on fetch', async () => {
+    const { app } = await run('fetch')
+    const first: Response = await app.request('/')
+    const cookie = first.headers.getSetCookie()[0]!.split(';')[0]!
+    expect(await first.text()).toBe('seen 1 times')
+    expect(await (await app.request('/', { headers: { cookie } })).text()).toBe('seen 2 times')
+  })
+
   it('classic: counts on one session, as an object and by commands', () =>
     during('classic', async ({ visitor }) => {
       expect(await visitor.json('/')).toEqual({ views: 1 })

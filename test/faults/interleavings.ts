@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
+import onHeaders from 'on-headers'
 import { Sessions } from '../../src/api/sessions.ts'
 import type { Session } from '../../src/api/types.ts'
 import type { Store } from '../../src/contract/store.ts'
@@ -151,6 +152,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
     const { handle, visit } = sessions.handle({
       headers: { cookie },
       response,
+      onHead: (write) => onHeaders(response, write),
       secure: false,
       client: undefined,
       url: undefined,

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import express4 from 'express4'
 import fastify from 'fastify'
 import Koa from 'koa'
 import { atomicSession, type SessionUse } from 'koa-atomic-session'
+import { fetchSessions } from 'koa-atomic-session/fetch'
 import { type HttpOptions, type HttpSessions, httpSessions } from 'koa-atomic-session/http'
 import Koa2 from 'koa2'
 import type { SessionHandle } from '../../src/api/types.ts'
@@ -186,7 +188,59 @@ const SERVERS = {
     await app.listen({ port: 0, host: '127.0.0.1' })
     return app.server
   },
+
+  /** Whatever speaks Request and Response, here behind a server that translates. */
+  fetch: ({ handler, options, failed }: Application) => {
+    const sessions = options.map((one) =>
+      fetchSessions<object>({
+        onError: failed,
+        failed(error) {
+          failed(error)
+          return new Response(null, { status: statusOf(error) })
+        },
+        ...one,
+      }),
+    )
+    const respond = async (request: Request, raw: IncomingMessage): Promise<Response> => {
+      const headers = new Headers({ 'content-type': 'application/json' })
+      let bypassed: Response | undefined
+      let status = 200
+      const body = await answer(handler, {
+        path: new URL(request.url).pathname,
+        request: raw,
+        session: (instance = 0, use) => sessions[instance]!.of(request, use) as Handle,
+        header: (name, value) => headers.set(name, value),
+        empty() {
+          status = 204
+        },
+        bypass: () => whole((response) => (bypassed = response)),
+      })
+      return bypassed ?? new Response(status === 204 ? null : body, { status, headers })
+    }
+    const callback = async (request: Request, { incoming }: { incoming: unknown }): Promise<Response> => {
+      const client = (incoming as IncomingMessage).socket.remoteAddress
+      // Each instance around the next one.
+      const layers = sessions.reduceRight<() => Promise<Response>>(
+        (next, one) => () => one.fetch(request, next, { client }),
+        () => respond(request, incoming as IncomingMessage),
+      )
+      return layers()
+    }
+    return listening(createServer(getRequestListener(callback, { overrideGlobalObjects: false })))
+  },
 } satisfies Record<string, (application: Application) => Promise<Server>>
+
+/** A response that is made as on Node, and given as a whole. */
+function whole(give: (response: Response) => void): ServerResponse {
+  let [status, headers]: [number, [string, string][]] = [200, []]
+  return {
+    writeHead(code: number, list: string[]) {
+      status = code
+      headers = list.flatMap((name, i): [string, string][] => (i % 2 ? [] : [[name, list[i + 1]!]]))
+    },
+    end: (text: string) => give(new Response(text, { status, headers })),
+  } as unknown as ServerResponse
+}
 
 export const KINDS = Object.keys(SERVERS) as (keyof typeof SERVERS)[]
 

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { document } from 'koa-atomic-session/testing'
+import onHeaders from 'on-headers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands, type Data, Refusal } from '../../src/algebra/index.ts'
 import { Sessions } from '../../src/api/sessions.ts'
@@ -25,7 +26,9 @@ const keygrip = keygripOf([KEY])
 function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
-  return sessions.handle({ headers, response, secure: false, client: undefined, url: undefined, context: {} }).handle
+  const onHead = (write: () => void) => onHeaders(response, write)
+  const rest = { secure: false, client: undefined, url: undefined, context: {} }
+  return sessions.handle({ headers, response, onHead, ...rest }).handle
 }
 
 describe('hostile cookies and tokens', () => {

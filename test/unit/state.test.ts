@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
+import onHeaders from 'on-headers'
 import { describe, expect, it } from 'vitest'
 import { EMPTY_CHAIN } from '../../src/algebra/index.ts'
 import type { Absent, Change, SessionRecord, Standing } from '../../src/contract/store.ts'
@@ -107,7 +108,15 @@ class Walk {
     const keygrip = keygripOf(old ? [KEYS[1]!] : KEYS)
     const credential = came === 'session' ? newSecret(newId()) : { kind: 'visitor' as const, id: newId() }
     const cookie = came === 'nothing' ? undefined : `sid=${writeCredential(credential, 'sid', keygrip)}`
-    const exchange = { headers: { cookie }, response: this.#response, secure: false, url: undefined, context: {} }
+    const onHead = (write: () => void) => onHeaders(this.#response, write)
+    const exchange = {
+      headers: { cookie },
+      response: this.#response,
+      onHead,
+      secure: false,
+      url: undefined,
+      context: {},
+    }
     this.#jar = new CookieJar(exchange, rules.cookie, () => KEYS)
     this.state = initialState(this.#jar.credential)
   }

@@ -8,7 +8,8 @@ export interface PostgresJsClient {
   typed: (value: string, oid: number) => unknown
 }
 
-interface PostgresJsQuery {
+/** A query of postgres.js before it is sent. */
+export interface PostgresJsQuery {
   raw(): PromiseLike<unknown> & { cancel(): unknown }
 }
 
@@ -19,7 +20,8 @@ export interface PgliteClient {
   exec(text: string): Promise<unknown>
 }
 
-interface PgliteOptions {
+/** How a PGlite reads and writes values for one query. */
+export interface PgliteOptions {
   readonly parsers?: Record<number, (text: string) => unknown>
   readonly serializers?: Record<number, (value: unknown) => string>
   readonly rowMode?: 'object'

@@ -39,7 +39,7 @@ import {
 import { assertOurs, type Needs, questions, schemaSql, setupSql } from './schema.ts'
 import { type Statement, type Statements, statements } from './statements.ts'
 
-export type { PgliteClient, PostgresClient, PostgresJsClient } from './adapters.ts'
+export type { PgliteClient, PgliteOptions, PostgresClient, PostgresJsClient, PostgresJsQuery } from './adapters.ts'
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 
 /** Where in the database sessions are kept, and how statements are sent. */

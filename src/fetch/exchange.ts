@@ -1,0 +1,70 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ResponseHead } from '../cookie/head.ts'
+import { addressOf, forwarded } from '../http/forwarded.ts'
+import type { Exchange } from '../visit/exchange.ts'
+
+/** The headers of the response that the handler will give: until then there are none. */
+class FetchHead implements ResponseHead {
+  headersSent = false
+  #headers = new Headers()
+  #write: (() => void) | undefined
+
+  onHead(write: () => void): void {
+    this.#write = write
+  }
+
+  getHeader(name: string): string | string[] | undefined {
+    if (name === 'Set-Cookie') return this.#headers.getSetCookie()
+    return this.#headers.get(name) ?? undefined
+  }
+
+  setHeader(name: string, value: string | string[]): void {
+    this.#headers.delete(name)
+    for (const one of [value].flat()) this.#headers.append(name, one)
+  }
+
+  appendHeader(name: string, value: string): void {
+    this.#headers.append(name, value)
+  }
+
+  /** These headers leave, with what is still to be set; without them nothing can be. */
+  leave(headers: Headers | undefined): void {
+    if (headers) {
+      this.#headers = headers
+      this.#write?.()
+    }
+    this.headersSent = true
+  }
+}
+
+/** A request and its response, as a visit sees them. */
+export class FetchExchange implements Exchange {
+  readonly headers: IncomingHttpHeaders
+  readonly response: FetchHead | undefined
+  readonly context: Request
+  readonly secure: boolean
+  readonly client: string | undefined
+  readonly url: string
+
+  /** `hops` proxies are trusted. `upgrade`: nothing can be answered in headers. */
+  constructor(request: Request, hops: number, client: string | undefined, upgrade = false) {
+    const { protocol, host, pathname, search } = new URL(request.url)
+    // Some servers keep the host for the URL alone.
+    this.headers = { host, ...Object.fromEntries(request.headers) }
+    this.url = pathname + search
+    this.response = upgrade ? undefined : new FetchHead()
+    this.context = request
+    const said = forwarded(this.headers['x-forwarded-proto'], hops)
+    this.secure = (said ?? protocol.replace(':', '')).toLowerCase() === 'https'
+    this.client = addressOf(forwarded(this.headers['x-forwarded-for'], hops)) ?? client
+  }
+
+  onHead(write: () => void): void {
+    this.response?.onHead(write)
+  }
+
+  /** The response's headers leave, if they can be changed at all. */
+  end(headers?: Headers): void {
+    this.response?.leave(headers)
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The same sessions wherever a request is a `Request` and a response a `Response`: Hono, Next.js route handlers,
+ * SvelteKit, React Router, `Bun.serve`, `Deno.serve`.
+ *
+ * @module koa-atomic-session/fetch
+ */
+import { type Entry, Sessions } from '../api/sessions.ts'
+import type { SessionHandle } from '../api/types.ts'
+import { type SessionUse, used } from '../api/use.ts'
+import { type Keys, keygripOf } from '../cookie/keys.ts'
+import type { DestroyOptions, SiteData } from '../cookie/site-data.ts'
+import type { OutputOf, StandardSchema } from '../data/schema.ts'
+import type { SessionData, Unreserved } from '../data/types.ts'
+import { isSessionError, SessionUsageError } from '../errors/index.ts'
+import { hopsOf } from '../http/forwarded.ts'
+import { assertNames } from '../settings/names.ts'
+import { type SessionOptions, settingsOf } from '../settings/options.ts'
+import { FetchExchange } from './exchange.ts'
+import { lazy } from './lazy.ts'
+
+export type { Session } from '../api/types.ts'
+export type { DestroyOptions, SessionHandle, SessionOptions, SessionUse, SiteData }
+
+export interface FetchOptions extends SessionOptions {
+  /** The keys that sign the cookie: the first one signs, all of them are accepted. */
+  readonly keys: Keys
+  /**
+   * How many proxies stand before this server, `true` for one. Each of them must append to X-Forwarded-For, and set or
+   * append to X-Forwarded-Proto, and nobody may reach the server past them. Without it the request's URL says whether it
+   * came over TLS.
+   * @default false
+   */
+  readonly proxy?: boolean | number
+  /**
+   * Answers a request whose handler, or whose session, has failed. The answer gets the session's cookie, which a new
+   * secret must not lose. What it throws in turn is thrown by `fetch`, without a cookie.
+   * @default told to `onError`, and answered with a session error's status, or 500
+   */
+  readonly failed?: (error: unknown, request: Request) => Response | Promise<Response>
+  /**
+   * Told of failures that are answered with 500, and of those that no request can be told of any more.
+   * @default printed to standard error
+   */
+  readonly onError?: (error: unknown) => void
+}
+
+/** What only the server knows of a request. */
+export interface FetchUse extends SessionUse {
+  /** The client's address, for events: `server.requestIP(request).address` of Bun, `info.remoteAddr.hostname` of Deno. */
+  readonly client?: string | undefined
+}
+
+/** What an application answers a request with. */
+export type FetchHandler<D> = (session: SessionHandle<D>, request: Request) => Response | Promise<Response>
+
+/** The sessions of an application that answers a `Request` with a `Response`. */
+export class FetchSessions<D> extends Sessions<D> {
+  readonly #hops: number
+  readonly #serving = new WeakMap<Request, Serving<D>>()
+  readonly #failed: (error: unknown, request: Request) => Response | Promise<Response>
+
+  constructor(options: FetchOptions) {
+    super(
+      settingsOf(options, ['keys', 'proxy', 'failed', 'onError']),
+      options.store,
+      options.onError ?? ((error) => console.error(error)),
+      () => options.keys,
+    )
+    keygripOf(options.keys)
+    this.#hops = hopsOf(options.proxy)
+    this.#failed = options.failed ?? ((error) => this.#answer(error))
+  }
+
+  /**
+   * Answers a request with what the handler answers, once every session command that was begun is settled, and with the
+   * session's cookie. A request whose handler asks nothing of its session costs nothing.
+   *
+   * The headers leave when the handler has answered. A body that is streamed may go on to read and change the session,
+   * but a session can't begin or rotate there. Within it, a second `fetch` of the same request is part of the first.
+   *
+   * A `Response` that is thrown is the answer. Anything else that is thrown is answered by the option `failed`, so a
+   * redirect that a framework throws as an error must be returned instead.
+   *
+   * @example
+   * ```ts
+   * const answer = (request: Request) =>
+   *   sessions.fetch(request, async (session) => {
+   *     const { views } = await session.inc('views')
+   *     return new Response(`seen ${views} times`)
+   *   })
+   * await (await answer(new Request('http://localhost/'))).text() // 'seen 1 times'
+   * ```
+   * @throws `SessionUsageError` for a handler that answers with no `Response`, and for unknown names in `use`.
+   */
+  async fetch(request: Request, handler: FetchHandler<D>, use: FetchUse = {}): Promise<Response> {
+    assertNames(use, ['touch', 'client'], 'sessions.fetch()')
+    const { client, ...how } = use
+    if (this.#serving.has(request)) return handler(this.of(request, how), request)
+    const serving: Serving<D> = { exchange: undefined, left: false, entry: () => this.entryOf(request) ?? begin() }
+    const begin = () => {
+      serving.exchange = new FetchExchange(request, this.#hops, client)
+      if (serving.left) serving.exchange.end()
+      return this.begin(request, serving.exchange)
+    }
+    this.#serving.set(request, serving)
+    const response = await this.#answered(request, handler, how)
+    // Whoever asks for the session from now on, as a stream may, comes after the headers.
+    serving.left = true
+    return serving.exchange ? withHead(response, serving.exchange) : response
+  }
+
+  /**
+   * The session of a request that `fetch` is answering, for code that is given the request alone.
+   *
+   * @throws `SessionUsageError` outside of `fetch`.
+   */
+  of(request: Request, use?: SessionUse): SessionHandle<D> {
+    const serving = this.#serving.get(request)
+    if (!serving) {
+      throw new SessionUsageError(
+        'This request is not being answered by sessions.fetch(request, handler), and its response would have no cookie',
+      )
+    }
+    return lazy(() => used(serving.entry(), use))
+  }
+
+  /**
+   * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
+   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
+   * seen by `await session.update()`.
+   *
+   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is neither
+   * in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's `status`.
+   *
+   * @throws `CsrfError` (403).
+   */
+  upgrade(request: Request, use: FetchUse = {}): SessionHandle<D> {
+    assertNames(use, ['touch', 'client'], 'sessions.upgrade()')
+    const { client, ...how } = use
+    const entry = this.entryOf(request) ?? this.begin(request, new FetchExchange(request, this.#hops, client, true))
+    entry.visit.assertUpgrade()
+    return used(entry, how)
+  }
+
+  /** What the handler answers, or what is answered where it fails; by then everything that was begun is settled. */
+  async #answered(request: Request, handler: FetchHandler<D>, use: SessionUse): Promise<Response> {
+    const settled = () => this.entryOf(request)?.visit.settle()
+    try {
+      const response = await handler(this.of(request, use), request)
+      await settled()
+      return response
+    } catch (error) {
+      // The request fails with its own error. A failure of its commands is reported to the application.
+      await Promise.resolve(settled()).catch((failure) => failure !== error && this.background(failure))
+      return isResponse(error) ? error : this.#failed(error, request)
+    }
+  }
+
+  #answer(error: unknown): Response {
+    const known = isSessionError(error)
+    const status = known ? error.status : 500
+    if (status >= 500) this.background(error)
+    return new Response(known && error.expose ? error.message : null, { status })
+  }
+}
+
+/** A request that is being answered. */
+interface Serving<D> {
+  /** Only once its session was asked for. */
+  exchange: FetchExchange | undefined
+  /** Its response's headers have left. */
+  left: boolean
+  readonly entry: () => Entry<D>
+}
+
+/** Frameworks have classes of their own for it. */
+function isResponse(value: unknown): value is Response {
+  return typeof (value as Response | undefined)?.headers?.getSetCookie === 'function'
+}
+
+/** The response with the session's cookie among its headers. */
+function withHead(response: Response, exchange: FetchExchange): Response {
+  // A WebSocket's upgrade is answered by the server itself: Bun wants nothing, and Deno its own response.
+  if (response === undefined || response?.status === 101) {
+    exchange.end()
+    return response
+  }
+  if (!isResponse(response)) {
+    throw new SessionUsageError('The handler of sessions.fetch(request, handler) must answer with a Response')
+  }
+  const answer = isMutable(response)
+    ? response
+    : new Response(response.body, {
+        status: response.status,
+        statusText: response.statusText,
+        headers: response.headers,
+      })
+  exchange.end(answer.headers)
+  return answer
+}
+
+/** Headers of a redirect, and of what another server has answered, can't be changed. */
+function isMutable({ headers }: Response): boolean {
+  try {
+    headers.delete('x-koa-atomic-session')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Sessions for whatever answers a `Request` with a `Response`, with the same options, stores and cookie as on Koa; `keys`
+ * are Koa's `app.keys`.
+ *
+ * @example
+ * ```ts
+ * const sessions = fetchSessions({ store: sqlite('sessions.db'), keys: [process.env.SESSION_KEY!] })
+ * const server = {
+ *   fetch: (request: Request) =>
+ *     sessions.fetch(request, async (session) => {
+ *       const { views } = await session.inc('views')
+ *       return new Response(`seen ${views} times`)
+ *     }),
+ * }
+ * ```
+ * @throws `SessionUsageError` for an option that can't work.
+ */
+export function fetchSessions<S extends StandardSchema>(
+  options: FetchOptions & { readonly schema: S },
+): FetchSessions<OutputOf<S>>
+export function fetchSessions<D extends Unreserved<D> = SessionData>(options: FetchOptions): FetchSessions<D>
+export function fetchSessions<D>(options: FetchOptions): FetchSessions<D> {
+  return new FetchSessions<D>(options)
+}
