@@ -17,6 +17,8 @@ export type {
   Problem,
   Value,
 } from './algebra/index.ts'
+export type { ChainForAll, UpdateAllOptions } from './api/all.ts'
+export type { ChainAt, SessionAt } from './api/at.ts'
 export type { Call } from './api/call.ts'
 export type { PushOptions } from './api/commands.ts'
 export type { FindOptions, FoundSession, FoundSessions } from './api/found.ts'

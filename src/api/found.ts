@@ -44,7 +44,7 @@ export function pageOf(options: FindOptions): Page {
   return { limit, after: after ?? FIRST_PAGE.after }
 }
 
-function foundOf<D>({ id, data, created, expires, authAt }: SessionRecord): FoundSession<D> {
+export function foundOf<D>({ id, data, created, expires, authAt }: SessionRecord): FoundSession<D> {
   return {
     id,
     data: picture(data) as SessionView<D>,
