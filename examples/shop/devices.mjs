@@ -20,15 +20,13 @@ export function deviceActions(sessions) {
 
 export async function devicesPage(sessions, session, csrf) {
   if (!session.user) return html`<p>Log in to see where you are logged in.</p>${loginPage(csrf)}`
-  const devices = await sessions.find('user', session.user)
+  const devices = await sessions.find('user', session.user, { order: 'seen' })
   const when = (date) => html`<time datetime="${date.toISOString()}">${date.toUTCString().slice(5, 22)}</time>`
   return html`<table>
-    <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Until</th><td></td></tr></thead>
-    <tbody>${devices
-      .sort((a, b) => a.created - b.created)
-      .map(
-        ({ id, data, authAt, created, expires }) => html`<tr>
-      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(expires)}</td>
+    <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Last used</th><td></td></tr></thead>
+    <tbody>${devices.map(
+      ({ id, data, authAt, created, seen }) => html`<tr>
+      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(seen)}</td>
       <td>${
         id === session.id
           ? 'this one'
@@ -38,7 +36,7 @@ export async function devicesPage(sessions, session, csrf) {
               html`<input type="hidden" name="id" value="${id}"><button>Log out there</button>`,
             )
       }</td></tr>`,
-      )}</tbody>
+    )}</tbody>
   </table>
   <p>${form(csrf, '/devices/others', html`<button>Log out everywhere else</button>`)}</p>`
 }

@@ -65,7 +65,9 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
     onfulfilled?: ((found: FoundSession<D>) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#target.inTurn(async () => foundOf<D>(await this.#target.read())).then(onfulfilled, onrejected)
+    return this.#target
+      .inTurn(async () => foundOf<D>(await this.#target.read(), this.#target.host.settings.idle))
+      .then(onfulfilled, onrejected)
   }
 
   /**
@@ -153,7 +155,7 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
     this.#wanted = true
     const found = this.#watch().then(({ record }) => {
       if (!record) throw new SessionGoneError()
-      return foundOf<D>(record)
+      return foundOf<D>(record, this.#target.host.settings.idle)
     })
     return found.then(onfulfilled, onrejected)
   }

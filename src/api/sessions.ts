@@ -14,7 +14,7 @@ import type { Exchange, Host } from '../visit/exchange.ts'
 import { Visit } from '../visit/visit.ts'
 import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
-import { type FindOptions, FoundSessions, pageOf } from './found.ts'
+import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle } from './handle.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
@@ -115,10 +115,10 @@ export class Sessions<D> {
   }
 
   /**
-   * The live sessions whose data hold this value at a field of the option `index`, in the order of their ids: a visitor's
-   * list of devices. Awaited, it gives the first 100, or as many as `limit` says; `after` asks for the next page. With
-   * `for await` it goes through all of them, and only one page is in memory at a time. A session that begins meanwhile may
-   * be missing.
+   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices, in the
+   * order of their ids, or with `order: 'seen'` those first that were used last. Awaited, it gives the first 100, or as
+   * many as `limit` says; `after` asks for the next page. With `for await` it goes through all of them, and only one page
+   * is in memory at a time. A session that begins or is used meanwhile may be missing.
    *
    * @example
    * ```ts
@@ -135,7 +135,8 @@ export class Sessions<D> {
     return new FoundSessions(() => {
       const wanted = this.#lookedUp(field, value)
       const { reliable } = this.#hostOf()
-      return { page: pageOf(options), read: (page) => reliable.find(field, wanted, this.settings.maxLifetime, page) }
+      const { maxLifetime, idle } = this.settings
+      return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
     })
   }
 

@@ -182,6 +182,36 @@ describe.each([
       expect((await sessions.at(await idOf(theirs))).data).toEqual({ user_id: 7, n: 1 })
     })
 
+    it('are found in the order of their use, in pages too', async () => {
+      const more = { maxAge: null, authenticated: false, data: { user_id: 99 } }
+      const ids: string[] = []
+      for (let i = 0; i < 130; i++) {
+        const id = String((i * 37) % 130).padStart(22, '-')
+        // As if it had been used that much later than the others.
+        await store.create({ id, hash: `h${i}`, ...more, idle: 14 * 86_400_000 + i * 60_000 })
+        ids.unshift(id)
+      }
+      const all: string[] = []
+      for await (const { id } of sessions.find('user_id', 99, { order: 'seen', limit: 40 })) all.push(id)
+      expect(all).toEqual(ids)
+      const page = await sessions.find('user_id', 99, { order: 'seen', limit: 7 })
+      expect(page.map(({ id }) => id)).toEqual(ids.slice(0, 7))
+      const next = await sessions.find('user_id', 99, { order: 'seen', limit: 7, after: page.at(-1) })
+      expect(next.map(({ id }) => id)).toEqual(ids.slice(7, 14))
+    })
+
+    it('tell when they were used last, whatever their own idle time', async () => {
+      const there = sessions.at(await idOf(visitor))
+      const before = Date.now()
+      for (const maxAge of ['30 days', '1 hour', null] as const) {
+        const { seen } = await there.touch(maxAge)
+        expect(+seen).toBeGreaterThanOrEqual(before)
+        expect(+seen).toBeLessThanOrEqual(Date.now())
+        // A command alone is no use by the visitor.
+        expect((await there.inc('n')).seen).toEqual(seen)
+      }
+    })
+
     it("are passed over that end, become somebody else's or do not meet the condition", async () => {
       const [leaves, turns] = [await begin({ user_id: 42, n: 1 }), await begin({ user_id: 42, n: 1 })]
       await begin({ user_id: 42, n: 5 })

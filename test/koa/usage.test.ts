@@ -147,6 +147,15 @@ describe('wrong use says what to write instead', () => {
       const refused = { code: 'ERR_SESSION_VALUE', status: 400, path: 'after' }
       await expect(sessions.find('user', 1, { after } as never)).rejects.toMatchObject(refused)
     }
+    for (const after of [
+      'a'.repeat(22),
+      { id: 'a'.repeat(22), seen: new Date('x') },
+      { id: 'a'.repeat(22), seen: 7 },
+    ]) {
+      const refused = { code: 'ERR_SESSION_VALUE', path: 'after' }
+      await expect(sessions.find('user', 1, { after, order: 'seen' } as never)).rejects.toMatchObject(refused)
+    }
+    await expect(sessions.find('user', 1, { order: 'age' } as never)).rejects.toThrow("'id' or 'seen'")
     await expect(sessions.find('user', 1, { afer: 'x' } as never)).rejects.toThrow("did you mean 'after'?")
     const walk = async () => {
       for await (const _ of sessions.find('user', 1, { limit: 0 })) assert.fail('something is found')
