@@ -36,7 +36,7 @@ export interface SessionEvent {
   readonly client: string | undefined
   /** The cookie's name, which tells several instances apart. */
   readonly cookie: string
-  /** Which check refused a form. */
+  /** Which check refused a form; `reused` or `limit` where a session was removed for that. */
   readonly reason?: string
   /** How many `destroyAll()` removed; `session` is undefined then. */
   readonly count?: number

@@ -15,6 +15,10 @@ describe('wrong use says what to write instead', () => {
   const make = (options: object) => () => atomicSession(new Koa(), { store: memory(), ...options })
 
   it.each([
+    [{ limit: { field: 'user', max: 5, beyond: 'oldest' } }, "pass index: ['user']"],
+    [{ index: ['user'], limit: { field: 'user', max: 0, beyond: 'oldest' } }, 'max is a whole number from 1 to 1000'],
+    [{ index: ['user'], limit: { field: 'user', max: 5, beyond: 'newest' } }, "a newcomer can't be refused"],
+    [{ index: ['user'], limit: { field: 'user', maximum: 5 } }, "limit has no option 'maximum'"],
     [{ maxAge: undefined }, "maxAge is undefined (ms('1 month') gives undefined)"],
     [{ maxAge: '1 mnth' }, "maxAge '1 mnth' has a unit that is not known"],
     [{ maxAge: '30' }, "maxAge '30' is no duration with units"],
