@@ -17,6 +17,8 @@ export type {
   Problem,
   Value,
 } from './algebra/index.ts'
+export type { ChainForAll, UpdateAllOptions } from './api/all.ts'
+export type { ChainAt, SessionAt } from './api/at.ts'
 export type { Call } from './api/call.ts'
 export type { PushOptions } from './api/commands.ts'
 export type { FindOptions, FoundSession, FoundSessions } from './api/found.ts'
@@ -56,5 +58,5 @@ export {
   type SessionFunction,
 } from './koa/index.ts'
 export type { Duration } from './settings/duration.ts'
-export type { Adopted, SessionOptions } from './settings/options.ts'
+export type { Adopted, LimitOptions, SessionOptions } from './settings/options.ts'
 export type { RotateOptions } from './visit/step.ts'

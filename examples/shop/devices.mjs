@@ -5,9 +5,12 @@ import { loginPage } from './login.mjs'
 export function deviceActions(sessions) {
   return {
     async '/devices/revoke'(session, fields) {
-      const id = fields.get('id')
-      const mine = session.user && (await sessions.find('user', session.user)).some((device) => device.id === id)
-      if (mine) await sessions.revoke(id)
+      // Only one of their own: the condition refuses any other.
+      if (session.user)
+        await sessions
+          .at(fields.get('id') ?? '')
+          .if('user', session.user)
+          .destroy()
     },
     async '/devices/others'(session) {
       if (session.user) await sessions.destroyAll('user', session.user, { except: session.id })
@@ -17,15 +20,13 @@ export function deviceActions(sessions) {
 
 export async function devicesPage(sessions, session, csrf) {
   if (!session.user) return html`<p>Log in to see where you are logged in.</p>${loginPage(csrf)}`
-  const devices = await sessions.find('user', session.user)
+  const devices = await sessions.find('user', session.user, { order: 'seen' })
   const when = (date) => html`<time datetime="${date.toISOString()}">${date.toUTCString().slice(5, 22)}</time>`
   return html`<table>
-    <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Until</th><td></td></tr></thead>
-    <tbody>${devices
-      .sort((a, b) => a.created - b.created)
-      .map(
-        ({ id, data, authAt, created, expires }) => html`<tr>
-      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(expires)}</td>
+    <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Last used</th><td></td></tr></thead>
+    <tbody>${devices.map(
+      ({ id, data, authAt, created, seen }) => html`<tr>
+      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(seen)}</td>
       <td>${
         id === session.id
           ? 'this one'
@@ -35,7 +36,7 @@ export async function devicesPage(sessions, session, csrf) {
               html`<input type="hidden" name="id" value="${id}"><button>Log out there</button>`,
             )
       }</td></tr>`,
-      )}</tbody>
+    )}</tbody>
   </table>
   <p>${form(csrf, '/devices/others', html`<button>Log out everywhere else</button>`)}</p>`
 }

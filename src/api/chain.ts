@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { Refusal, type Value } from '../algebra/index.ts'
 import { errorOf } from '../errors/index.ts'
-import { check, conforming, EMPTY_STEP, type Step } from '../visit/step.ts'
+import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Watched } from './call.ts'
@@ -35,8 +35,7 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   override [ADD](change: (step: Step) => Step): Chain<D> {
     if (this.#started) return new Chain<D>(this.#visit)[ADD](change)
     try {
-      this.#step = conforming(change(this.#step), this.#visit.settings.schema, this.#step)
-      check(this.#step, this.#visit.store, this.#visit.settings.maxBytes)
+      this.#step = extended(this.#step, change, this.#visit)
     } catch (error) {
       // The chain is already in the queue. With a fault it does nothing, instead of applying its first half.
       this.#fault = error instanceof Refusal ? errorOf(error.problem) : error

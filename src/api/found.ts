@@ -12,6 +12,8 @@ export interface FoundSession<D> {
   readonly created: Date
   readonly expires: Date
   readonly authAt: Date | undefined
+  /** When it was last used, exact to `touchAfter`: when its expiry last slid. */
+  readonly seen: Date
 }
 
 /** Which part of what is found is wanted. */
@@ -21,37 +23,63 @@ export interface FindOptions {
    * @default 100
    */
   readonly limit?: number | undefined
-  /** Goes on after this one: the id of the last session of the page before. */
-  readonly after?: string | undefined
+  /**
+   * `'seen'`: those that were used last come first. For that every session of the value is read, a page at a time, and
+   * only `limit` of them are kept in memory.
+   * @default 'id'
+   */
+  readonly order?: 'id' | 'seen'
+  /** Goes on after this one: the last session of the page before. Its id is enough where that is the order. */
+  readonly after?: string | Pick<FoundSession<unknown>, 'id' | 'seen'> | undefined
+}
+
+/** What `find` is asked for, after checking. */
+interface Asked extends Page {
+  /** In the order of use: after this session. */
+  readonly seen: { readonly id: string; readonly at: number } | undefined
+  readonly order: 'id' | 'seen'
 }
 
 /** A page that may be asked for. Larger ones would be many megabytes, for nobody who reads them. */
 const MAX_LIMIT = 1000
 
 /** What `find` is asked for. Throws before any I/O. */
-export function pageOf(options: FindOptions): Page {
-  assertNames(options, ['limit', 'after'], 'find()')
-  const { limit = FIRST_PAGE.limit, after } = options
+export function askedOf(options: FindOptions): Asked {
+  assertNames(options, ['limit', 'after', 'order'], 'find()')
+  const { limit = FIRST_PAGE.limit, after, order = 'id' } = options
+  if (order !== 'id' && order !== 'seen') throw new SessionUsageError("The order of find() is 'id' or 'seen'")
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw new SessionUsageError(
       `The limit of find() is a whole number from 1 to ${MAX_LIMIT}: use 'for await' to go through all sessions`,
     )
   }
   // It may come from a query, where it can be a list or an object.
-  if (after !== undefined && !isId(after)) {
+  const id = typeof after === 'object' ? after?.id : after
+  if (after !== undefined && !isId(id)) {
     throw new InvalidValueError('after', 'find() goes on after the id of a session')
   }
-  return { limit, after: after ?? FIRST_PAGE.after }
+  if (after === undefined || order === 'id') return { limit, order, after: id ?? FIRST_PAGE.after, seen: undefined }
+  const at = typeof after === 'object' && after.seen instanceof Date ? after.seen.getTime() : Number.NaN
+  if (Number.isNaN(at)) throw new InvalidValueError('after', "in the order 'seen', find() goes on after { id, seen }")
+  return { limit, order, after: FIRST_PAGE.after, seen: { id: id!, at } }
 }
 
-function foundOf<D>({ id, data, created, expires, authAt }: SessionRecord): FoundSession<D> {
+/** A record as it is shown. `idle` is the application's idle time. */
+export function foundOf<D>(record: SessionRecord, idle: number): FoundSession<D> {
+  const { id, data, created, expires, authAt, maxAge } = record
   return {
     id,
     data: picture(data) as SessionView<D>,
     created: new Date(created),
     expires: new Date(expires),
     authAt: authAt === null ? undefined : new Date(authAt),
+    seen: new Date(Math.max(created, expires - (maxAge ?? idle))),
   }
+}
+
+/** Those that were used last come first; of two at one time the one with the smaller id. */
+function bySeen(a: Pick<FoundSession<unknown>, 'id' | 'seen'>, b: typeof a): number {
+  return +b.seen - +a.seen || (a.id < b.id ? -1 : 1)
 }
 
 /**
@@ -60,7 +88,7 @@ function foundOf<D>({ id, data, created, expires, authAt }: SessionRecord): Foun
  */
 export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterable<FoundSession<D>> {
   readonly [Symbol.toStringTag] = 'Promise'
-  readonly #ask: () => { page: Page; read: (page: Page) => Promise<SessionRecord[]> }
+  readonly #ask: () => Question
   #first: Promise<FoundSession<D>[]> | undefined
 
   /**
@@ -68,7 +96,7 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
    *
    * @internal
    */
-  constructor(ask: () => { page: Page; read: (page: Page) => Promise<SessionRecord[]> }) {
+  constructor(ask: () => Question) {
     this.#ask = ask
   }
 
@@ -76,7 +104,7 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
     onfulfilled?: ((found: FoundSession<D>[]) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#first ??= this.#one()
+    this.#first ??= this.#once()
     return this.#first.then(onfulfilled, onrejected)
   }
 
@@ -89,17 +117,38 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FoundSession<D>, void> {
-    const { page, read } = this.#ask()
-    for (let { after } = page; ; ) {
-      const records = await read({ ...page, after })
-      yield* records.map(foundOf<D>)
-      if (records.length < page.limit) return
-      after = records.at(-1)!.id
+    const question = this.#ask()
+    for (let { asked } = question; ; ) {
+      const found = await this.#page({ ...question, asked })
+      yield* found
+      if (found.length < asked.limit) return
+      const { id, seen } = found.at(-1)!
+      asked = asked.order === 'id' ? { ...asked, after: id } : { ...asked, seen: { id, at: seen.getTime() } }
     }
   }
 
-  async #one(): Promise<FoundSession<D>[]> {
-    const { page, read } = this.#ask()
-    return (await read(page)).map(foundOf<D>)
+  async #once(): Promise<FoundSession<D>[]> {
+    return this.#page(this.#ask())
   }
+
+  async #page({ asked, read, idle }: Question): Promise<FoundSession<D>[]> {
+    const { limit, after, order, seen } = asked
+    if (order === 'id') return (await read({ limit, after })).map((record) => foundOf<D>(record, idle))
+    const last = seen && { id: seen.id, seen: new Date(seen.at) }
+    let first: FoundSession<D>[] = []
+    for (let page = FIRST_PAGE; ; ) {
+      const records = await read(page)
+      const next = records.map((record) => foundOf<D>(record, idle)).filter((one) => !last || bySeen(last, one) < 0)
+      first = [...first, ...next].sort(bySeen).slice(0, limit)
+      if (records.length < page.limit) return first
+      page = { ...page, after: records.at(-1)!.id }
+    }
+  }
+}
+
+interface Question {
+  readonly asked: Asked
+  readonly read: (page: Page) => Promise<SessionRecord[]>
+  /** The application's idle time. */
+  readonly idle: number
 }

@@ -1,22 +1,19 @@
 import { copyValue, isBson, Refusal } from '../algebra/index.ts'
-import {
-  type IndexableStore,
-  type IndexValue,
-  type InspectableStore,
-  LIST_BATCH,
-  type Store,
-} from '../contract/store.ts'
+import { type IndexableStore, type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
+import { assertNames } from '../settings/names.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
 import { Visit } from '../visit/visit.ts'
-import { type FindOptions, FoundSessions, pageOf } from './found.ts'
+import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
+import { SessionAt, Target } from './at.ts'
+import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle } from './handle.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
@@ -117,10 +114,10 @@ export class Sessions<D> {
   }
 
   /**
-   * The live sessions whose data hold this value at a field of the option `index`, in the order of their ids: a visitor's
-   * list of devices. Awaited, it gives the first 100, or as many as `limit` says; `after` asks for the next page. With
-   * `for await` it goes through all of them, and only one page is in memory at a time. A session that begins meanwhile may
-   * be missing.
+   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices, in the
+   * order of their ids, or with `order: 'seen'` those first that were used last. Awaited, it gives the first 100, or as
+   * many as `limit` says; `after` asks for the next page. With `for await` it goes through all of them, and only one page
+   * is in memory at a time. A session that begins or is used meanwhile may be missing.
    *
    * @example
    * ```ts
@@ -137,7 +134,8 @@ export class Sessions<D> {
     return new FoundSessions(() => {
       const wanted = this.#lookedUp(field, value)
       const { reliable } = this.#hostOf()
-      return { page: pageOf(options), read: (page) => reliable.find(field, wanted, this.settings.maxLifetime, page) }
+      const { maxLifetime, idle } = this.settings
+      return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
     })
   }
 
@@ -186,19 +184,57 @@ export class Sessions<D> {
    * ```
    */
   async revoke(id: string): Promise<boolean> {
-    const { store, reliable } = this.#hostOf()
-    if (typeof (store as InspectableStore).get !== 'function') {
-      throw new SessionUsageError(`The ${store.name} store can't look up an id`)
-    }
     // What comes from a body may be an object, which a database could take for a query.
-    if (!isId(id)) return false
-    const record = await reliable.get(id)
-    if (!record) return false
-    // With its `created`, because another session may take the same id in the meantime.
-    const proof = { created: record.created }
-    const removed = await reliable.destroy({ id, proof, maxLifetime: Number.POSITIVE_INFINITY })
-    if (removed) this.#tell({ session: aliasOf(id, this.#keys()) })
-    return removed
+    return isId(id) && this.at(id).destroy()
+  }
+
+  /**
+   * The session with this id, from outside of its requests: takes the commands of a session, and `destroy()`. It needs no
+   * cookie, so look first whether who asks may do this. A visitor's next command sees what an administrator has changed.
+   *
+   * An id that is gone rejects with a `SessionGoneError`. What comes from a body and is no text is no id.
+   *
+   * @example
+   * ```ts
+   * await session.set({ user_id: 42, role: 'admin' })
+   * await sessions.at(session.id).unset('role').push('notices', 'You are no administrator any more.')
+   * session.if('role', 'admin').inc('deleted') // ConditionFailedError
+   * ```
+   * @throws {@link InvalidValueError} for an id that is no text.
+   */
+  at(id: string | undefined): SessionAt<D> {
+    if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
+    return new SessionAt<D>(
+      new Target(id, this.#hostOf(), this.background, () => this.#tell({ session: aliasOf(id, this.#keys()) })),
+    )
+  }
+
+  /**
+   * Gives commands to each session whose data hold this value at a field of the option `index`; answers how many were
+   * changed. It reaches every session that had the value when the call began and still has it when its turn comes, each
+   * exactly once. Those that end meanwhile are passed over, and so are those for which a condition of the chain does not
+   * hold. The sessions are loaded a page at a time, and nothing keeps them alive but `touch()`.
+   *
+   * It is atomic for each session, not for all of them. When it fails, some may be changed: the error says `'unknown'`.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * await sessions.updateAll('user_id', 42, (s) => s.set('plan', 'pro')) // 1
+   * ```
+   * @throws {@link SessionUsageError} for a field that is not in `index`, and a callback that adds nothing.
+   * @throws {@link CommandTypeError} when a command meets a value on which it has no meaning.
+   */
+  async updateAll(
+    field: string,
+    value: IndexValue,
+    change: (chain: ChainForAll<D>) => unknown,
+    options: UpdateAllOptions = {},
+  ): Promise<number> {
+    assertNames(options, ['progress'], 'updateAll()')
+    const wanted = this.#lookedUp(field, value)
+    const host = this.#hostOf()
+    return updateAll(host, field, wanted, ChainForAll.of(host, change), options)
   }
 
   /**

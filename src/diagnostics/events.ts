@@ -36,7 +36,7 @@ export interface SessionEvent {
   readonly client: string | undefined
   /** The cookie's name, which tells several instances apart. */
   readonly cookie: string
-  /** Which check refused a form. */
+  /** Which check refused a form; `reused` or `limit` where a session was removed for that. */
   readonly reason?: string
   /** What was wrong with the form, what the browser said about where it comes from, and what to do. */
   readonly detail?: string

@@ -122,13 +122,13 @@ export class SessionTooLargeError extends SessionError {
   }
 }
 
-/** The session was destroyed, or its time ran out, while this request was running. Nothing was applied. */
+/** The session was destroyed, or its time ran out: while this request was running, or before it was named by its id. Nothing was applied. */
 export class SessionGoneError extends SessionError {
   override name = 'SessionGoneError' as const
   readonly code = 'ERR_SESSION_GONE'
   status = 409
   constructor() {
-    super('The session was destroyed or expired while the request was running; nothing was applied')
+    super('The session was destroyed or has expired; nothing was applied')
   }
 }
 

@@ -88,6 +88,13 @@ export interface SessionOptions {
    */
   readonly index?: readonly string[]
   /**
+   * How many sessions may hold one value of a field of `index`: `{ field: 'user_id', max: 5, beyond: 'oldest' }`. After each
+   * chain that logs in (`rotate({ authenticated: true })` with commands) those with the oldest log-ins are removed. If the
+   * store fails at that, the log-in counts all the same, and the next one removes them.
+   * @default no limit
+   */
+  readonly limit?: LimitOptions
+  /**
    * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, MariaDB,
    * MySQL, SQLite, memory), at least every 16 days. Each process has a timer of its own at random moments, which keeps no process alive.
    * @default never: call `sessions.prune()` yourself
@@ -143,12 +150,22 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   partitioned: true,
   origin: true,
   index: true,
+  limit: true,
   pruneEvery: true,
   adopt: true,
   schema: true,
   property: true,
   timeout: true,
   maxBytes: true,
+}
+
+/** See the option `limit`. */
+export interface LimitOptions {
+  readonly field: string
+  /** From 1 to 1000. */
+  readonly max: number
+  /** Which are removed. Refusing the newcomer is not offered: two that log in at once would not see each other. */
+  readonly beyond: 'oldest'
 }
 
 /** What `adopt` may hand over: the data, or nothing. */
@@ -164,6 +181,7 @@ export interface Settings {
   readonly onReuse: 'end' | 'report'
   readonly origins: readonly string[]
   readonly index: readonly string[]
+  readonly limit: LimitOptions | undefined
   /** 0: never. */
   readonly pruneEvery: number
   readonly adopt: SessionOptions['adopt']
@@ -230,6 +248,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     onReuse: reuseOf(options),
     origins: [options.origin ?? []].flat().map(originOf),
     index,
+    limit: limitOf(options.limit, index),
     pruneEvery: given('pruneEvery') ? Math.min(positive(options.pruneEvery, 'pruneEvery'), RAREST) : 0,
     adopt: functionOf(options.adopt, 'adopt'),
     schema: schemaOf(options.schema),
@@ -243,6 +262,16 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
 export function ownMaxAge(value: Duration): number {
   const ms = positive(value, 'maxAge')
   return ms <= LONGEST_COOKIE ? ms : fail('maxAge is longer than 400 days, the longest that browsers keep a cookie')
+}
+
+function limitOf(limit: LimitOptions | undefined, index: readonly string[]): LimitOptions | undefined {
+  if (limit === undefined) return undefined
+  assertNames(limit, ['field', 'max', 'beyond'], 'limit')
+  const { field, max, beyond } = limit
+  if (!index.includes(field)) fail(`limit: '${field}' is not indexed: pass index: ['${field}']`)
+  if (!Number.isInteger(max) || max < 1 || max > 1000) fail('limit: max is a whole number from 1 to 1000')
+  if (beyond !== 'oldest') fail("limit: beyond is 'oldest'; a newcomer can't be refused, because two may come at once")
+  return Object.freeze({ field, max, beyond })
 }
 
 function cookieOf(options: SessionOptions): CookieSettings {

@@ -10,6 +10,7 @@ import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
 import { inspection } from './cases/inspection.ts'
 import { lifecycle } from './cases/lifecycle.ts'
+import { outside } from './cases/outside.ts'
 import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
@@ -36,6 +37,7 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   lifecycle(runner, make)
   secret(runner, make)
   rotations(runner, make)
+  outside(runner, make)
   expiry(runner, make)
   examples(runner, make)
   atomicity(runner, make)

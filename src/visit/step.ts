@@ -61,6 +61,18 @@ export function conforming(step: Step, schema: StandardSchema | undefined, judge
   return { ...step, chain: Object.freeze({ ...step.chain, commands }) }
 }
 
+/** The step after a change of it, as the schema makes it. Throws for what this store can't take, or no store should. */
+export function extended(step: Step, change: (step: Step) => Step, { settings, store }: Extending): Step {
+  const next = conforming(change(step), settings.schema, step)
+  check(next, store, settings.maxBytes)
+  return next
+}
+
+interface Extending {
+  readonly settings: { readonly schema: StandardSchema | undefined; readonly maxBytes: number }
+  readonly store: Store
+}
+
 export function withCondition(step: Step, condition: Condition): Step {
   return { ...step, chain: onlyIf(step.chain, condition) }
 }

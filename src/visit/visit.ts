@@ -9,6 +9,7 @@ import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
+import { trim } from './limit.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
 import {
@@ -109,7 +110,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(), answer, renewal)
+    const change = changeOf(step, state, this.#context(), answer || this.#limits(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -117,6 +118,7 @@ export class Visit extends Proofs<Visit> implements Asking {
       case 'done':
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        await this.#limit(step)
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -233,6 +235,7 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!record) continue
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
+      await this.#limit(step)
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
@@ -250,6 +253,21 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!removed) await this.#assertNowhere(state, access)
     }
     this.turn(whenDestroyed(removed), id)
+  }
+
+  #limits(step: Step): boolean {
+    return this.settings.limit !== undefined && isLogIn(step)
+  }
+
+  /** After a log-in: the user may have too many sessions now. It counts, whatever becomes of that. */
+  async #limit(step: Step): Promise<void> {
+    if (!this.#limits(step) || !this.record) return
+    try {
+      const removed = await trim(this.host.reliable, this.settings, this.record)
+      for (const id of removed) this.tell('destroyed', 'limit', id)
+    } catch (error) {
+      this.host.background(error, this.exchange.context)
+    }
   }
 
   /** Nothing was removed. A log-out must not seem to have worked while the session lives on under another secret. */

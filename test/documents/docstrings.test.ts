@@ -25,6 +25,7 @@ const PUBLIC: Record<string, RegExp> = {
   'api/types.ts': /^(SessionHandle|SessionChain|LoadedSession)$/,
   'api/chaining.ts': /^Chaining$/,
   'api/commands.ts': /^Commands$/,
+  'api/at.ts': /^(SessionAt|ChainAt)$/,
   'api/sessions.ts': /^Sessions$/,
   'koa/sessions.ts': /^KoaSessions$/,
   'koa/index.ts': /^atomicSession$/,

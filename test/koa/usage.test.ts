@@ -16,6 +16,10 @@ describe('wrong use says what to write instead', () => {
   const make = (options: object) => () => atomicSession(new Koa(), { store: memory(), ...options })
 
   it.each([
+    [{ limit: { field: 'user', max: 5, beyond: 'oldest' } }, "pass index: ['user']"],
+    [{ index: ['user'], limit: { field: 'user', max: 0, beyond: 'oldest' } }, 'max is a whole number from 1 to 1000'],
+    [{ index: ['user'], limit: { field: 'user', max: 5, beyond: 'newest' } }, "a newcomer can't be refused"],
+    [{ index: ['user'], limit: { field: 'user', maximum: 5 } }, "limit has no option 'maximum'"],
     [{ maxAge: undefined }, "maxAge is undefined (ms('1 month') gives undefined)"],
     [{ maxAge: '1 mnth' }, "maxAge '1 mnth' has a unit that is not known"],
     [{ maxAge: '30' }, "maxAge '30' is no duration with units"],
@@ -157,6 +161,15 @@ describe('wrong use says what to write instead', () => {
       const refused = { code: 'ERR_SESSION_VALUE', status: 400, path: 'after' }
       await expect(sessions.find('user', 1, { after } as never)).rejects.toMatchObject(refused)
     }
+    for (const after of [
+      'a'.repeat(22),
+      { id: 'a'.repeat(22), seen: new Date('x') },
+      { id: 'a'.repeat(22), seen: 7 },
+    ]) {
+      const refused = { code: 'ERR_SESSION_VALUE', path: 'after' }
+      await expect(sessions.find('user', 1, { after, order: 'seen' } as never)).rejects.toMatchObject(refused)
+    }
+    await expect(sessions.find('user', 1, { order: 'age' } as never)).rejects.toThrow("'id' or 'seen'")
     await expect(sessions.find('user', 1, { afer: 'x' } as never)).rejects.toThrow("did you mean 'after'?")
     const walk = async () => {
       for await (const _ of sessions.find('user', 1, { limit: 0 })) assert.fail('something is found')

@@ -1,0 +1,280 @@
+import { inspect } from 'node:util'
+import { apply, Refusal, takes, type Value } from '../algebra/index.ts'
+import type { Access, InspectableStore, SessionRecord } from '../contract/store.ts'
+import { isId, newOperation } from '../cookie/credential.ts'
+import { errorOf, SessionGoneError, SessionUsageError } from '../errors/index.ts'
+import { takenOf } from '../visit/change.ts'
+import type { Host } from '../visit/exchange.ts'
+import { NEVER } from '../visit/state.ts'
+import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
+import { ADD, TAKE } from './chaining.ts'
+import { Commands } from './commands.ts'
+import { type FoundSession, foundOf } from './found.ts'
+
+/** Commands for a session from outside of its requests. They have no cookie, so they can give it no new secret. */
+abstract class Outside<D, C> extends Commands<D, C> {
+  /**
+   * Only the visitor's own request can be given a new secret: to end a session, write `destroy()`.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * sessions.at(session.id).rotate() // SessionUsageError
+   * ```
+   */
+  override rotate(): never {
+    throw new SessionUsageError("rotate() needs the visitor's own request; to end their session, write destroy()")
+  }
+}
+
+/**
+ * A session by its id, for an administrator or a job: what `sessions.at(id)` returns. It is the session that has this id
+ * at the first call; another one that takes the same id later is never changed. Nothing is read before it is used.
+ */
+export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
+  readonly #target: Target
+
+  /** @internal */
+  constructor(target: Target) {
+    super()
+    this.#target = target
+  }
+
+  /** @internal */
+  override [ADD](change: (step: Step) => Step): ChainAt<D> {
+    return new ChainAt<D>(this.#target)[ADD](change)
+  }
+
+  /** @internal */
+  override [TAKE](change: (step: Step) => Step): Promise<unknown> {
+    return new ChainAt<D>(this.#target)[TAKE](change)
+  }
+
+  /**
+   * The session as it is now.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const { data } = await sessions.at(session.id)
+   * data // { user_id: 42 }
+   * ```
+   * @throws {@link SessionGoneError} when there is none.
+   */
+  then<A = FoundSession<D>, B = never>(
+    onfulfilled?: ((found: FoundSession<D>) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#target
+      .inTurn(async () => foundOf<D>(await this.#target.read(), this.#target.host.settings.idle))
+      .then(onfulfilled, onrejected)
+  }
+
+  /**
+   * Removes the session, whoever holds its cookie; answers whether there was one.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * const there = sessions.at(session.id)
+   * await there.destroy() // true
+   * await there.destroy() // false
+   * ```
+   */
+  destroy(): Promise<boolean> {
+    return new ChainAt<D>(this.#target).destroy()
+  }
+
+  [inspect.custom](): string {
+    return 'SessionAt {}'
+  }
+}
+
+/**
+ * Commands for a session by its id, written one after another: one atomic update. It runs once, also if nobody awaits it;
+ * then its failure is told like that of a request which has ended. It does not keep the session alive, unless it calls
+ * `touch()`.
+ */
+export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
+  readonly #target: Target
+  readonly #begun: Promise<Outcome>
+  #step = EMPTY_STEP
+  #fault: unknown
+  #started = false
+  #ends = false
+  #wanted = false
+  #watched = false
+
+  /** @internal */
+  constructor(target: Target) {
+    super()
+    this.#target = target
+    // Its commands are complete after this turn of the event loop, and `await` has looked at it by then.
+    this.#begun = target.inTurn(async () => {
+      await undefined
+      this.#started = true
+      if (this.#fault) throw this.#fault
+      return this.#ends ? target.remove(this.#step) : target.update(this.#step, this.#wanted)
+    })
+    this.#begun.catch((error) => this.#watched || target.background(error))
+  }
+
+  /** @internal */
+  override [ADD](change: (step: Step) => Step): ChainAt<D> {
+    if (this.#started || this.#ends) return new ChainAt<D>(this.#target)[ADD](change)
+    try {
+      this.#step = extended(this.#step, change, this.#target.host)
+    } catch (error) {
+      this.#fault = error instanceof Refusal ? errorOf(error.problem) : error
+      this.#watched = true
+      throw this.#fault
+    }
+    return this
+  }
+
+  /** @internal */
+  override async [TAKE](change: (step: Step) => Step): Promise<unknown> {
+    return (await this[ADD](change).#watch()).taken
+  }
+
+  /**
+   * The session after this chain, once the store has applied all of it.
+   *
+   * @example
+   * ```ts
+   * await session.set({ user_id: 42, role: 'admin' })
+   * const { data } = await sessions.at(session.id).unset('role').push('notices', 'You are no administrator any more.')
+   * data // { user_id: 42, notices: ['You are no administrator any more.'] }
+   * ```
+   * @throws {@link SessionGoneError} when there is no such session.
+   */
+  then<A = FoundSession<D>, B = never>(
+    onfulfilled?: ((found: FoundSession<D>) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#wanted = true
+    const found = this.#watch().then(({ record }) => {
+      if (!record) throw new SessionGoneError()
+      return foundOf<D>(record, this.#target.host.settings.idle)
+    })
+    return found.then(onfulfilled, onrejected)
+  }
+
+  /**
+   * Removes the session if the conditions before it hold: for visitors who name one of their own by its id. They are
+   * judged on what is read a moment before. Answers whether there was a session.
+   *
+   * @example
+   * ```ts
+   * await session.set('user_id', 42)
+   * await sessions.at(session.id).if('user_id', 42).destroy() // true
+   * ```
+   * @throws {@link ConditionFailedError} when a condition does not hold. Nothing is removed then.
+   */
+  async destroy(): Promise<boolean> {
+    const { chain, touch } = this.#step
+    if (this.#started || this.#fault || touch || chain.commands.length > 0) {
+      this.#fault = new SessionUsageError('destroy() comes after conditions alone: what it removes needs no change')
+      this.#watched = true
+      throw this.#fault
+    }
+    this.#ends = true
+    return (await this.#watch()).removed
+  }
+
+  #watch(): Promise<Outcome> {
+    this.#watched = true
+    return this.#begun
+  }
+
+  [inspect.custom](): string {
+    return 'ChainAt {}'
+  }
+}
+
+interface Outcome {
+  /** The session afterwards, if somebody waits for it. */
+  readonly record?: SessionRecord | undefined
+  readonly taken?: Value | undefined
+  readonly removed: boolean
+}
+
+/** One session by its id, and the store that has it. Its calls run one after another. */
+export class Target {
+  readonly host: Pick<Host, 'settings' | 'store' | 'reliable'>
+  readonly background: (error: unknown) => void
+  readonly #id: string
+  readonly #removed: () => void
+  /** Of the session that was first seen under this id. */
+  #created: number | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(id: string, host: Target['host'], background: Target['background'], removed: () => void) {
+    if (typeof (host.store as InspectableStore).get !== 'function') {
+      throw new SessionUsageError(`The ${host.store.name} store can't look up an id`)
+    }
+    this.#id = id
+    this.host = host
+    this.background = background
+    this.#removed = removed
+  }
+
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  async read(): Promise<SessionRecord> {
+    const record = await this.#find()
+    if (!record) throw new SessionGoneError()
+    return record
+  }
+
+  async update(step: Step, wanted: boolean): Promise<Outcome> {
+    const { host } = this
+    this.#created ??= (await this.read()).created
+    const { chain, touch } = step
+    const { idle, maxBytes } = host.settings
+    const updated = await host.reliable.update(this.#access(), {
+      op: newOperation(),
+      chain,
+      held: undefined,
+      answer: wanted || takes(chain),
+      slide: { idle, maxAge: touch?.maxAge, atLeast: touch ? 0 : NEVER },
+      maxBytes,
+    })
+    if (updated.outcome === 'refused') throw errorOf(updated.problem)
+    if (updated.outcome === 'changed') {
+      return { record: updated.record, taken: takenOf(step, updated, host.store), removed: false }
+    }
+    if (updated.outcome === 'done') return { removed: false }
+    throw new SessionGoneError()
+  }
+
+  async remove({ chain }: Step): Promise<Outcome> {
+    const record = await this.#find()
+    const judged = record && apply(record.data, chain, 0)
+    if (judged && !judged.ok) throw errorOf(judged.problem)
+    const removed = record !== undefined && (await this.host.reliable.destroy(this.#access()))
+    if (removed) this.#removed()
+    return { removed }
+  }
+
+  /** The session that this is about; not another one that has taken its id. */
+  async #find(): Promise<SessionRecord | undefined> {
+    const { reliable, settings } = this.host
+    if (!isId(this.#id)) return undefined
+    const record = await reliable.get(this.#id)
+    this.#created ??= record?.created
+    if (!record || record.created !== this.#created) return undefined
+    if (settings.maxLifetime === Number.POSITIVE_INFINITY) return record
+    // Only the store's own clock can tell whether the session is too old.
+    const loaded = await reliable.load(this.#access())
+    return loaded.outcome === 'live' ? loaded.record : undefined
+  }
+
+  #access(): Access {
+    return { id: this.#id, proof: { created: this.#created }, maxLifetime: this.host.settings.maxLifetime }
+  }
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { commands } from '../../algebra/index.ts'
+import type { Access, SessionRecord, Store } from '../../contract/store.ts'
+import { chainOf, changed, changeOf, dataOf, hashOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+
+/** Changes by whoever looks after the store: they know the session's id and when it began, and no secret. */
+export function outside({ describe, it }: Runner, make: MakeStore): void {
+  describe('changes from outside', () => {
+    let shared: Promise<Store> | undefined
+    const open = () => (shared ??= make())
+    const forever = Number.POSITIVE_INFINITY
+    const named = ({ id, created }: SessionRecord): Access => ({ id, proof: { created }, maxLifetime: forever })
+    /** Such a change does not keep the session alive. */
+    const slide = { idle: 20 * MINUTE, atLeast: Number.MAX_SAFE_INTEGER }
+
+    it('apply without a secret, and neither slide the session nor end a request that has it', async () => {
+      const store = await open()
+      const { record, access, holder } = await visitor(store, { role: 'admin' })
+      const chain = chainOf([commands.unset('role'), commands.push('notices', ['x'])])
+      const after = changed(await store.update(named(record), changeOf(chain, { slide })))
+      assert.deepEqual(after, { ...record, data: { notices: ['x'] }, version: 2 })
+      const seen = changed(await store.update(holder, changeOf(chainOf(commands.inc('n')), { held: record })))
+      assert.deepEqual(seen.data, { notices: ['x'], n: 1 })
+      assert.deepEqual(await dataOf(store, access), { notices: ['x'], n: 1 })
+    })
+
+    it('give what was taken, and refuse what a visitor is refused', async () => {
+      const store = await open()
+      const { record } = await visitor(store, { flash: 'Saved', n: 1 })
+      const taken = await store.update(named(record), changeOf(chainOf(commands.take('flash')), { slide }))
+      assert.ok(taken.outcome === 'changed' && taken.taken === 'Saved')
+      const text = await store.update(named(record), changeOf(chainOf(commands.push('n', [1])), { slide }))
+      assert.equal(text.outcome, 'refused')
+      const condition = { path: ['n'], value: 2 }
+      const other = await store.update(named(record), changeOf(chainOf(commands.inc('n'), condition), { slide }))
+      assert.deepEqual(other, { outcome: 'refused', problem: { kind: 'condition', path: 'n' } })
+    })
+
+    it('count once, however often they are sent', async () => {
+      const store = await open()
+      const { record, access } = await visitor(store, { n: 0 })
+      const change = changeOf(chainOf(commands.inc('n')), { slide })
+      await store.update(named(record), change)
+      changed(await store.update(named(record), { ...change, repeatedSince: record.created - 1000 }))
+      assert.deepEqual(await dataOf(store, access), { n: 1 })
+    })
+
+    it('pass over another session under the same id, and one that is gone; without any proof they change nothing', async () => {
+      const store = await open()
+      const { record, access } = await visitor(store, { n: 0 })
+      const chain = chainOf(commands.inc('n'))
+      const other = named({ ...record, created: record.created - 1 })
+      assert.equal((await store.update(other, changeOf(chain, { slide }))).outcome, 'absent')
+      const bare = { ...other, proof: {} }
+      assert.equal((await store.update(bare, changeOf(chain, { slide }))).outcome, 'stale')
+      assert.deepEqual(await dataOf(store, access), { n: 0 })
+      await store.destroy(access)
+      assert.equal((await store.update(named(record), changeOf(chain, { slide }))).outcome, 'absent')
+      assert.equal((await store.load(access)).outcome, 'absent')
+    })
+
+    it('say nothing about secrets: a new one whose response was lost stays unused', async () => {
+      const store = await open()
+      const { record, access } = await visitor(store, { n: 0 })
+      const rotation = { to: hashOf('never arrived'), grace: 0 }
+      changed(await store.update(access, changeOf(chainOf([]), { rotation })))
+      changed(await store.update(named(record), changeOf(chainOf(commands.inc('n')), { slide })))
+      const loaded = await store.load(access)
+      assert.ok(loaded.outcome === 'live' && loaded.secret === 'lost')
+      assert.deepEqual(loaded.record.data, { n: 1 })
+    })
+
+    it("lose nothing beside the visitor's own changes and rotations, and bring nothing back after a log-out", async () => {
+      const store = await open()
+      const { record, access } = await visitor(store, { mine: 0, theirs: 0 })
+      const theirs = async () =>
+        (await store.update(named(record), changeOf(chainOf(commands.inc('theirs')), { slide }))).outcome
+      const mine = async () => (await store.update(access, changeOf(chainOf(commands.inc('mine'))))).outcome
+      const both = Array.from({ length: 10 }, () => [theirs(), mine()]).flat()
+      // An automatic rotation beside them: the visitor's requests are within its grace.
+      const rotation = { to: hashOf('next'), grace: MINUTE }
+      const rotated = store.update(access, changeOf(chainOf([]), { rotation }))
+      assert.deepEqual([...new Set(await Promise.all(both))], ['changed'])
+      assert.equal((await rotated).outcome, 'changed')
+      const live = { ...access, proof: { hash: rotation.to } }
+      assert.deepEqual(await dataOf(store, live), { mine: 10, theirs: 10 })
+
+      const late = Array.from({ length: 10 }, () => theirs())
+      assert.equal(await store.destroy(live), true)
+      for (const outcome of await Promise.all(late)) assert.ok(outcome === 'changed' || outcome === 'absent')
+      assert.equal(await theirs(), 'absent')
+      assert.equal((await store.load(live)).outcome, 'absent')
+    })
+  })
+}

@@ -1,0 +1,44 @@
+import { isBson, parsePath, type Value, valueAt } from '../algebra/index.ts'
+import { FIRST_PAGE, type IndexValue, type SessionRecord } from '../contract/store.ts'
+import type { ReliableStore } from '../delivery/reliable.ts'
+import type { Settings } from '../settings/options.ts'
+
+type LogIn = Pick<SessionRecord, 'id' | 'created' | 'authAt'>
+
+/**
+ * Removes the sessions of this one's user that are too many: all but the newest by the time of their log-in and their id.
+ * It reads after the log-in is stored. So of log-ins that run at once the last one sees all of them, and each removes by
+ * the same order: no lock is needed, and no more than `max` are left. Answers the ids of those that were removed.
+ */
+export async function trim(
+  reliable: ReliableStore,
+  { limit, maxLifetime }: Settings,
+  { data }: SessionRecord,
+): Promise<string[]> {
+  const value = limit && valueAt(data, parsePath(limit.field))
+  if (!limit || !isIndexValue(value)) return []
+  let newest: LogIn[] = []
+  const removed: string[] = []
+  for (let page = FIRST_PAGE; ; ) {
+    const records = await reliable.find(limit.field, value, maxLifetime, page)
+    const all = [...newest, ...records.map(({ id, created, authAt }) => ({ id, created, authAt }))].sort(byLogIn)
+    newest = all.slice(0, limit.max)
+    for (const one of all.slice(limit.max)) {
+      // Whoever has logged in there again in the meantime is among the newest: their own log-in judges that.
+      if ((await reliable.get(one.id))?.authAt !== one.authAt) continue
+      const { id, created } = one
+      if (await reliable.destroy({ id, proof: { created }, maxLifetime })) removed.push(id)
+    }
+    if (records.length < page.limit) return removed
+    page = { ...page, after: records.at(-1)!.id }
+  }
+}
+
+/** The newest first. A session without a log-in counts from its beginning. */
+function byLogIn(a: LogIn, b: LogIn): number {
+  return (b.authAt ?? b.created) - (a.authAt ?? a.created) || (a.id < b.id ? 1 : -1)
+}
+
+function isIndexValue(value: Value | undefined): value is IndexValue {
+  return ['string', 'number', 'boolean'].includes(typeof value) || isBson(value)
+}
