@@ -41,9 +41,16 @@ export function scriptRunner(client: RedisClient, script: string): RunScript | u
   )
 }
 
+/** The application's own `typeMapping` turns replies into buffers, say. The store's calls take them as they come. */
+export function withoutMapping<Client extends object>(client: Client): Client {
+  const { withTypeMapping } = client as { withTypeMapping?: (mapping: object) => Client }
+  return typeof withTypeMapping === 'function' ? withTypeMapping.call(client, {}) : client
+}
+
 type Send = (script: string, key: string, values: string[]) => Promise<unknown>
 
-function nodeRedis(client: NodeRedisClient): { sha: Send; text: Send } {
+function nodeRedis(mapped: NodeRedisClient): { sha: Send; text: Send } {
+  const client = withoutMapping(mapped)
   return {
     sha: (sha, key, values) => client.evalSha(sha, { keys: [key], arguments: values }),
     text: (script, key, values) => client.eval(script, { keys: [key], arguments: values }),
