@@ -5,6 +5,7 @@
  */
 import type { IndexedStore } from '../contract/store.ts'
 import { atomicity } from './cases/atomicity.ts'
+import { type Beside, beside } from './cases/beside.ts'
 import { examples } from './cases/commands.ts'
 import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
@@ -17,6 +18,7 @@ import { type DifferentialOptions, differential } from './differential.ts'
 import type { MakeStore, Runner } from './harness.ts'
 
 export { document } from './arbitraries.ts'
+export type { Beside } from './cases/beside.ts'
 export { chain } from './chains.ts'
 export type { DifferentialOptions } from './differential.ts'
 export { EXAMPLES, type Example } from './examples.ts'
@@ -27,6 +29,8 @@ export { INDEXED_FIELDS }
 export interface ConformanceOptions extends DifferentialOptions {
   /** Gives a store that indexes {@link INDEXED_FIELDS}; absent for a store that has no index. */
   readonly makeIndexed?: MakeStore<IndexedStore>
+  /** Gives two stores over the same sessions, of which one indexes {@link INDEXED_FIELDS}; absent where none can be. */
+  readonly makeBeside?: () => Promise<Beside>
 }
 
 /**
@@ -43,5 +47,6 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   atomicity(runner, make)
   inspection(runner, make)
   if (options.makeIndexed) index(runner, options.makeIndexed)
+  if (options.makeBeside) beside(runner, options.makeBeside)
   differential(runner, make, options)
 }

@@ -16,10 +16,15 @@ for (const [driver, Client, cases] of [
     afterAll(() => client.close())
 
     let collections = 0
-    const make = async () =>
-      mongodb(client.db(database(`conformance${driver}`)).collection<Document>(`sessions${++collections}`))
+    const open = () =>
+      mongodb(client.db(database(`conformance${driver}`)).collection<Document>(`sessions${collections}`))
+    const make = async () => {
+      collections++
+      return open()
+    }
     const makeIndexed = async () => (await make()).indexed(INDEXED_FIELDS)
+    const makeBeside = async () => ({ plain: await make(), indexed: open().indexed(INDEXED_FIELDS) })
 
-    conformance({ describe, it }, make, { makeIndexed, cases })
+    conformance({ describe, it }, make, { makeIndexed, makeBeside, cases })
   })
 }

@@ -20,5 +20,10 @@ describe.skipIf('missing' in server)('PostgreSQL', () => {
     await store.setup()
     return store
   }
-  conformance({ describe, it }, make, { makeIndexed })
+  const makeBeside = async () => {
+    const open = () => postgres(pool, { table: `beside${tables}` })
+    tables++
+    return { plain: open(), indexed: open().indexed(INDEXED_FIELDS) }
+  }
+  conformance({ describe, it }, make, { makeIndexed, makeBeside })
 })

@@ -52,14 +52,19 @@ for (const [provided, kinds] of [
       let kind: Kind | undefined
       let opening: Promise<unknown> | undefined
       let stores = 0
-      const store = async () => {
+      const store = async (number = ++stores) => {
         kind ??= make()
         opening ??= kind.open()
         await opening
-        return redis(kind.client, { prefix: `${name} ${++stores}:` })
+        return redis(kind.client, { prefix: `${name} ${number}:` })
+      }
+      const makeIndexed = async () => (await store()).indexed(INDEXED_FIELDS)
+      const makeBeside = async () => {
+        const number = ++stores
+        return { plain: await store(number), indexed: (await store(number)).indexed(INDEXED_FIELDS) }
       }
       afterAll(() => kind?.close())
-      conformance({ describe, it }, store, { makeIndexed: async () => (await store()).indexed(INDEXED_FIELDS), cases })
+      conformance({ describe, it }, () => store(), { makeIndexed, makeBeside, cases })
     })
   }
 }

@@ -11,4 +11,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let files = 0
 const make = async () => sqlite(join(folder, `${++files}.db`))
 
-conformance({ describe, it }, make, { makeIndexed: async () => (await make()).indexed(INDEXED_FIELDS) })
+const makeIndexed = async () => (await make()).indexed(INDEXED_FIELDS)
+const makeBeside = async () => {
+  const plain = await make()
+  return { plain, indexed: sqlite(join(folder, `${files}.db`)).indexed(INDEXED_FIELDS) }
+}
+conformance({ describe, it }, make, { makeIndexed, makeBeside })

@@ -43,8 +43,10 @@ describe.skipIf('missing' in server)('the work of the script on Redis', () => {
   let store: Store
   beforeAll(async () => {
     await client.connect()
-    const run = (_: string, options: { keys: string[]; arguments: string[] }) => client.eval(COUNTING, options)
-    store = redis({ evalSha: run, eval: run }, { prefix: 'redis work:' })
+    const run = (script: string, options: { keys: string[]; arguments: string[] }) =>
+      client.eval(script === SCRIPT_LUA ? COUNTING : script, options)
+    const forgotten = () => Promise.reject(new Error('NOSCRIPT'))
+    store = redis({ evalSha: forgotten, eval: run }, { prefix: 'redis work:' })
   })
   afterAll(() => client.close())
 

@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
-import { apply, type Command, commands, condition, type Data } from '../../src/algebra/index.ts'
-import type { IndexedStore } from '../../src/contract/store.ts'
+import { apply, type Command, commands, type Data } from '../../src/algebra/index.ts'
+import type { IndexedStore, InspectableStore } from '../../src/contract/store.ts'
 import { chainOf, changed, changeOf, eventually, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('redis')
@@ -22,12 +22,17 @@ describe.skipIf('missing' in server)('the redis store', () => {
   afterAll(() => client.close())
   let prefix = ''
   let tests = 0
-  let store: IndexedStore
+  let store: IndexedStore & InspectableStore
   beforeEach(() => {
     prefix = `redis test ${++tests}:`
-    store = redis(client, { prefix }).indexed(['user_id'])
+    store = redis(client, { prefix }).indexed(['user_id']) as typeof store
   })
-  const keys = async () => (await client.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).sort()
+  /** But for the register, which is for all sessions. */
+  const keys = async () =>
+    (await client.keys(`${prefix}*`))
+      .map((key) => key.slice(prefix.length))
+      .filter((key) => key !== 'index')
+      .sort()
   const members = (value: unknown) => client.zRange(`${prefix}index:user_id:${JSON.stringify(value)}`, 0, -1)
 
   it('keeps a session in one key, which ends with it', async () => {
@@ -126,12 +131,52 @@ describe.skipIf('missing' in server)('the redis store', () => {
     await expect(client.scriptLoad('local = 1')).rejects.toThrow(/user_script:1/)
   })
 
-  it('notes a session in the index before it writes it', async () => {
-    const { id, access } = await visitor(store)
-    const chain = chainOf(commands.set('user_id', 7), condition('nothing', 1))
-    expect((await store.update(access, changeOf(chain))).outcome).toBe('refused')
-    expect(await members(7)).toEqual([id])
-    expect(await store.find('user_id', 7, Number.POSITIVE_INFINITY)).toEqual([])
+  it('notes a session in the index before it writes it, and forgets a former value after that', async () => {
+    const calls: string[] = []
+    const evalSha: typeof client.evalSha = (sha, options) => {
+      calls.push(
+        `${options!.arguments![0]} ${String(options!.keys![0])
+          .slice(prefix.length)
+          .replace(/^.{22}$/, 'session')}`,
+      )
+      return client.evalSha(sha, options)
+    }
+    const watched = redis({ evalSha, eval: client.eval.bind(client) } as never, { prefix }).indexed(['user_id'])
+    const { access } = await visitor(watched, { user_id: 7 })
+    changed(await watched.update(access, changeOf(chainOf(commands.set('user_id', 8)))))
+    await watched.destroy(access)
+    expect(calls.filter((call) => !/^(load|score|write) /.test(call))).toEqual([
+      'note index:user_id:7',
+      'create session',
+      'note index:user_id:8',
+      'update session',
+      'forget index:user_id:7',
+      'destroy session',
+      'forget index:user_id:8',
+    ])
+    expect(await keys()).toEqual([])
+  })
+
+  it('keeps one entry for a field that changes often, however long its values', async () => {
+    const { id, access } = await visitor(store, { user_id: 'first' })
+    for (let i = 0; i < 20; i++) {
+      changed(await store.update(access, changeOf(chainOf(commands.set('user_id', `${i}`.padEnd(30_000, 'x'))))))
+    }
+    const [entry, ...others] = (await keys()).filter((key) => key !== id)
+    expect(entry).toMatch(/^index:user_id:#[\w-]{43}$/)
+    expect(others).toEqual([])
+    const found = await store.find('user_id', '19'.padEnd(30_000, 'x'), Number.POSITIVE_INFINITY)
+    expect(found.map((record) => record.id)).toEqual([id])
+  })
+
+  it('never forgets an entry that was noted again', async () => {
+    const { id, access } = await visitor(store, { user_id: 0 })
+    const moves = Array.from({ length: 60 }, (_, i) =>
+      store.update(access, changeOf(chainOf(commands.set('user_id', i % 3)))),
+    )
+    await Promise.all(moves)
+    const { data } = (await store.get(id))!
+    expect(await members(data.user_id)).toEqual([id])
   })
 
   it('knows what a value will be that a command computes', async () => {
@@ -163,6 +208,22 @@ describe.skipIf('missing' in server)('the redis store', () => {
   it('forgets entries whose time is over, and the index with its last one', async () => {
     await visitor(store, { user_id: 7 }, { idle: 20 })
     await eventually(keys, (all) => all.length === 0)
+  })
+
+  it('passes over the keys of other programs, and counts them', async () => {
+    const { id } = await visitor(store, { user_id: 7 })
+    await client.set(`${prefix}0123456789abcdefABCDEF`, '{"cookie":{}}')
+    await client.hSet(`${prefix}0123456789abcdefABCDEG`, 'data', 'x')
+    await client.hSet(`${prefix}0123456789abcdefABCDEH`, '$m', '[1]')
+    await client.hSet(`${prefix}0123456789abcdefABCDEI`, { $m: '[1]', $d: '\n' })
+    await client.zAdd(`${prefix}index:user_id:7`, { score: 1e15, value: '0123456789abcdefABCDEF' })
+    let foreign = 0
+    const listed: string[] = []
+    for await (const record of store.list(() => foreign++)) listed.push(record.id)
+    expect([listed, foreign]).toEqual([[id], 4])
+    expect((await store.find('user_id', 7, Number.POSITIVE_INFINITY)).map((record) => record.id)).toEqual([id])
+    expect(await store.get('0123456789abcdefABCDEF')).toBeUndefined()
+    expect(await store.destroyAll('user_id', 7, undefined)).toBe(1)
   })
 
   it('refuses what is no client, and says what is one', () => {

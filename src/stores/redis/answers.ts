@@ -2,7 +2,7 @@ import { type Data, type Found, type Problem, printPath, type Value } from '../.
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
-import { hashOf, type MetaList, recordFrom, storedFrom } from './stored.ts'
+import { hashOf, horizonOf, isMeta, type MetaList, recordFrom, storedFrom } from './stored.ts'
 
 /**
  * What the script answers to `load` and `create`: only `now` if there is no session. `state` is a word for this state of the
@@ -10,6 +10,8 @@ import { hashOf, type MetaList, recordFrom, storedFrom } from './stored.ts'
  */
 export interface FoundAnswer {
   readonly now: number
+  /** The key is another program's. */
+  readonly foreign?: true
   readonly ops?: string
   readonly state?: string
   readonly meta?: MetaList
@@ -76,10 +78,16 @@ export function parse(reply: string | readonly string[]): any {
 /** What the oracle judges, and a word for this state of it, if that was asked for. */
 export interface StateReading extends Reading {
   readonly state: string | undefined
+  /** Until when the index has the session's values, null where nothing limits it. */
+  readonly horizon: number | null
+  /** What stands there is another program's. */
+  readonly foreign: boolean
 }
 
-export function readingOf(id: string, { now, ops = '', state, meta, data }: FoundAnswer): StateReading {
-  return { stored: meta && storedFrom(id, meta, data!, ops), now, state }
+export function readingOf(id: string, { now, ops = '', state, meta, data, foreign }: FoundAnswer): StateReading {
+  if (foreign || (meta && !isMeta(meta))) return { stored: undefined, now, state, horizon: null, foreign: true }
+  const stored = meta && storedFrom(id, meta, data!, ops)
+  return { stored, now, state, horizon: meta ? horizonOf(meta) : null, foreign: false }
 }
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */

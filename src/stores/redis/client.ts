@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '../../errors/index.ts'
+import { adviceFor } from './advice.ts'
 
 /** The part of a node-redis client, pool or cluster (5 or 6) that the store uses. */
 export interface NodeRedisClient {
@@ -33,6 +34,7 @@ export function scriptRunner(client: RedisClient, script: string): RunScript | u
       try {
         return await send.sha(sha, key, values)
       } catch (error) {
+        if (/^READONLY/.test((error as Error).message)) leave(client)
         // Nothing has run. After a restart or a failover the server has forgotten its scripts.
         if (!/^NOSCRIPT/.test((error as Error).message)) return failed(error)
         return send.text(script, key, values).catch(failed)
@@ -41,9 +43,40 @@ export function scriptRunner(client: RedisClient, script: string): RunScript | u
   )
 }
 
+/** The clients that are leaving a connection. */
+const leaving = new WeakSet<object>()
+
+/**
+ * Makes a client leave a connection to a server that has become a replica. That connection stays open, so without this the
+ * client would stay there for ever, whatever the name leads to that it was given. It connects again as after any loss. The
+ * clients of clusters and Sentinels look for the primary themselves.
+ */
+function leave(client: object): void {
+  const { sendCommand, disconnect, status } = client as {
+    sendCommand?: (words: string[]) => Promise<unknown>
+    disconnect?: (reconnect: boolean) => void
+    status?: string
+  }
+  if ('nodes' in client || 'masters' in client || 'getSentinelNode' in client) return
+  if ('evalSha' in client) {
+    // Its own quit() would close it for good. The server closes the connection, so the client takes it for lost.
+    if (!sendCommand || leaving.has(client)) return
+    leaving.add(client)
+    const left = () => void leaving.delete(client)
+    sendCommand.call(client, ['QUIT']).then(left, left)
+  } else if (status === 'ready') disconnect?.call(client, true)
+}
+
+/** The application's own `typeMapping` turns replies into buffers, say. The store's calls take them as they come. */
+export function withoutMapping<Client extends object>(client: Client): Client {
+  const { withTypeMapping } = client as { withTypeMapping?: (mapping: object) => Client }
+  return typeof withTypeMapping === 'function' ? withTypeMapping.call(client, {}) : client
+}
+
 type Send = (script: string, key: string, values: string[]) => Promise<unknown>
 
-function nodeRedis(client: NodeRedisClient): { sha: Send; text: Send } {
+function nodeRedis(mapped: NodeRedisClient): { sha: Send; text: Send } {
+  const client = withoutMapping(mapped)
   return {
     sha: (sha, key, values) => client.evalSha(sha, { keys: [key], arguments: values }),
     text: (script, key, values) => client.eval(script, { keys: [key], arguments: values }),
@@ -63,7 +96,7 @@ const NOT_SENT =
 
 /** Throws a client's failure as the store's. */
 export function failed(error: unknown): never {
-  throw new StoreError('redis', 'failed', appliedAfter(error), error)
+  throw new StoreError('redis', 'failed', appliedAfter(error), error, { advice: adviceFor(error) })
 }
 
 /**

@@ -27,9 +27,12 @@ import { type StateReading, updatedOf } from './answers.ts'
 import { type RedisClient, scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
 import { Index } from './indexing.ts'
-import { keyLister, type ListKeys } from './scan.ts'
+import { REGISTER_LUA } from './register.lua.ts'
+import { Register } from './register.ts'
 import { SCRIPT_LUA } from './script.lua.ts'
 import { Script } from './script.ts'
+import { type Servers, serversOf } from './servers.ts'
+import { ID, Sweep } from './sweep.ts'
 
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './client.ts'
 
@@ -66,33 +69,47 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Indexabl
   const { prefix = 'session:' } = options
   const run = scriptRunner(client, SCRIPT_LUA)
   const runIndexing = scriptRunner(client, INDEXING_LUA)
-  if (!run || !runIndexing) {
+  const runRegister = scriptRunner(client, REGISTER_LUA)
+  if (!run || !runIndexing || !runRegister) {
     throw new SessionUsageError(
       'The redis store takes a client of node-redis, ioredis or iovalkey: redis(await createClient().connect())',
     )
   }
-  const indexOf = (fields: readonly string[]) => new Index(fields, prefix, runIndexing)
-  return new RedisStore(new Script(run, prefix), keyLister(client, prefix), indexOf)
+  return new RedisStore({
+    script: new Script(run, prefix),
+    servers: serversOf(client, prefix),
+    indexOf: (fields) => new Index(fields, prefix, runIndexing),
+    registerOf: (fields) => new Register(fields, prefix, runRegister),
+  })
 }
 
-/** The id of a session. The keys of an index have the same prefix, and look different. */
-const ID = /^[A-Za-z0-9_-]{22}$/
+/** What the store works with. */
+interface Parts {
+  readonly script: Script
+  readonly servers: Servers
+  readonly indexOf: (fields: readonly string[]) => Index
+  readonly registerOf: (fields: readonly string[]) => Register
+}
 
 class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'redis'
+  readonly #parts: Parts
   readonly #script: Script
-  readonly #keys: ListKeys
-  readonly #indexOf: (fields: readonly string[]) => Index
+  readonly #servers: Servers
+  #register: Register
   #index: Index | undefined
+  #sweep: Sweep | undefined
 
-  constructor(script: Script, keys: ListKeys, indexOf: (fields: readonly string[]) => Index) {
-    this.#script = script
-    this.#keys = keys
-    this.#indexOf = indexOf
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#script = parts.script
+    this.#servers = parts.servers
+    this.#register = parts.registerOf([])
   }
 
   async create(session: NewSession): Promise<SessionRecord | undefined> {
     const { id, data, maxAge, idle } = session
+    await this.#register.write()
     const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
     const stored = await this.#script.create(session, horizon)
     return stored && recordOf(stored)
@@ -104,14 +121,10 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    const index = this.#index
-    const effect = index?.effectOf(change.chain) ?? 'none'
-    if (effect === 'computed' || !knows(change.chain)) return this.#compute(access, change)
-    const horizon =
-      effect === 'known'
-        ? await index!.note(access.id, index!.known(change.chain), 2 * idleOf(change, change.held))
-        : undefined
-    const answer = await this.#script.update(access, change, horizon)
+    const leased = this.#register.write()
+    if (leased) await leased
+    if (this.#index?.reaches(change.chain) || !knows(change.chain)) return this.#compute(access, change)
+    const answer = await this.#script.update(access, change)
     const updated = updatedOf(answer, access, change)
     if (!updated) return this.#compute(access, change)
     if (!('clamped' in answer && answer.clamped)) return updated
@@ -121,22 +134,24 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async destroy(access: Access): Promise<boolean> {
-    const removed = await this.#script.destroy(access)
-    if (removed !== undefined) return removed
-    let found: StateReading
-    const read = async () => (found = await this.#script.load(access.id, true))
-    return compareAndRemove(this.name, access, read, async ({ hash }) => {
-      return (await this.#script.destroy({ ...access, proof: { hash } }, EMPTY_CHAIN, found.state)) === true
-    })
+    const index = this.#index
+    const held = index && (await this.#script.load(access.id)).stored
+    const entries = (held && (await index.former(access.id, held.data))) ?? []
+    const removed = (await this.#script.destroy(access)) ?? (await this.#destroyBySecret(access))
+    if (removed) await index?.forget(access.id, entries)
+    return removed
   }
 
   indexed(fields: readonly string[]): IndexedStore {
-    this.#index = this.#indexOf(fields)
+    const { indexOf, registerOf } = this.#parts
+    this.#index = indexOf(fields)
+    this.#register = registerOf(fields)
+    this.#sweep = new Sweep(this.#index, this.#register, this.#script, this.#servers)
     return this
   }
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
-    const ids = (await this.#index!.members(field, value as Value)).filter((id) => id > page.after).sort()
+    const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id > page.after).sort()
     const found: SessionRecord[] = []
     // A candidate may hold another value by now, so a page may take more of them than it has places.
     while (ids.length > 0 && found.length < page.limit) {
@@ -153,7 +168,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     except: string | undefined,
     limit: number = LIST_BATCH,
   ): Promise<number> {
-    const ids = (await this.#index!.members(field, value as Value)).filter((id) => id !== except)
+    const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id !== except)
     let count = 0
     while (ids.length > 0 && count < limit) {
       const next = ids.splice(0, limit - count)
@@ -163,14 +178,16 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return count
   }
 
-  async *list(): AsyncIterable<SessionRecord> {
+  async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
     // SCAN may give a key more than once if the server's table grows or shrinks meanwhile.
     const seen = new Set<string>()
-    for await (const names of this.#keys()) {
+    for await (const names of this.#servers.keys()) {
       const ids = names.filter((id) => ID.test(id) && !seen.has(id))
       for (const id of ids) seen.add(id)
-      const records = await Promise.all(ids.map((id) => this.get(id)))
-      yield* records.filter((record) => record !== undefined)
+      for (const { stored, now, foreign } of await Promise.all(ids.map((id) => this.#script.load(id)))) {
+        if (foreign) passOver?.()
+        if (stored && isLive(stored, now)) yield recordOf(stored)
+      }
     }
   }
 
@@ -179,9 +196,22 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return stored && isLive(stored, now) ? recordOf(stored) : undefined
   }
 
-  /** Redis needs no preparation. This only checks that the server answers. */
+  /**
+   * Makes the index complete, if there is one. Without one Redis needs no preparation, and this checks that it answers.
+   * Warns where Redis evicts keys when its memory is full.
+   */
   async setup(): Promise<void> {
+    await this.#register.write()
     await this.#script.load('')
+    await this.#sweep?.complete()
+    // Whoever may not ask for it can do without the warning.
+    const policy = await this.#servers.evicting().catch(() => undefined)
+    if (policy) {
+      process.emitWarning(
+        `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): that logs visitors out, and makes find() and destroyAll() look at every session. Set maxmemory-policy to noeviction`,
+        { code: 'KOA_ATOMIC_SESSION_EVICTION' },
+      )
+    }
   }
 
   /** Redis removes what has expired by itself. */
@@ -200,9 +230,21 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     let found: StateReading
     const read = async () => (found = await this.#script.load(access.id, true))
     return compareAndSet(this.name, access, change, read, async (next, answer, before) => {
-      const horizon = await this.#index?.note(access.id, next.data, 2 * idleOf(change, before))
+      const index = this.#index
+      const horizon = await index?.note(access.id, next.data, 2 * idleOf(change, before))
+      const former = (await index?.former(access.id, before.data, next.data)) ?? []
       const applied = updatedOf(await this.#script.write(access, change, next, found, horizon), access, change)
+      if (applied?.outcome === 'done') await index?.forget(access.id, former)
       return applied?.outcome === 'done' ? expiring(answer, applied.expires) : applied
+    })
+  }
+
+  /** Removes a session for another secret than the live one, if it may still do that. */
+  #destroyBySecret(access: Access): Promise<boolean> {
+    let found: StateReading
+    const read = async () => (found = await this.#script.load(access.id, true))
+    return compareAndRemove(this.name, access, read, async ({ hash }) => {
+      return (await this.#script.destroy({ ...access, proof: { hash } }, EMPTY_CHAIN, found.state)) === true
     })
   }
 
@@ -221,15 +263,17 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async #having(id: string, field: string, value: Value, maxLifetime: number): Promise<SessionRecord | undefined> {
     const { stored, now } = await this.#script.load(id)
-    // A session without the value may be about to get it. So its entry stays until its time is over.
     if (!stored || !equal(valueAt(stored.data, parsePath(field)), value)) return undefined
     return isLive(stored, now, maxLifetime) ? recordOf(stored) : undefined
   }
 
   async #destroyHaving(id: string, field: string, value: Value): Promise<boolean> {
     const holding = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value })
+    const { stored } = await this.#script.load(id)
+    if (!stored) return false
+    const entries = await this.#index!.former(id, stored.data)
     const removed = await this.#script.destroyIf(id, holding)
-    if (removed) await this.#index!.forget(field, value, id)
+    if (removed) await this.#index!.forget(id, entries)
     return removed
   }
 }

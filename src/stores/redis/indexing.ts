@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto'
 import {
-  apply,
   type Chain,
-  type Command,
   type Data,
+  equal,
   isList,
   isObject,
   overlap,
@@ -14,8 +14,16 @@ import {
 } from '../../algebra/index.ts'
 import type { RunScript } from './client.ts'
 import { json } from './compile.ts'
-import { FORGET, NOTE } from './indexing.lua.ts'
+import { FORGET, NOTE, SCORE } from './indexing.lua.ts'
 import { wordsOf } from './words.ts'
+
+/** An entry that was found in the index. */
+export interface Entry {
+  readonly field: string
+  readonly value: Value
+  /** Until when it is good, which tells whether it was noted again since. */
+  readonly score: string
+}
 
 /**
  * Which sessions hold a value: a sorted set of ids under a key of its own. In a cluster this key lies on another node
@@ -24,7 +32,13 @@ import { wordsOf } from './words.ts'
  * The order of the writes makes this sound. A session's id is noted **before** the session is written, and for at least
  * as long as the session can live. The session keeps that time as its `horizon` and never outlives it. So the index may
  * name a session too many, never one too few. A reader looks at each session and passes over those that do not hold the
- * value. It leaves their entries alone, because they may be about to hold it.
+ * value.
+ *
+ * An entry is forgotten **after** its session was written without the value, and only if nobody has noted it since it was
+ * seen before that write. Whoever gives the session the value again has read the session after that write, and notes it
+ * after reading.
+ *
+ * That holds for what processes with this index write. Whether the index has every session: see register.ts.
  */
 export class Index {
   readonly fields: ReadonlyMap<string, Path>
@@ -43,10 +57,8 @@ export class Index {
    */
   async note(id: string, data: Data, duration: number): Promise<number | undefined> {
     let horizon: number | undefined
-    for (const [field, path] of this.fields) {
-      const value = valueAt(data, path)
-      if (!isIndexable(value)) continue
-      const until = Number(await this.#run(this.#key(field, value), ['note', ...wordsOf(NOTE, { id, duration })]))
+    for (const { field, value } of this.valuesOf(data)) {
+      const until = Number(await this.#run(this.keyOf(field, value), ['note', ...wordsOf(NOTE, { id, duration })]))
       if (horizon === undefined || until < horizon) horizon = until
     }
     return horizon
@@ -54,44 +66,59 @@ export class Index {
 
   /** The ids of the sessions that may hold this value. */
   async members(field: string, value: Value): Promise<string[]> {
-    return (await this.#run(this.#key(field, value), ['members'])) as string[]
-  }
-
-  /** Removes the entry of a session that is gone. */
-  async forget(field: string, value: Value, id: string): Promise<void> {
-    await this.#run(this.#key(field, value), ['forget', ...wordsOf(FORGET, { id })])
+    return (await this.#run(this.keyOf(field, value), ['members'])) as string[]
   }
 
   /**
-   * What this chain does to the indexed values: nothing (`none`); it sets them to values that stand in the chain itself
-   * (`known`); or they depend on the data (`computed`).
+   * The entries of values that these data have and `next` do not. To be asked for before the session is written, and
+   * forgotten after that.
    */
-  effectOf({ commands }: Chain): 'none' | 'known' | 'computed' {
-    const paths = [...this.fields.values()]
-    const reaching = commands.filter((command) =>
-      places(command).some((place) => paths.some((path) => overlap(place, path))),
+  async former(id: string, data: Data, next: Data = {}): Promise<Entry[]> {
+    const lost = this.valuesOf(data).filter(({ field, value }) => {
+      const after = valueAt(next, this.fields.get(field)!)
+      return after === undefined || !equal(after, value)
+    })
+    return Promise.all(
+      lost.map(async ({ field, value }) => {
+        const score = await this.#run(this.keyOf(field, value), ['score', ...wordsOf(SCORE, { id })])
+        return { field, value, score: score as string }
+      }),
     )
-    if (reaching.length === 0) return 'none'
-    const setsAlone = ({ kind, path: place }: Command) =>
-      SETTING.has(kind) && paths.every((path) => !overlap(place, path) || place.length <= path.length)
-    return reaching.every(setsAlone) ? 'known' : 'computed'
   }
 
-  /** The part of the data that a chain with a known effect sets. */
-  known(chain: Chain): Data {
-    const sets = chain.commands.filter(({ kind }) => kind === 'set')
-    const result = apply({}, { conditions: [], commands: sets }, 0)
-    return result.ok ? result.data : {}
+  /** Removes these entries of a session, unless they were noted again. If it fails they end with their time. */
+  async forget(id: string, entries: readonly Entry[]): Promise<void> {
+    const forgetting = entries.map(({ field, value, score }) =>
+      this.#run(this.keyOf(field, value), ['forget', ...wordsOf(FORGET, { id, score })]),
+    )
+    await Promise.allSettled(forgetting)
   }
 
-  #key(field: string, value: Value): string {
-    return `${this.#prefix}index:${field}:${json(value)}`
+  /** Whether a chain can change an indexed value. */
+  reaches({ commands }: Chain): boolean {
+    const paths = [...this.fields.values()]
+    return commands.some((command) => places(command).some((place) => paths.some((path) => overlap(place, path))))
+  }
+
+  /** The indexed values of these data. */
+  valuesOf(data: Data): { field: string; value: Value }[] {
+    return [...this.fields].flatMap(([field, path]) => {
+      const value = valueAt(data, path)
+      return isIndexable(value) ? [{ field, value }] : []
+    })
+  }
+
+  /** The key of a value. What a visitor may choose can be long, and would stand in memory as it is. */
+  keyOf(field: string, value: Value): string {
+    const text = json(value)
+    const short = text.length > LONGEST ? `#${createHash('sha256').update(text).digest('base64url')}` : text
+    return `${this.#prefix}index:${field}:${short}`
   }
 }
+
+/** The longest value that stands in a key as it is. */
+const LONGEST = 64
 
 function isIndexable(value: Value | undefined): value is Value {
   return value !== undefined && value !== null && !isList(value) && !isObject(value)
 }
-
-/** The commands whose result does not depend on the data. */
-const SETTING: ReadonlySet<Command['kind']> = new Set(['set', 'unset', 'take'])

@@ -43,8 +43,11 @@ if action == 'load' then
   local
     judged -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session
     = ARGV[2]
-  local meta, together, ops = unpack(redis.call('HMGET', key, '$m', '$d', judged == '' and '' or '$o'))
-  if not meta then return '{"now":' .. clock .. '}' end
+  local found = redis.pcall('HMGET', key, '$m', '$d', judged == '' and '' or '$o')
+  -- A key of another program, of another type.
+  if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
+  local meta, together, ops = unpack(found)
+  if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
   local head = '{"now":' .. clock
   if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
   return show(head, meta, together, match(meta, '%d+'))

@@ -79,6 +79,25 @@ export class Script {
   }
 
   /**
+   * Notes until when the index has the values of a session, and changes nothing else of it. False if the session is no
+   * longer in the state in which it was read.
+   */
+  async limit(op: string, found: StateReading, horizon: number): Promise<boolean> {
+    const { id, hash, previous } = found.stored!
+    const judged: Judged = { state: found.state!, at: found.now, used: previous?.kind === 'used', replaced: undefined }
+    const change: Change = {
+      op,
+      chain: EMPTY_CHAIN,
+      held: undefined,
+      answer: false,
+      slide: { idle: 0, atLeast: Number.MAX_SAFE_INTEGER },
+      maxBytes: 0,
+    }
+    const access: Access = { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY }
+    return (await this.update(access, change, horizon, judged)).outcome !== 'other'
+  }
+
+  /**
    * Removes a session, if these conditions hold, for the live secret or without one. Undefined for another secret, or if the
    * session is in another state.
    */

@@ -19,6 +19,7 @@ interface Items {
   previousUntil: number | null
   previousKind: PreviousSecret['kind'] | null
   authAt: number | null
+  horizon: number | null
 }
 
 /** Where each item stands. The compiler refuses a name above that the script does not declare. */
@@ -31,6 +32,16 @@ function item<Name extends keyof Items>(list: MetaList, name: Name): Items[Name]
 /** The hash of the session's secret. */
 export function hashOf(list: MetaList): string {
   return item(list, 'hash')
+}
+
+/** Until when the index has the session's values, null where nothing limits it. */
+export function horizonOf(list: MetaList): number | null {
+  return item(list, 'horizon')
+}
+
+/** Whether it is such a list, and not what another program keeps under the same name. */
+export function isMeta(list: unknown): list is MetaList {
+  return Array.isArray(list) && list.length === META.length && typeof hashOf(list) === 'string'
 }
 
 /** The record of a session that the script has answered. */
