@@ -8,7 +8,8 @@ import { knows } from '../src/stores/shared/oracle.ts'
 
 /**
  * What each command becomes on each store. MongoDB takes operators (and a filter that guards them, shown once below);
- * PostgreSQL and Redis take conditions and commands as one bound parameter of their own function: values are JSON for
+ * PostgreSQL and Redis take conditions and commands as one bound parameter of their own function (PostgreSQL with the
+ * place of each command in the chain): values are JSON for
  * PostgreSQL, and JSON texts for Redis. SQLite and memory run the oracle. A
  * command without a row is new: every store computes it by the oracle.
  */
@@ -152,7 +153,7 @@ describe('compile', () => {
     it(name, () => {
       const chain = chainOf(row.command)
       expect(mongodb(chain)?.update).toEqual(row.mongodb)
-      expect(JSON.parse(postgres(chain))).toEqual([[], [row.postgres]])
+      expect(JSON.parse(postgres(chain))).toEqual([[], [[0, ...row.postgres]]])
       expect(redis(chain)).toEqual(row.redis)
     })
   }

@@ -5,12 +5,15 @@ import { loginPage } from './login.mjs'
 export function deviceActions(sessions) {
   return {
     async '/devices/revoke'(session, fields) {
-      // Only one of their own: the condition refuses any other.
-      if (session.user)
-        await sessions
-          .at(fields.get('id') ?? '')
-          .if('user', session.user)
-          .destroy()
+      if (!session.user) return
+      const device = sessions.at(fields.get('id') ?? '')
+      try {
+        // Only one of their own: the condition refuses any other.
+        await device.if('user', session.user).destroy()
+      } catch (error) {
+        // It has ended meanwhile, or is somebody else's: the list shows what there is.
+        if (error.status !== 409) throw error
+      }
     },
     async '/devices/others'(session) {
       if (session.user) await sessions.destroyAll('user', session.user, { except: session.id })

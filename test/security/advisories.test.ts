@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
-import { postgres } from 'koa-atomic-session/postgres'
+import { postgres, postgresSchema } from 'koa-atomic-session/postgres'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { ObjectId } from 'mongodb'
 import { ObjectId as ObjectId6 } from 'mongodb6'
@@ -307,7 +307,8 @@ describe('advisories of other session libraries', () => {
         query: async ({ text }: { text: string }) => ({ rows: [{ answer: row }], rowCount: sent.push(text) }),
       }
       const store = postgres(client, options).indexed(['user'])
-      await store.setup()
+      // Set-up asks the real catalogue: the next test. What it would run stands in the schema.
+      sent.push(postgresSchema(options, ['user']))
       const { access } = await session(store)
       await store.load(access)
       const { set, inc, push, unset, take } = commands
@@ -318,7 +319,7 @@ describe('advisories of other session libraries', () => {
       await store.find('user', 1, 1e9)
       await store.destroyAll('user', 1, undefined)
       await store.destroy(access)
-      expect(new Set(sent).size).toBe(14)
+      expect(new Set(sent).size).toBe(13)
       for (const text of sent) {
         // The catalogue is asked with the names as parameters.
         if (!text.includes('pg_attribute')) expect(text).toContain('"x""; DROP TABLE y; --')
