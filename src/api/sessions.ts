@@ -200,7 +200,7 @@ export class Sessions<D> {
    * await sessions.at(session.id).unset('role').push('notices', 'You are no administrator any more.')
    * session.if('role', 'admin').inc('deleted') // ConditionFailedError
    * ```
-   * @throws {@link InvalidValueError} for an id that is no text.
+   * @throws `InvalidValueError` for an id that is no text.
    */
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
@@ -222,8 +222,8 @@ export class Sessions<D> {
    * await session.set('user_id', 42)
    * await sessions.updateAll('user_id', 42, (s) => s.set('plan', 'pro')) // 1
    * ```
-   * @throws {@link SessionUsageError} for a field that is not in `index`, and a callback that adds nothing.
-   * @throws {@link CommandTypeError} when a command meets a value on which it has no meaning.
+   * @throws `SessionUsageError` for a field that is not in `index`, and a callback that adds nothing.
+   * @throws `CommandTypeError` when a command meets a value on which it has no meaning.
    */
   async updateAll(
     field: string,

@@ -24,7 +24,8 @@ for (const name of ['memory', ...STORES] as const) {
 
     async function application(options: object): Promise<void> {
       app = new TestApp()
-      atomicSession(app.koa, { store: opened.store, key: `sid${++run}`, touchAfter: 0, ...options })
+      const sessions = atomicSession(app.koa, { store: opened.store, key: `sid${++run}`, touchAfter: 0, ...options })
+      await sessions.ensureIndex()
       app.koa.use(async (ctx) => {
         if (ctx.path === '/begin') await ctx.session().set('user_id', 1)
         if (ctx.path === '/remember') await (await ctx.session()).touch('300 days')

@@ -196,7 +196,7 @@ describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
     const messages = (await all(true)).flatMap((one) => (one.status === 'rejected' ? [one.reason.message] : []))
     expect(messages.length).toBeGreaterThan(0)
     for (const message of messages)
-      expect(message).toMatch(/: (?:26000|42P05) .*: use postgres\(pool, \{ prepared: false \}\)$/)
+      expect(message).toMatch(/: (?:26000|42P05)\b.*: use postgres\(pool, \{ prepared: false \}\)$/)
     expect((await all(false)).filter(({ status }) => status === 'rejected')).toEqual([])
     await through.end()
     await bouncer.stop()
