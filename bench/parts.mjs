@@ -54,7 +54,8 @@ const requests = (store) => {
   const sessions = new Sessions(settings, store, console.error, () => keys)
   return async (headers, work) => {
     const response = new ServerResponse({ method: 'GET' })
-    const exchange = { headers, response, secure: true, client: '::1', context: {} }
+    const onHead = (write) => onHeaders(response, write)
+    const exchange = { headers, response, onHead, secure: true, client: '::1', context: {} }
     const { visit, handle } = sessions.handle(exchange)
     await work(handle)
     await visit.settle()
