@@ -255,7 +255,7 @@ export const server = createServer(
 `
 const COMPILE = [['tsc'], ['tsc', '-p', 'augmented.json']]
 
-/** `run` runs on each runtime, `oldest` on the oldest Node.js, everything else by npx on the newest. */
+/** `run` runs on each runtime, `oldest` and `newest` on that Node.js, everything else by npx on the newest. */
 export const PROJECTS = [
   {
     name: 'Koa 3',
@@ -317,10 +317,10 @@ export const PROJECTS = [
     commands: [['oldest', 'node_modules/jest/bin/jest.js']],
   },
   {
-    name: 'Jest 30 as it is, on Node.js 24.9 and later',
+    name: 'Jest 30, which translates nothing, on Node.js 24.9 and later',
     dependencies: ['koa@3', 'jest@30'],
     files: { 'app.test.js': TESTED },
-    commands: [['jest']],
+    commands: [['newest', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js']],
   },
   {
     name: 'TypeScript 5.0, Koa 3, node16, exact optional properties',

@@ -94,8 +94,8 @@ for (const { name, dependencies, files, commands, prints, drivers: wanted = [], 
     if (drivers.length > 0) throw new Error(`nobody asked for ${drivers}`)
   })
   for (const [program, ...args] of commands) {
-    const file = ['run', 'oldest'].includes(program)
-    const runtimes = { run: RUNTIMES, oldest: [RUNTIMES[0]] }[program] ?? [NEWEST]
+    const file = ['run', 'oldest', 'newest'].includes(program)
+    const runtimes = { run: RUNTIMES, oldest: [RUNTIMES[0]], newest: [NEWEST] }[program] ?? [NEWEST]
     for (const { name: runtime, bin, start } of runtimes) {
       const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
       const line = file ? [...start, ...args] : ['npx', '--no', '--', program, ...args]
