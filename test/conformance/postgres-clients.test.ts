@@ -5,6 +5,7 @@ import postgresJs from 'postgres'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { untilItWorks } from '../servers/child.ts'
 
 const server = inject('postgres')
 const url = 'url' in server ? server.url : ''
@@ -92,6 +93,10 @@ describe.skipIf('missing' in server)('a sql of postgres.js', () => {
       await expect(store.update(access, changeOf(chainOf(commands.inc('n'))))).rejects.toMatchObject({
         applied: 'unknown',
       })
+      // The lock is kept until the server has ended it: the request to do so goes by another connection.
+      const waits = () =>
+        sql`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE ${`%"${name}"%`}`
+      await untilItWorks(async () => expect(await waits()).toHaveLength(0))
     })
     // The server was asked to end it.
     expect(changed(await store.update(access, changeOf(chainOf(commands.inc('n'))))).data).toEqual({ n: 2 })
