@@ -1,9 +1,10 @@
-import { onlyIf, parsePath, Refusal, type Value } from '../algebra/index.ts'
-import { FIRST_PAGE, type IndexValue, type SessionRecord } from '../contract/store.ts'
+import { onlyIf, parsePath, type Value } from '../algebra/index.ts'
+import { pages } from '../contract/pages.ts'
+import type { IndexValue, SessionRecord } from '../contract/store.ts'
 import { newOperation } from '../cookie/credential.ts'
 import { errorOf, isSessionError, SessionUsageError } from '../errors/index.ts'
+import { outsideChange } from '../visit/change.ts'
 import type { Host } from '../visit/exchange.ts'
-import { NEVER } from '../visit/state.ts'
 import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import { ADD, TAKE } from './chaining.ts'
 import { Commands } from './commands.ts'
@@ -34,11 +35,7 @@ export class ChainForAll<D> extends Commands<D, ChainForAll<D>> {
   /** @internal */
   override [ADD](change: (step: Step) => Step): this {
     if (this.#complete) throw new SessionUsageError('The callback of updateAll() has ended: write its commands in it')
-    try {
-      this.#step = extended(this.#step, change, this.#host)
-    } catch (error) {
-      throw error instanceof Refusal ? errorOf(error.problem) : error
-    }
+    this.#step = extended(this.#step, change, this.#host)
     if (this.#step.rotate) {
       throw new SessionUsageError("rotate() needs the visitor's own request; to end sessions, write destroyAll()")
     }
@@ -56,7 +53,7 @@ export class ChainForAll<D> extends Commands<D, ChainForAll<D>> {
     const result = change(chain)
     chain.#complete = true
     if (result !== chain && typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-      // Nobody awaits it here, and it may fail.
+      // It is not awaited here, and it may fail.
       Promise.resolve(result).catch(() => {})
       throw new SessionUsageError('The callback of updateAll() waits for nothing: fetch what it needs before')
     }
@@ -75,38 +72,27 @@ export async function updateAll(
   { settings, reliable }: Serving,
   field: string,
   value: IndexValue,
-  { chain, touch }: Step,
+  step: Step,
   { progress }: UpdateAllOptions,
 ): Promise<number> {
-  const { idle, maxBytes, maxLifetime } = settings
-  const holding = onlyIf(chain, { path: parsePath(field), value: value as Value })
+  const { maxLifetime } = settings
+  const chain = onlyIf(step.chain, { path: parsePath(field), value: value as Value })
   let changed = 0
   const give = async ({ id, created }: SessionRecord) => {
-    const updated = await reliable.update(
-      { id, proof: { created }, maxLifetime },
-      {
-        op: newOperation(),
-        chain: holding,
-        held: undefined,
-        answer: false,
-        slide: { idle, maxAge: touch?.maxAge, atLeast: touch ? 0 : NEVER },
-        maxBytes,
-      },
-    )
+    const change = outsideChange({ ...step, chain }, settings, newOperation(), false)
+    const updated = await reliable.update({ id, proof: { created }, maxLifetime }, change)
     if (updated.outcome === 'changed' || updated.outcome === 'done') changed++
     // One whose conditions do not hold is none of those that are meant.
     else if (updated.outcome === 'refused' && updated.problem.kind !== 'condition') throw errorOf(updated.problem)
   }
   try {
     let found = 0
-    for (let page = FIRST_PAGE; ; ) {
-      const records = await reliable.find(field, value, maxLifetime, page)
+    for await (const records of pages((page) => reliable.find(field, value, maxLifetime, page))) {
       found += records.length
       await each(records, give)
       progress?.(changed, found)
-      if (records.length < page.limit) return changed
-      page = { ...page, after: records.at(-1)!.id }
     }
+    return changed
   } catch (error) {
     // Some of them have been changed.
     if (changed > 0 && isSessionError(error)) error.applied = 'unknown'

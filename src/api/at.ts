@@ -1,11 +1,10 @@
 import { inspect } from 'node:util'
-import { apply, Refusal, takes, type Value } from '../algebra/index.ts'
+import { apply, takes, type Value } from '../algebra/index.ts'
 import type { Access, InspectableStore, SessionRecord } from '../contract/store.ts'
 import { isId, newOperation } from '../cookie/credential.ts'
 import { errorOf, SessionGoneError, SessionUsageError } from '../errors/index.ts'
-import { takenOf } from '../visit/change.ts'
+import { outsideChange, takenOf } from '../visit/change.ts'
 import type { Host } from '../visit/exchange.ts'
-import { NEVER } from '../visit/state.ts'
 import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import { ADD, TAKE } from './chaining.ts'
 import { Commands } from './commands.ts'
@@ -91,8 +90,8 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
 }
 
 /**
- * Commands for a session by its id, written one after another: one atomic update. It runs once, also if nobody awaits it;
- * then its failure is told like that of a request which has ended. It does not keep the session alive, unless it calls
+ * Commands for a session by its id, written one after another: one atomic update. It runs once, even if it is not awaited;
+ * a failure is then reported like that of a request which has ended. It does not keep the session alive, unless it calls
  * `touch()`.
  */
 export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
@@ -125,9 +124,9 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
     try {
       this.#step = extended(this.#step, change, this.#target.host)
     } catch (error) {
-      this.#fault = error instanceof Refusal ? errorOf(error.problem) : error
+      this.#fault = error
       this.#watched = true
-      throw this.#fault
+      throw error
     }
     return this
   }
@@ -234,16 +233,8 @@ export class Target {
   async update(step: Step, wanted: boolean): Promise<Outcome> {
     const { host } = this
     this.#created ??= (await this.read()).created
-    const { chain, touch } = step
-    const { idle, maxBytes } = host.settings
-    const updated = await host.reliable.update(this.#access(), {
-      op: newOperation(),
-      chain,
-      held: undefined,
-      answer: wanted || takes(chain),
-      slide: { idle, maxAge: touch?.maxAge, atLeast: touch ? 0 : NEVER },
-      maxBytes,
-    })
+    const change = outsideChange(step, host.settings, newOperation(), wanted || takes(step.chain))
+    const updated = await host.reliable.update(this.#access(), change)
     if (updated.outcome === 'refused') throw errorOf(updated.problem)
     if (updated.outcome === 'changed') {
       return { record: updated.record, taken: takenOf(step, updated, host.store), removed: false }

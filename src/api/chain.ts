@@ -1,6 +1,5 @@
 import { inspect } from 'node:util'
-import { Refusal, type Value } from '../algebra/index.ts'
-import { errorOf } from '../errors/index.ts'
+import type { Value } from '../algebra/index.ts'
 import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
@@ -38,9 +37,9 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
       this.#step = extended(this.#step, change, this.#visit)
     } catch (error) {
       // The chain is already in the queue. With a fault it does nothing, instead of applying its first half.
-      this.#fault = error instanceof Refusal ? errorOf(error.problem) : error
+      this.#fault = error
       this.#begun.watch()
-      throw this.#fault
+      throw error
     }
     return this
   }

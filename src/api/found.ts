@@ -1,3 +1,4 @@
+import { pages } from '../contract/pages.ts'
 import { FIRST_PAGE, type Page, type SessionRecord } from '../contract/store.ts'
 import { isId } from '../cookie/credential.ts'
 import type { SessionView } from '../data/types.ts'
@@ -136,13 +137,11 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
     if (order === 'id') return (await read({ limit, after })).map((record) => foundOf<D>(record, idle))
     const last = seen && { id: seen.id, seen: new Date(seen.at) }
     let first: FoundSession<D>[] = []
-    for (let page = FIRST_PAGE; ; ) {
-      const records = await read(page)
+    for await (const records of pages(read)) {
       const next = records.map((record) => foundOf<D>(record, idle)).filter((one) => !last || bySeen(last, one) < 0)
       first = [...first, ...next].sort(bySeen).slice(0, limit)
-      if (records.length < page.limit) return first
-      page = { ...page, after: records.at(-1)!.id }
     }
+    return first
   }
 }
 

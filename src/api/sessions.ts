@@ -1,5 +1,5 @@
 import { copyValue, isBson, Refusal } from '../algebra/index.ts'
-import { type IndexableStore, type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
+import { type IndexableStore, type IndexValue, isIndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
@@ -291,8 +291,7 @@ export class Sessions<D> {
     if (!this.settings.index.includes(field)) {
       throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
     }
-    const isPlain = typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number'
-    if (!isPlain && !(this.store.bson && isBson(value))) {
+    if (!isIndexValue(value) || (isBson(value) && !this.store.bson)) {
       throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
     }
     try {

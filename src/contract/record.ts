@@ -47,6 +47,15 @@ export function recordOf(stored: StoredSession): SessionRecord {
   return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
 }
 
+/** The record of a session that is live; undefined for any other, and for none. */
+export function liveRecord(
+  stored: StoredSession | undefined,
+  now: number,
+  maxLifetime?: number,
+): SessionRecord | undefined {
+  return stored && isLive(stored, now, maxLifetime) ? recordOf(stored) : undefined
+}
+
 /** Whether a session's time has not run out: neither its idle time nor the longest lifetime, if there is one. */
 export function isLive(
   { expires, created }: Pick<SessionRecord, 'expires' | 'created'>,

@@ -1,4 +1,4 @@
-import type { BsonValue, Chain, Data, Problem, Value } from '../algebra/index.ts'
+import { type BsonValue, type Chain, type Data, isBson, type Problem, type Value } from '../algebra/index.ts'
 
 /**
  * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies, requests
@@ -83,6 +83,10 @@ export interface Page {
 
 /** A value that an index can find. BSON values, such as an `ObjectId`, only on MongoDB. */
 export type IndexValue = string | number | boolean | BsonValue
+
+export function isIndexValue(value: unknown): value is IndexValue {
+  return ['string', 'number', 'boolean'].includes(typeof value) || isBson(value)
+}
 
 /** A session that begins. */
 export interface NewSession {

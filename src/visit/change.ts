@@ -57,6 +57,20 @@ export function changeOf(
   }
 }
 
+/**
+ * One step of whoever is not the visitor, for a session of which nothing is held. Only a touch keeps the session alive.
+ * `op` is unlike the id of any other change. `answer`: somebody waits for the data.
+ */
+export function outsideChange(
+  { chain, touch }: Step,
+  { idle, maxBytes }: Pick<ChangeContext, 'idle' | 'maxBytes'>,
+  op: string,
+  answer: boolean,
+): Change {
+  const slide = { idle, maxAge: touch?.maxAge, atLeast: touch ? 0 : NEVER }
+  return { op, chain, held: undefined, answer, slide, maxBytes }
+}
+
 /** What is to be done at the end of a request, and whether that needs a new secret. */
 export function maintenance(
   state: Live,

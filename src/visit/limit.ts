@@ -1,5 +1,6 @@
-import { isBson, parsePath, type Value, valueAt } from '../algebra/index.ts'
-import { FIRST_PAGE, type IndexValue, type SessionRecord } from '../contract/store.ts'
+import { parsePath, valueAt } from '../algebra/index.ts'
+import { pages } from '../contract/pages.ts'
+import { isIndexValue, type SessionRecord } from '../contract/store.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
 import type { Settings } from '../settings/options.ts'
 
@@ -19,8 +20,7 @@ export async function trim(
   if (!limit || !isIndexValue(value)) return []
   let newest: LogIn[] = []
   const removed: string[] = []
-  for (let page = FIRST_PAGE; ; ) {
-    const records = await reliable.find(limit.field, value, maxLifetime, page)
+  for await (const records of pages((page) => reliable.find(limit.field, value, maxLifetime, page))) {
     const all = [...newest, ...records.map(({ id, created, authAt }) => ({ id, created, authAt }))].sort(byLogIn)
     newest = all.slice(0, limit.max)
     for (const one of all.slice(limit.max)) {
@@ -29,16 +29,11 @@ export async function trim(
       const { id, created } = one
       if (await reliable.destroy({ id, proof: { created }, maxLifetime })) removed.push(id)
     }
-    if (records.length < page.limit) return removed
-    page = { ...page, after: records.at(-1)!.id }
   }
+  return removed
 }
 
 /** The newest first. A session without a log-in counts from its beginning. */
 function byLogIn(a: LogIn, b: LogIn): number {
   return (b.authAt ?? b.created) - (a.authAt ?? a.created) || (a.id < b.id ? 1 : -1)
-}
-
-function isIndexValue(value: Value | undefined): value is IndexValue {
-  return ['string', 'number', 'boolean'].includes(typeof value) || isBson(value)
 }

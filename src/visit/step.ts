@@ -15,7 +15,7 @@ import {
 import type { Store } from '../contract/store.ts'
 import { conform, type StandardSchema } from '../data/schema.ts'
 import { isReserved } from '../data/types.ts'
-import { InvalidPathError, InvalidValueError } from '../errors/index.ts'
+import { errorOf, InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import { assertNames } from '../settings/names.ts'
 import { ownMaxAge } from '../settings/options.ts'
@@ -61,11 +61,18 @@ export function conforming(step: Step, schema: StandardSchema | undefined, judge
   return { ...step, chain: Object.freeze({ ...step.chain, commands }) }
 }
 
-/** The step after a change of it, as the schema makes it. Throws for what this store can't take, or no store should. */
+/**
+ * The step after a change of it, as the schema makes it. Throws a session error for what this store can't take, or no
+ * store should.
+ */
 export function extended(step: Step, change: (step: Step) => Step, { settings, store }: Extending): Step {
-  const next = conforming(change(step), settings.schema, step)
-  check(next, store, settings.maxBytes)
-  return next
+  try {
+    const next = conforming(change(step), settings.schema, step)
+    check(next, store, settings.maxBytes)
+    return next
+  } catch (error) {
+    throw error instanceof Refusal ? errorOf(error.problem) : error
+  }
 }
 
 interface Extending {

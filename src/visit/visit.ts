@@ -39,7 +39,7 @@ const RECENT = 10
 
 /**
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
- * answer means stands in state.ts, what is asked in change.ts.
+ * answer means stands in state.ts, what is asked in change.ts. Over 300 lines, because any of its calls may follow another.
  */
 export class Visit extends Proofs<Visit> implements Asking {
   readonly #queue: Queue

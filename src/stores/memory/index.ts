@@ -3,8 +3,7 @@
  *
  * @module koa-atomic-session/memory
  */
-import { equal, parsePath, type Value, valueAt } from '../../algebra/index.ts'
-import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, isLive, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -20,6 +19,7 @@ import type {
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { assertNames } from '../../settings/names.ts'
+import { holding } from '../shared/holding.ts'
 
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {
@@ -99,8 +99,7 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    const stored = this.#sessions.get(id)
-    return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
+    return liveRecord(this.#sessions.get(id), Date.now())
   }
 
   async setup(): Promise<void> {}
@@ -121,7 +120,6 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   #having(field: string, value: IndexValue): StoredSession[] {
-    const path = parsePath(field)
-    return [...this.#sessions.values()].filter(({ data }) => equal(valueAt(data, path), value as Value))
+    return [...this.#sessions.values()].filter(holding(field, value))
   }
 }

@@ -4,7 +4,8 @@
  * @module koa-atomic-session/mongodb
  */
 import { type CommandName, parsePath, takes, type Value } from '../../algebra/index.ts'
-import { begin, isLive, recordOf } from '../../contract/record.ts'
+import { pages } from '../../contract/pages.ts'
+import { begin, liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -14,6 +15,7 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
@@ -153,25 +155,24 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
-    for (let last = ''; ; ) {
-      const page = await this.#try(async () => {
-        const filter = { _id: { $gt: last }, expires: { $gt: new Date(await this.#clock.now()) } }
-        const documents = await this.#collection.find(filter, { sort: { _id: 1 }, limit: LIST_BATCH }).toArray()
-        return documents.map((document) => ({ id: document._id, stored: fromDocument(document) }))
+    const read = ({ after, limit }: Page) =>
+      this.#try(async () => {
+        const filter = { _id: { $gt: after }, expires: { $gt: new Date(await this.#clock.now()) } }
+        const documents = await this.#collection.find(filter, { sort: { _id: 1 }, limit }).toArray()
+        return documents.map((document) => ({ id: document._id as string, stored: fromDocument(document) }))
       })
+    for await (const page of pages(read, { ...FIRST_PAGE, limit: LIST_BATCH })) {
       for (const { stored } of page) {
         if (stored) yield recordOf(stored)
         else passOver?.()
       }
-      if (page.length < LIST_BATCH) return
-      last = page.at(-1)!.id
     }
   }
 
   get(id: string): Promise<SessionRecord | undefined> {
     return this.#try(async () => {
       const { stored, now } = await this.#read(id)
-      return stored && isLive(stored, now) ? recordOf(stored) : undefined
+      return liveRecord(stored, now)
     })
   }
 

@@ -3,9 +3,8 @@
  *
  * @module koa-atomic-session/mysql
  */
-import { createHash } from 'node:crypto'
-import { apply, canGrow, equal, parsePath, sizeOf, takes, type Value, valueAt } from '../../algebra/index.ts'
-import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import { pages } from '../../contract/pages.ts'
+import { begin, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -15,6 +14,7 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
@@ -22,18 +22,22 @@ import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
-import { compareAndRemove, compareAndSet, isPlain, pause, type Reading } from '../shared/oracle.ts'
+import { pruned } from '../shared/batches.ts'
+import { holding } from '../shared/holding.ts'
+import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
+import { retried } from '../shared/tries.ts'
+import { aheadOf } from './ahead.ts'
 import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
-import { COLUMNS, PRUNE_BATCH, type Statement, type Statements, statements } from './statements.ts'
+import { COLUMNS, type Statement, type Statements, statements } from './statements.ts'
 import {
-  bytesOf,
   columnOf,
   fieldSchema,
   fieldsMark,
   fromRow,
   hashOf,
   indexed,
+  limitOf,
   type Parameters,
   schema,
   valuesOf,
@@ -82,9 +86,6 @@ function assertTable(table: string): void {
   if (/^[\w$-]{1,64}$/.test(table)) return
   throw new SessionUsageError("The table's name must be 1 to 64 letters, digits, '_', '$' or '-'")
 }
-
-/** Tries of a statement that the server has undone for another one. */
-const MAX_TRIES = 300
 
 /** Comes before every id. An empty text is null to a `sql_mode` of MariaDB. */
 const BEFORE_ALL = ' '
@@ -153,9 +154,10 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       limit: `${page.limit}`,
     }
     const found: SessionRecord[] = []
+    const holds = holding(field, value)
     for (let { after } = page; ; ) {
       const rows = await this.#readings(this.#sql.find(field), { ...parameters, after: after || BEFORE_ALL })
-      found.push(...rows.filter(({ stored }) => holds(stored, field, value)).map(({ stored }) => recordOf(stored)))
+      found.push(...rows.filter(({ stored }) => holds(stored)).map(({ stored }) => recordOf(stored)))
       if (rows.length < page.limit || found.length >= page.limit) return found.slice(0, page.limit)
       after = rows.at(-1)!.stored.id
     }
@@ -168,11 +170,12 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     limit: number = LIST_BATCH,
   ): Promise<number> {
     const parameters = { value: hashOf(value), fields: this.#mark, except: except ?? null }
+    const holds = holding(field, value)
     let total = 0
     for (let after = BEFORE_ALL; total < limit; ) {
       const rows = await this.#readings(this.#sql.strange, { ...parameters, after, limit: `${LIST_BATCH}` })
       for (const { stored } of rows) {
-        if (total < limit && stored.id !== except && (await this.#removeStrange(stored, field, value))) total++
+        if (total < limit && stored.id !== except && (await this.#removeStrange(stored, holds))) total++
       }
       if (rows.length < LIST_BATCH) break
       after = rows.at(-1)!.stored.id
@@ -184,17 +187,15 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async *list(): AsyncIterable<SessionRecord> {
-    for (let last = BEFORE_ALL; ; ) {
-      const page = (await this.#readings(this.#sql.page, { last })).map(({ stored }) => recordOf(stored))
-      yield* page
-      if (page.length < LIST_BATCH) return
-      last = page.at(-1)!.id
+    const read = async ({ after }: Page) => {
+      return (await this.#readings(this.#sql.page, { last: after })).map(({ stored }) => recordOf(stored))
     }
+    for await (const page of pages(read, { limit: LIST_BATCH, after: BEFORE_ALL })) yield* page
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const { stored, now } = await this.#find(id)
-    return stored && isLive(stored, now) ? recordOf(stored) : undefined
+    return liveRecord(stored, now)
   }
 
   async setup(): Promise<void> {
@@ -209,58 +210,20 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
 
   /** In batches, so no request waits for it. */
   async prune(): Promise<number> {
-    for (let total = 0; ; ) {
-      const removed = await this.#count(this.#sql.prune, {})
-      total += removed
-      if (removed < PRUNE_BATCH) return total
-    }
+    return pruned(() => this.#count(this.#sql.prune, {}))
   }
 
   async close(): Promise<void> {}
 
-  /**
-   * The change of a session whose data the caller holds: the oracle computes the result here, and the server writes it if
-   * it still has all that was held. Undefined if it does not, or if the result depends on what only the server knows.
-   */
-  async #ahead({ id, proof, maxLifetime }: Access, change: Change): Promise<Updated | undefined> {
-    const { held, chain, slide, op } = change
-    const isKnown = held && proof.hash !== undefined && (proof.created ?? held.created) === held.created
-    if (!isKnown || !isPlain(change) || chain.commands.length === 0 || takes(chain)) return undefined
-    if (chain.commands.some(({ kind }) => kind === 'currentDate')) return undefined
-    const result = apply(held.data, chain, 0)
-    // Whether it is refused depends on what the server has.
-    if (!result.ok || (canGrow(chain) && sizeOf(held.data) > change.maxBytes)) return undefined
-    const { version, created, epoch, expires, maxAge } = held
-    const idle = Math.round(maxAge ?? slide.idle)
-    const atLeast = Math.round(slide.atLeast)
+  /** A change that the caller knows the result of, if the server still has all that was held. Undefined if it does not. */
+  async #ahead(access: Access, change: Change): Promise<Updated | undefined> {
+    const known = aheadOf(access, change)
+    if (!known) return undefined
     const { affectedRows, insertId } = await this.#run(this.#sql.ahead, {
-      ...this.#columns(result.data),
-      ...{
-        id,
-        hash: proof.hash!,
-        lifetime: limitOf(maxLifetime),
-        data: bytesOf(result.data),
-        version,
-        created,
-        expires,
-      },
-      ...{ epoch: epoch || null, max_age: maxAge, idle, atLeast },
-      // Texts of the connection's collation are not put together before they meet a column: it may differ from theirs.
-      ...{ operation: `${op}@`, applied_before: ` ${op}@` },
-      // A version is a counter: after a failover the same number may stand for other data, and these would be written over.
-      held: createHash('sha256').update(bytesOf(held.data)).digest(),
+      ...this.#columns(known.data),
+      ...known.parameters,
     })
-    if (affectedRows !== 1) return undefined
-    const now = Number(insertId)
-    const due = now + idle - expires >= atLeast
-    return {
-      outcome: 'held',
-      version: version + 1,
-      expires: due ? now + idle : expires,
-      maxAge,
-      secret: 'current',
-      now,
-    }
+    return affectedRows === 1 ? known.answer(Number(insertId)) : undefined
   }
 
   /** The session is read, the oracle says what becomes of it, and that is written if the session is as it was read. */
@@ -275,8 +238,8 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /** Only as it was read: another process may give it to another user meanwhile. Then it is looked at again. */
-  async #removeStrange(stored: StoredSession, field: string, value: IndexValue): Promise<boolean> {
-    for (let found: StoredSession | undefined = stored; found && holds(found, field, value); ) {
+  async #removeStrange(stored: StoredSession, holds: (session: StoredSession) => boolean): Promise<boolean> {
+    for (let found: StoredSession | undefined = stored; found && holds(found); ) {
       if ((await this.#count(this.#sql.removeAsRead, valuesOf(found))) === 1) return true
       found = (await this.#find(stored.id)).stored
     }
@@ -336,13 +299,10 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #try<T>(send: () => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await send()
-      } catch (error) {
-        if (outcomeOf(error) !== 'conflict' || tries === MAX_TRIES) throw this.#failure(error)
-        await pause(tries)
-      }
+    try {
+      return await retried(send, (error) => outcomeOf(error) === 'conflict')
+    } catch (error) {
+      throw this.#failure(error)
     }
   }
 
@@ -358,12 +318,4 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
 
 function unlessTaken(error: unknown): undefined {
   if (!isTaken(error)) throw error
-}
-
-function limitOf(maxLifetime: number): number | null {
-  return maxLifetime === Number.POSITIVE_INFINITY ? null : Math.round(maxLifetime)
-}
-
-function holds({ data }: StoredSession, field: string, value: IndexValue): boolean {
-  return equal(valueAt(data, parsePath(field)), value as Value)
 }

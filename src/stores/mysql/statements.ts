@@ -1,4 +1,6 @@
 import { LIST_BATCH, REMEMBERED_OPS } from '../../contract/store.ts'
+import { PRUNE_BATCH } from '../shared/batches.ts'
+import { inOrder } from '../shared/named.ts'
 import { type Column, columnOf, NAMES, type Parameters, quote } from './table.ts'
 
 /** A prepared statement. Names are quoted; everything of a visitor's is a parameter. */
@@ -15,9 +17,6 @@ const NOW = "CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV
 
 /** The same, told as the statement's `insertId`: the only number that a change can answer in one round trip. */
 const TOLD_NOW = `CAST(LAST_INSERT_ID(${NOW}) AS SIGNED)`
-
-/** How many expired sessions one statement removes: few enough that no request waits for it. */
-export const PRUNE_BATCH = 1000
 
 const integer = (name: string) => `CAST(:${name} AS SIGNED)`
 
@@ -130,12 +129,7 @@ export function statement(text: string): Statement {
   })
   return {
     sql,
-    valuesOf: (parameters) =>
-      names.map((name) => {
-        const value = parameters[name]
-        if (value === undefined) throw new TypeError(`the statement's parameter :${name} has no value`)
-        return value
-      }),
+    valuesOf: (parameters) => inOrder(names, parameters),
   }
 }
 

@@ -128,3 +128,8 @@ export function fromRow(row: MysqlRow): StoredSession {
     ops: row.ops.split(' ').filter(Boolean),
   }
 }
+
+/** The longest lifetime, null where there is none. */
+export function limitOf(maxLifetime: number): number | null {
+  return maxLifetime === Number.POSITIVE_INFINITY ? null : Math.round(maxLifetime)
+}

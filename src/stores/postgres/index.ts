@@ -4,7 +4,8 @@
  * @module koa-atomic-session/postgres
  */
 import { takes, type Value } from '../../algebra/index.ts'
-import { isLive, recordOf } from '../../contract/record.ts'
+import { pages } from '../../contract/pages.ts'
+import { liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -14,6 +15,7 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
@@ -21,8 +23,10 @@ import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
+import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { tag } from '../shared/json.ts'
-import { compareAndRemove, compareAndSet, isPlain, knows, MAX_TRIES, pause, type Reading } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
+import { retried } from '../shared/tries.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
 import { adviceFor } from './advice.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
@@ -95,7 +99,6 @@ export function postgresSchema(
   return schemaSql({ schema, table, fields })
 }
 
-const PRUNE_BATCH = 1000
 const SET_UP = 'could not be set up'
 
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
@@ -167,18 +170,16 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async *list(): AsyncIterable<SessionRecord> {
-    for (let last = ''; ; ) {
-      const rows = await this.#rows(this.#sql.page, { last, limit: LIST_BATCH })
-      const page = rows.map((row) => recordOf(storedOf(row).stored))
-      yield* page
-      if (page.length < LIST_BATCH) return
-      last = page.at(-1)!.id
+    const read = async ({ after, limit }: Page) => {
+      const rows = await this.#rows(this.#sql.page, { last: after, limit })
+      return rows.map((row) => recordOf(storedOf(row).stored))
     }
+    for await (const page of pages(read, { ...FIRST_PAGE, limit: LIST_BATCH })) yield* page
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const { stored, now } = await this.#find(id)
-    return stored && isLive(stored, now) ? recordOf(stored) : undefined
+    return liveRecord(stored, now)
   }
 
   async setup(): Promise<void> {
@@ -206,11 +207,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   /** In batches, so no request waits for it. Rows that another transaction holds are left for the next time. */
   async prune(): Promise<number> {
-    for (let total = 0; ; ) {
-      const removed = await this.#count(this.#sql.prune, { limit: PRUNE_BATCH })
-      total += removed
-      if (removed < PRUNE_BATCH) return total
-    }
+    return pruned(() => this.#count(this.#sql.prune, { limit: PRUNE_BATCH }))
   }
 
   async close(): Promise<void> {}
@@ -276,20 +273,14 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
 
   /** Every failure becomes a `StoreError`; set-up sends nothing of any session, so there the whole sentence is told. */
   async #try<T>(send: () => Promise<T>, failed = 'failed'): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await send()
-      } catch (error) {
-        const outcome = outcomeOf(error)
-        // Above READ COMMITTED the server refuses updates of one row that it would otherwise run one after another.
-        if (outcome === 'conflict' && tries < MAX_TRIES) {
-          await pause(tries)
-          continue
-        }
-        const what = outcome === 'not set up' ? 'is not set up yet' : failed
-        const applied = outcome === 'unknown' ? 'unknown' : false
-        throw new StoreError(this.name, what, applied, error, { advice: adviceFor(error), whole: failed === SET_UP })
-      }
+    try {
+      // Above READ COMMITTED the server refuses updates of one row that it would otherwise run one after another.
+      return await retried(send, (error) => outcomeOf(error) === 'conflict')
+    } catch (error) {
+      const outcome = outcomeOf(error)
+      const what = outcome === 'not set up' ? 'is not set up yet' : failed
+      const applied = outcome === 'unknown' ? 'unknown' : false
+      throw new StoreError(this.name, what, applied, error, { advice: adviceFor(error), whole: failed === SET_UP })
     }
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { inOrder } from '../shared/named.ts'
 import { type Answer, COMPLETE, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
@@ -82,12 +83,7 @@ function statement<Name extends string>(sql: string, { read }: Answer<Name>): St
     name: `koa_atomic_session_${createHash('sha256').update(text).digest('base64url').slice(0, 12)}`,
     text,
     read,
-    valuesOf: (parameters) =>
-      names.map((name) => {
-        const value = parameters[name]
-        if (value === undefined) throw new TypeError(`the statement's parameter :${name} has no value`)
-        return value
-      }),
+    valuesOf: (parameters) => inOrder(names, parameters),
   }
 }
 

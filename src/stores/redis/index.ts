@@ -4,8 +4,8 @@
  * @module koa-atomic-session/redis
  */
 import { randomUUID } from 'node:crypto'
-import { EMPTY_CHAIN, equal, onlyIf, parsePath, type Value, valueAt } from '../../algebra/index.ts'
-import { isLive, recordOf } from '../../contract/record.ts'
+import { type Chain, EMPTY_CHAIN, onlyIf, parsePath, type Value } from '../../algebra/index.ts'
+import { liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -22,6 +22,7 @@ import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
+import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, expiring, knows } from '../shared/oracle.ts'
 import { type StateReading, updatedOf } from './answers.ts'
 import { type RedisClient, scriptRunner } from './client.ts'
@@ -153,11 +154,14 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
     const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id > page.after).sort()
     const found: SessionRecord[] = []
+    const holds = holding(field, value)
     // A candidate may hold another value by now, so a page may take more of them than it has places.
     while (ids.length > 0 && found.length < page.limit) {
       const next = ids.splice(0, page.limit - found.length)
-      const records = await Promise.all(next.map((id) => this.#having(id, field, value as Value, maxLifetime)))
-      found.push(...records.filter((record) => record !== undefined))
+      for (const { stored, now } of await Promise.all(next.map((id) => this.#script.load(id)))) {
+        const record = liveRecord(stored, now, maxLifetime)
+        if (record && holds(record)) found.push(record)
+      }
     }
     return found
   }
@@ -169,10 +173,11 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     limit: number = LIST_BATCH,
   ): Promise<number> {
     const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id !== except)
+    const condition = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value: value as Value })
     let count = 0
     while (ids.length > 0 && count < limit) {
       const next = ids.splice(0, limit - count)
-      const removed = await Promise.all(next.map((id) => this.#destroyHaving(id, field, value as Value)))
+      const removed = await Promise.all(next.map((id) => this.#destroyHaving(id, condition)))
       count += removed.filter(Boolean).length
     }
     return count
@@ -186,14 +191,15 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       for (const id of ids) seen.add(id)
       for (const { stored, now, foreign } of await Promise.all(ids.map((id) => this.#script.load(id)))) {
         if (foreign) passOver?.()
-        if (stored && isLive(stored, now)) yield recordOf(stored)
+        const record = liveRecord(stored, now)
+        if (record) yield record
       }
     }
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const { stored, now } = await this.#script.load(id)
-    return stored && isLive(stored, now) ? recordOf(stored) : undefined
+    return liveRecord(stored, now)
   }
 
   /**
@@ -261,18 +267,11 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#compute({ ...access, proof: { hash: change.rotation?.to ?? access.proof.hash } }, slide)
   }
 
-  async #having(id: string, field: string, value: Value, maxLifetime: number): Promise<SessionRecord | undefined> {
-    const { stored, now } = await this.#script.load(id)
-    if (!stored || !equal(valueAt(stored.data, parsePath(field)), value)) return undefined
-    return isLive(stored, now, maxLifetime) ? recordOf(stored) : undefined
-  }
-
-  async #destroyHaving(id: string, field: string, value: Value): Promise<boolean> {
-    const holding = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value })
+  async #destroyHaving(id: string, condition: Chain): Promise<boolean> {
     const { stored } = await this.#script.load(id)
     if (!stored) return false
     const entries = await this.#index!.former(id, stored.data)
-    const removed = await this.#script.destroyIf(id, holding)
+    const removed = await this.#script.destroyIf(id, condition)
     if (removed) await this.#index!.forget(id, entries)
     return removed
   }

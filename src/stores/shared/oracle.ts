@@ -3,15 +3,13 @@ import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { mayDestroy, transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
+import { MAX_TRIES, pause } from './tries.ts'
 
 /** The session that a store has found under an id, and the time of its clock when it looked. */
 export interface Reading {
   readonly stored: StoredSession | undefined
   readonly now: number
 }
-
-/** Each try of all the changes that meet lets one of them through, so this many at once succeed. */
-export const MAX_TRIES = 300
 
 /**
  * Applies a change that the database can't compute by itself: reads the session, asks the oracle for the result, and writes
@@ -99,11 +97,6 @@ export function resultOf(change: Change, after: Data): Change {
 export function expiring(updated: Updated, expires: number): Updated {
   if (updated.outcome === 'changed') return { ...updated, record: { ...updated.record, expires } }
   return updated.outcome === 'held' || updated.outcome === 'done' ? { ...updated, expires } : updated
-}
-
-/** Waits between two tries of a change that met another one: longer each time and at random, so one of many gets through. */
-export function pause(tries: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(tries, 20)))
 }
 
 function resultChain(chain: Chain, after: Data): Chain {

@@ -3,7 +3,8 @@
  *
  * @module koa-atomic-session/sqlite
  */
-import { begin, isLive, recordOf, type StoredSession } from '../../contract/record.ts'
+import { pages } from '../../contract/pages.ts'
+import { begin, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -13,6 +14,7 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
@@ -136,20 +138,21 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
     const { sql } = await this.#open()
-    for (let last = ''; ; ) {
-      const rows = await this.#patiently(() => sql.page.all(last, Date.now()))
-      for (const stored of rows.map(sessionIn)) {
+    const read = async ({ after }: Page) => {
+      const rows = await this.#patiently(() => sql.page.all(after, Date.now()))
+      return rows.map((row) => ({ id: idIn(row), stored: sessionIn(row) }))
+    }
+    for await (const page of pages(read, { ...FIRST_PAGE, limit: LIST_BATCH })) {
+      for (const { stored } of page) {
         if (stored) yield recordOf(stored)
         else passOver?.()
       }
-      if (rows.length < LIST_BATCH) return
-      last = idIn(rows.at(-1))
     }
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
     const stored = await this.#read(id)
-    return stored && isLive(stored, Date.now()) ? recordOf(stored) : undefined
+    return liveRecord(stored, Date.now())
   }
 
   async setup(): Promise<void> {
