@@ -73,7 +73,7 @@ export function mysql(client: MysqlClient, options: MysqlOptions = {}): Indexabl
   assertNames(options, ['table', 'queryTimeout'], 'The mysql store')
   const { table = 'sessions', queryTimeout = 5000 } = options
   assertTable(table)
-  return new MysqlStore(new Connections(client, queryTimeout), table)
+  return new MysqlStore(new Connections(client, queryTimeout), new Turns(queryTimeout), table)
 }
 
 /** The SQL that `setup()` runs, for applications that may not create tables. `fields` are those of the option `index`. */
@@ -94,12 +94,13 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mysql'
   readonly #connections: Connections
   readonly #table: string
-  readonly #turns = new Turns()
+  readonly #turns: Turns
   #fields: readonly string[] = []
   #sql: Statements
 
-  constructor(connections: Connections, table: string) {
+  constructor(connections: Connections, turns: Turns, table: string) {
     this.#connections = connections
+    this.#turns = turns
     this.#table = table
     this.#sql = statements(table, [])
   }
@@ -126,7 +127,14 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    return (await this.#ahead(access, change)) ?? this.#turns.take(access.id, () => this.#compute(access, change))
+    const ahead = await this.#ahead(access, change)
+    if (ahead) return ahead
+    const end = await this.#try(() => this.#turns.begin(access.id))
+    try {
+      return await this.#compute(access, change)
+    } finally {
+      end()
+    }
   }
 
   async destroy(access: Access): Promise<boolean> {

@@ -1,34 +1,66 @@
-/** How long a change waits for its turn, in milliseconds: the one before may have lost its connection. */
+import { NotSent } from './outcome.ts'
+
+/** After so many milliseconds the next change need not wait for the one before: that one may have lost its connection. */
 const PATIENCE = 1000
 
 /**
  * Changes of one session in this process, one after another. Each would otherwise read what the next one is just about to
- * replace, and most of their tries would be in vain. It is no lock: other processes don't wait, nor does a change whose
- * turn is late, and against both a change compares.
+ * replace, and most of their tries would be in vain; a few hundred at once would keep each other busy for minutes. It is
+ * no lock: other processes don't wait, and against them a change compares.
  */
 export class Turns {
-  readonly #last = new Map<string, Promise<unknown>>()
+  readonly #timeout: number
+  /** Those who wait, oldest first, for each session with a change under way. */
+  readonly #waiting = new Map<string, Set<() => void>>()
 
-  /** Runs the work when all that came before it for this session has ended, however it did. */
-  async take<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(id)
-    const turn = before ? settled(before).then(work) : work()
-    this.#last.set(id, turn)
-    try {
-      return await turn
-    } finally {
-      if (this.#last.get(id) === turn) this.#last.delete(id)
+  /** `timeout`: after so many milliseconds a change waits no longer, and is not sent. */
+  constructor(timeout: number) {
+    this.#timeout = timeout
+  }
+
+  /** Waits until all that came before for this session has ended, however it did. Answers how to end this turn. */
+  async begin(id: string): Promise<() => void> {
+    const waiting = this.#waiting.get(id)
+    if (waiting) await this.#wait(waiting)
+    else this.#waiting.set(id, new Set())
+    const late = setTimeout(() => end(), PATIENCE)
+    const end = once(() => {
+      clearTimeout(late)
+      this.#next(id)
+    })
+    return end
+  }
+
+  #wait(waiting: Set<() => void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = () => {
+        clearTimeout(late)
+        resolve()
+      }
+      const late = setTimeout(() => {
+        waiting.delete(go)
+        reject(new NotSent(new Error('the changes of its session that came before it took too long')))
+      }, this.#timeout)
+      waiting.add(go)
+    })
+  }
+
+  #next(id: string): void {
+    const waiting = this.#waiting.get(id)!
+    const [go] = waiting
+    if (!go) this.#waiting.delete(id)
+    else {
+      waiting.delete(go)
+      go()
     }
   }
 }
 
-function settled(before: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const waiting = setTimeout(resolve, PATIENCE)
-    const go = () => {
-      clearTimeout(waiting)
-      resolve()
-    }
-    before.then(go, go)
-  })
+/** A turn that was late has been ended for it. */
+function once(end: () => void): () => void {
+  let ended = false
+  return () => {
+    if (!ended) end()
+    ended = true
+  }
 }
