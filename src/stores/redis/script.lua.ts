@@ -269,7 +269,12 @@ local made, changed
 local function place(node, path, at, kind, value, slice)
 local name = path[at]
 if not name then return made(kind, node, value, slice) end
-if not node then return '{' .. name .. ':' .. place(nil, path, at + 1, kind, value, slice) .. '}' end
+if not node then
+local below = place(nil, path, at + 1, kind, value, slice)
+
+if type(below) == 'table' then return { values = { below }, names = { name }, at = { [name] = 1 } } end
+return '{' .. name .. ':' .. below .. '}'
+end
 local shape = kindOf(node)
 if shape == 'object' then
 node = open(node)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { commands, condition } from '../../algebra/index.ts'
 import type { Store } from '../../contract/store.ts'
+import { compare } from '../differential.ts'
 import { EXAMPLES } from '../examples.ts'
 import { chainOf, changed, changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
 
@@ -44,6 +45,25 @@ export function examples({ describe, it }: Runner, make: MakeStore): void {
       assert.deepEqual(changed(first).data, {})
       const second = await store.update(access, changeOf(chainOf(commands.take('flash'))))
       assert.equal((second as { taken?: unknown }).taken, undefined)
+    })
+
+    it('every command works on what its chain has looked into or changed before', async () => {
+      const store = await open()
+      const { set, unset, take, inc, mul, min, max, rename, push, addToSet, pull, pullAll, pop } = commands
+      const before = { a: { x: 1, l: [1, { k: 2 }], d: new Date(0) }, b: { o: {} } }
+      const targets = ['n', 'n.m.k', 'b', 'b.m', 'b.o.m.k']
+      const second = [
+        ...['a', 'a.l', 'a.d'].flatMap((from) => targets.map((to) => rename(from, to))),
+        ...['a', 'a.l', 'a.l.1', 'b.o'].flatMap((path) => [
+          ...[set(path, { w: 1 }), unset(path), take(path), inc(path, 1), mul(path, 2), min(path, 0), max(path, 9)],
+          ...[push(path, [{ w: 1 }]), addToSet(path, [1]), pull(path, { k: 2 }), pullAll(path, [1]), pop(path, 1)],
+        ]),
+      ]
+      const looking = [condition('a.none', undefined), condition('b.o.none', undefined)]
+      for (const command of second) {
+        await compare(store, before, [chainOf(command, ...looking)], false)
+        if (command.path.length > 1) await compare(store, before, [chainOf([set('a.p.q', 1), command])], false)
+      }
     })
 
     it('if() lets the chain apply only where the value is equal', async () => {
