@@ -93,9 +93,15 @@ export class ReliableStore {
   }
 
   /** For a store that can. If a reply was lost, the answer does not count what the first try removed. */
-  destroyAll(field: string, value: IndexValue, except: string | undefined, limit: number): Promise<number> {
+  destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number,
+    reading: object,
+  ): Promise<number> {
     const store = this.#store as IndexedStore
-    return this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit))
+    return this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit, reading))
   }
 
   create(session: NewSession, asking?: Asking): Promise<SessionRecord | undefined> {
