@@ -1,3 +1,7 @@
+/**
+ * Over 300 lines, because all that an application calls on its sessions stands in one place, each with its contract and
+ * an example.
+ */
 import { copyValue, isBson, Refusal } from '../algebra/index.ts'
 import { type IndexableStore, type IndexValue, isIndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
@@ -7,7 +11,7 @@ import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
 import { Visit } from '../visit/visit.ts'

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import { CsrfError } from '../errors/index.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import { assertSite, isSameHost, ownPage } from './origin.ts'
 import { quoted, refusal } from './refusal.ts'
 import { type Binding, tokenFault } from './token.ts'

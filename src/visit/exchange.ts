@@ -3,7 +3,7 @@ import type { Store } from '../contract/store.ts'
 import type { ResponseHead } from '../cookie/head.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {

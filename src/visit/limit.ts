@@ -2,7 +2,7 @@ import { parsePath, valueAt } from '../algebra/index.ts'
 import { pages } from '../contract/pages.ts'
 import { isIndexValue, type SessionRecord } from '../contract/store.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 
 type LogIn = Pick<SessionRecord, 'id' | 'created' | 'authAt'>
 

@@ -4,7 +4,7 @@ import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar } from '../cookie/jar.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
 

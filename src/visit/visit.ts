@@ -58,7 +58,8 @@ export class Visit extends Proofs<Visit> implements Asking {
     super(host, exchange)
     // Nobody waits for a socket's end, so what fails there is told at once.
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
-    this.#adoption = new Adoption(host.settings, exchange.context, !this.jar.present)
+    const adopts = host.settings.adopt && !this.jar.present
+    this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
   }
 
   /** The session as it is now; reads it if that has not happened. */
@@ -98,7 +99,7 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
-    await this.#queue.drain()
+    if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
     this.#queue.settle()
   }

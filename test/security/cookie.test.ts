@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { SessionOptions } from 'koa-atomic-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readCookie } from '../../src/cookie/header.ts'
-import { settingsOf } from '../../src/settings/options.ts'
+import { settingsOf } from '../../src/settings/settings.ts'
 import { KEY } from '../visitor.ts'
 import { eventsOf, Shop } from './shop.ts'
 

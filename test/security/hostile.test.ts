@@ -14,7 +14,7 @@ import { newId, newSecret, writeCredential } from '../../src/cookie/credential.t
 import { keygripOf } from '../../src/cookie/keys.ts'
 import { createToken } from '../../src/csrf/token.ts'
 import { CsrfError, isSessionError } from '../../src/errors/index.ts'
-import { settingsOf } from '../../src/settings/options.ts'
+import { settingsOf } from '../../src/settings/settings.ts'
 import { chainOf, changed, changeOf, visitor } from '../../src/testing/harness.ts'
 import { OPEN, type Opened, STORES, serverOf } from '../stores/clients.ts'
 import { counting, KEY } from '../visitor.ts'

@@ -90,6 +90,7 @@ function assertTable(table: string): void {
 /** Comes before every id. An empty text is null to a `sql_mode` of MariaDB. */
 const BEFORE_ALL = ' '
 
+/** Over 300 lines, because a store is one object: each of its methods is a statement or two and what its answers mean. */
 class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mysql'
   readonly #connections: Connections
