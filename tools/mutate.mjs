@@ -64,7 +64,7 @@ function options(name, mutate) {
     testRunner: 'vitest',
     vitest: { configFile: 'tools/mutate/vitest.config.ts', related: false },
     ignorers: ['texts'],
-    reporters: ['telling'],
+    reporters: ['telling', 'progress-append-only'],
     incremental: true,
     incrementalFile: `${CACHE}/${name}.json`,
     tempDirName: `${CACHE}/sandbox`,
