@@ -15,7 +15,7 @@ import {
 } from '../../src/cookie/credential.ts'
 import { CookieJar } from '../../src/cookie/jar.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
-import { settingsOf } from '../../src/settings/options.ts'
+import { settingsOf } from '../../src/settings/settings.ts'
 import {
   type Applied,
   cookieAge,
