@@ -40,7 +40,11 @@ export const ROOMS = {
   },
   csrf: { files: 'src/csrf/', tests: ['test/rules/sequences', 'test/security/csrf', 'test/http/guard'], target: 90 },
   contract: { files: 'src/contract/', tests: [...CONFORMANCE, 'test/rules/contract'], target: 90 },
-  delivery: { files: 'src/delivery/', tests: ['test/rules/delivery', 'test/unit/reliable'], target: 90 },
+  delivery: {
+    files: 'src/delivery/',
+    tests: ['test/rules/delivery', 'test/unit/reliable', 'test/http/ended'],
+    target: 90,
+  },
   algebra: {
     files: 'src/algebra/',
     tests: ['test/rules/limits', ...CONFORMANCE, 'test/unit/oracle', 'test/unit/canonical', 'test/koa/usage'],
