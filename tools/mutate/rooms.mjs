@@ -9,6 +9,7 @@ export const ROOMS = {
     files: 'src/visit/',
     tests: [
       'test/unit/state',
+      'test/rules/visit',
       'test/rules/sequences',
       'test/rules/silence',
       'test/rules/limits',
