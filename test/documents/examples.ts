@@ -48,7 +48,8 @@ return sessions
 }
 `
 
-function documents(): string[] {
+/** The documents that people read, as paths from the root. */
+export function documents(): string[] {
   const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name))
