@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { RESERVED } from '../../src/data/types.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
 import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
+import { documented, PUBLIC } from './public.ts'
 
 const [mongo, postgres, redis, mysql] = [inject('mongodb'), inject('postgres'), inject('redis'), inject('mariadb')]
 const missing = [mongo, postgres, redis, mysql].some((server) => 'missing' in server)
@@ -87,6 +88,17 @@ describe('the front page and the reference', () => {
     const all = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name)
     expect([...rows].flatMap(([, names]) => names!.split('`, `')).sort()).toEqual(all.sort())
   })
+
+  it.each(['api/types.ts', 'api/sessions.ts', 'koa/sessions.ts', 'api/chaining.ts'])(
+    'name every method of %s',
+    (file) => {
+      const page = read('docs/reference/session.md') + read('docs/reference/commands.md')
+      const [all] = documented(file, PUBLIC[file]!)
+      const names = all!.map((name) => name.split('.')[1]!).filter((name) => name !== 'toJSON')
+      expect(names.length).toBeGreaterThan(2)
+      expect(names.filter((name) => !page.includes(`.${name}(`) && !page.includes(`\`${name}(`))).toEqual([])
+    },
+  )
 
   it('list every error with its status', () => {
     const rows = read('docs/reference/errors.md').matchAll(/^\| `(ERR_\w+)` +\| (\d+) /gm)
