@@ -18,10 +18,12 @@ import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
 import { trim } from '../visit/limit.ts'
 import { Visit } from '../visit/visit.ts'
+import type { Watcher } from '../watch/watcher.ts'
+import { Watching } from '../watch/watching.ts'
 import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
-import { Handle } from './handle.ts'
+import { Handle, WATCHER } from './handle.ts'
 import { type Minted, type MintOptions, mint } from './mint.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
@@ -45,6 +47,9 @@ export class Sessions<D> {
   #store: Store | undefined
   #host: Host<Visit> | undefined
   #pruning: NodeJS.Timeout | undefined
+  #watching: Watching | undefined
+  /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
+  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.#hostOf().reliable, this.settings))
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
@@ -82,6 +87,8 @@ export class Sessions<D> {
     }
     this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
     this.#host = undefined
+    this.#watching?.close()
+    this.#watching = undefined
     if (this.settings.pruneEvery > 0 && !this.#pruning) this.#prune()
   }
 
@@ -105,7 +112,7 @@ export class Sessions<D> {
   /** @internal One request's visit, and its handle. */
   handle(exchange: Exchange): Entry<D> {
     const visit = new Visit(this.#hostOf(), exchange)
-    return { visit, handle: new Handle<D>(visit) }
+    return { visit, handle: new Handle<D>(visit, this.#watch) }
   }
 
   /**
@@ -272,6 +279,41 @@ export class Sessions<D> {
   }
 
   /**
+   * The versions of a session, for pages that show it as it changes: the newest one that is known, and then each newer
+   * one, as soon as this process hears of it and at the latest within `recheck`. Who reads slowly gets the newest one
+   * only, so nothing piles up. It ends when the session ends (then `ended` has fired) and when the socket or the response closes.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * for await (const version of sessions.watch(ctx.session())) {
+   *   version // 1
+   *   break
+   * }
+   * ```
+   * @throws `SessionUsageError` for anything but a handle, as `ctx.session()` and `sessions.upgrade()` give it.
+   */
+  watch(handle: SessionHandle<D>): AsyncIterableIterator<number, undefined> {
+    return watcherOf(handle).versions()
+  }
+
+  /**
+   * Keeps nothing of a handle any more that was watched. Only a WebSocket needs it whose closing this library can't
+   * see: on Bun and Deno. On Node.js it is done when the socket or the response closes.
+   *
+   * @example
+   * ```ts
+   * const { ended } = ctx.session()
+   * sessions.unwatch(ctx.session())
+   * await ctx.session().destroy()
+   * ended.aborted // false
+   * ```
+   */
+  unwatch(handle: SessionHandle<D>): void {
+    this.#watching?.release(watcherOf(handle))
+  }
+
+  /**
    * Removes what has expired, where the database does not do that itself. Resolves to how many it removed.
    *
    * @example
@@ -295,6 +337,7 @@ export class Sessions<D> {
   async close(): Promise<void> {
     clearTimeout(this.#pruning)
     this.#pruning = undefined
+    this.#watching?.close()
     await this.#store?.close()
   }
 
@@ -359,4 +402,12 @@ export class Sessions<D> {
 
 function subjectIn(subject: SessionEvent['subject']): Pick<SessionEvent, 'subject'> {
   return subject === undefined ? {} : { subject }
+}
+
+function watcherOf(handle: object): Watcher {
+  const of = (handle as { [WATCHER]?: () => Watcher } | undefined)?.[WATCHER]
+  if (typeof of === 'function') return of.call(handle)
+  throw new SessionUsageError(
+    'A handle is watched, before it is awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
+  )
 }

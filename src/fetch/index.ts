@@ -189,13 +189,15 @@ function withHead(response: Response, exchange: FetchExchange): Response {
   if (!isResponse(response)) {
     throw new SessionUsageError('The handler of sessions.fetch(request, handler) must answer with a Response')
   }
-  const answer = isMutable(response)
-    ? response
-    : new Response(response.body, {
-        status: response.status,
-        statusText: response.statusText,
-        headers: response.headers,
-      })
+  const body = exchange.bodyOf(response)
+  const answer =
+    body === response.body && isMutable(response)
+      ? response
+      : new Response(body, {
+          status: response.status,
+          statusText: response.statusText,
+          headers: response.headers,
+        })
   exchange.end(answer.headers)
   return answer
 }

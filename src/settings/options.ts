@@ -140,6 +140,12 @@ export interface SessionOptions {
    */
   readonly timeout?: Duration
   /**
+   * How often the store is asked whether a session still lives that an open socket or stream watches: see `ended` of a
+   * session's handle. Once for each session, however many sockets it has in this process.
+   * @default 30 seconds
+   */
+  readonly recheck?: Duration
+  /**
    * The size that one chain may have, and above which a session may not grow.
    * @default 65_536
    */

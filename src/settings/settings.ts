@@ -25,6 +25,7 @@ export interface Settings {
   readonly schema: StandardSchema | undefined
   readonly property: string
   readonly timeout: number
+  readonly recheck: number
   readonly maxBytes: number
 }
 
@@ -64,6 +65,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   schema: true,
   property: true,
   timeout: true,
+  recheck: true,
   maxBytes: true,
 }
 
@@ -121,6 +123,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     schema: schemaOf(options.schema),
     property,
     timeout: given('timeout') ? Math.min(positive(options.timeout, 'timeout'), LONGEST_TIMER) : 2000,
+    recheck: given('recheck') ? Math.min(positive(options.recheck, 'recheck'), LONGEST_TIMER) : 30_000,
     maxBytes,
   })
 }

@@ -12,6 +12,8 @@ export interface Exchange {
   readonly response: ResponseHead | undefined
   /** Calls `write` once, in the moment before the response's headers leave. Not asked without a response. */
   onHead(write: () => void): void
+  /** Calls `done` once when nothing can be sent any more: the response is complete, or its socket has closed. */
+  onClose(done: () => void): void
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */

@@ -21,6 +21,7 @@ import {
   type Live,
   type New,
   newState,
+  type State,
   type Turn,
   type Unread,
   whenAbsent,
@@ -63,6 +64,23 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
     const adopts = host.settings.adopt && !this.jar.present
     this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
+  }
+
+  /** What this request knows of its session, for who watches that: see `Watched`. */
+  get known(): State {
+    return this.state
+  }
+
+  get since(): number {
+    return this.clock.here
+  }
+
+  get busy(): boolean {
+    return !this.#queue.empty
+  }
+
+  onClose(done: () => void): void {
+    this.exchange.onClose(done)
   }
 
   /** The session as it is now; reads it if that has not happened. */

@@ -153,6 +153,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
       headers: { cookie },
       response,
       onHead: (write) => onHeaders(response, write),
+      onClose: () => {},
       secure: false,
       client: undefined,
       url: undefined,
