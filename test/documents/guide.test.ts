@@ -65,6 +65,7 @@ describe("the guide's examples", () => {
       for (const one of [visitor, phone, tablet]) await one.fetch('/login')
       const devices = await visitor.json('/')
       expect(devices).toHaveLength(3)
+      expect(devices[0].client).toEqual({ agent: 'node', network: '127.0.0.0/24' })
       const { id } = (await phone.json('/')).find(({ here }: { here: boolean }) => here)
       expect(await visitor.json(`/revoke?id=${id}`)).toHaveLength(2)
       expect((await phone.fetch('/')).status).toBe(401)
@@ -131,6 +132,11 @@ describe("the guide's examples", () => {
 
   it('testing: passes', async () => {
     const { test } = await run('testing')
+    await test()
+  })
+
+  it('testing: is signed in, and waits for no time to pass', async () => {
+    const { test } = await run('minting')
     await test()
   })
 
