@@ -140,7 +140,7 @@ describe('a call to the store, by what becomes of each of its tries', () => {
         const { access } = await visitor(store, { user: 1 })
         arm()
         const reliable = new ReliableStore(store, 60_000)
-        const call = operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9)
+        const call = operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9, {})
         const { told, answer } = await outcome(call)
         const { told: should, tries } = expected(row)
         const before = row.slice(0, tries - 1).includes('reply lost')
