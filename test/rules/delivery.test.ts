@@ -140,7 +140,8 @@ describe('a call to the store, by what becomes of each of its tries', () => {
         const { access } = await visitor(store, { user: 1 })
         arm()
         const reliable = new ReliableStore(store, 60_000)
-        const call = operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9, {})
+        const call =
+          operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9, {})
         const { told, answer } = await outcome(call)
         const { told: should, tries } = expected(row)
         const before = row.slice(0, tries - 1).includes('reply lost')
@@ -399,7 +400,7 @@ describe('a trace of a call', () => {
       await reliable.get(id)
       await reliable.get('none')
       await reliable.destroy(access, asking)
-      await reliable.destroyAll('user', 1, undefined, 5)
+      await reliable.destroyAll('user', 1, undefined, 5, {})
     } finally {
       channel.unsubscribe(listener as never)
     }
@@ -454,8 +455,8 @@ describe('who listens to the answers', () => {
     await reliable.find('user', 1, Number.POSITIVE_INFINITY, { limit: 5, after: '' })
     await reliable.destroy(access).then(() => done('destroyed'))
     await reliable.destroy(access)
-    await reliable.destroyAll('user', 1, undefined, 5)
-    await reliable.destroyAll('user', 2, undefined, 5)
+    await reliable.destroyAll('user', 1, undefined, 5, {})
+    await reliable.destroyAll('user', 2, undefined, 5, {})
     expect(heard).toEqual([
       ['answered', id, 'live', true, asking, undefined],
       'loaded',
