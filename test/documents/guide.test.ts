@@ -73,6 +73,20 @@ describe("the guide's examples", () => {
       expect((await tablet.fetch('/')).status).toBe(401)
     }))
 
+  it('roles: are gone at once, by an administrator who has logged in lately', () =>
+    during('roles', async ({ visitor, base }) => {
+      const admin = new Visitor(base)
+      await visitor.fetch('/login?user=2')
+      expect((await visitor.json('/articles/delete')).deleted).toBe(1)
+      expect((await visitor.fetch('/users/drop?user=1')).status).toBe(403)
+      await admin.fetch('/login?user=1')
+      await admin.fetch('/users/drop?user=2')
+      expect((await visitor.fetch('/articles/delete')).status).toBe(409)
+      expect(await visitor.json('/')).toEqual({ user_id: 2, deleted: 1, notices: ['You are no editor any more.'] })
+      await admin.fetch('/users/end?user=2')
+      expect(await visitor.json('/')).toEqual({})
+    }))
+
   it('csrf: takes what comes from its own page or has a token, nothing else', () =>
     during('csrf', async ({ visitor }) => {
       const token = /value="([^"]+)"/.exec(await visitor.text('/'))![1]!
