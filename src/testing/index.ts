@@ -16,6 +16,7 @@ import { limits } from './cases/limits.ts'
 import { outside } from './cases/outside.ts'
 import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
+import { users } from './cases/users.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
 import type { MakeStore, Runner } from './harness.ts'
 
@@ -50,7 +51,10 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   limits(runner, make)
   atomicity(runner, make)
   inspection(runner, make)
-  if (options.makeIndexed) index(runner, options.makeIndexed)
+  if (options.makeIndexed) {
+    index(runner, options.makeIndexed)
+    users(runner, options.makeIndexed)
+  }
   if (options.makeBeside) beside(runner, options.makeBeside)
   differential(runner, make, options)
 }
