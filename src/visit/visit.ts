@@ -112,13 +112,13 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#queue.failed(error, watched)
   }
 
-  /** Waits for everything that was begun so far; rejects with the first failure that nobody watched. */
+  /** Waits foreverything that was begun so far; rejects with the first failure that nobody watched. */
   async catchUp(): Promise<void> {
     await this.#queue.drain()
     this.#queue.raise()
   }
 
-  /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
+  /** Waits foreverything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
@@ -179,7 +179,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   regenerate(): Promise<void> {
     return this.enqueue(async () => {
       const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
-      // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
+      // The absolute lifetime goes on, or a session could be kept alive forever by regenerating it.
       if (limited && this.state.kind === 'unread') await this.#read()
       const created = limited && this.state.kind === 'live' ? this.state.created : undefined
       await this.#destroy()
@@ -237,7 +237,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     return turn.state
   }
 
-  /** A step for a session that is over: a touch passes over it, a log-in begins anew, anything else fails. */
+  /** A step for a session that is over: a touch passes over it, a log-in starts again, anything else fails. */
   async #over(step: Step, state: Late | Gone): Promise<Value | undefined> {
     // Whoever has just proven who they are is not refused. Their session begins with this chain alone.
     if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())
