@@ -1,0 +1,110 @@
+import type { Notice, Notices } from '../../contract/store.ts'
+import { SessionUsageError } from '../../errors/index.ts'
+import { readNotice } from '../shared/notices.ts'
+
+/** The part of a second client of node-redis, or of a cluster's, that listens. */
+export interface NodeRedisSubscriber {
+  // biome-ignore lint/suspicious/noExplicitAny: its own types tell messages of texts from those of buffers
+  subscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  unsubscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  sSubscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  sUnsubscribe(channel: string, listener: (message: any) => unknown): Promise<unknown>
+}
+
+/** The part of a second client of ioredis or iovalkey, or of a cluster's with `shardedSubscribers`, that listens. */
+export interface IoRedisSubscriber {
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  ssubscribe(channel: string): Promise<unknown>
+  sunsubscribe(channel: string): Promise<unknown>
+  on(event: string, listener: (channel: string, message: string) => void): unknown
+  off(event: string, listener: (channel: string, message: string) => void): unknown
+}
+
+export type RedisSubscriber = NodeRedisSubscriber | IoRedisSubscriber
+
+/** Listens to one channel for each session. */
+export interface Subscriber {
+  /** How the script publishes what it hears: a cluster has a channel on the servers that have the session, and nowhere else. */
+  readonly publish: 'PUBLISH' | 'SPUBLISH'
+  /** `channel`: the name of a session's key, as the server knows it. */
+  notices(channel: (id: string) => string, hear: (notice: Notice) => void): Notices
+}
+
+export function subscriberOf(given: RedisSubscriber, client: unknown): Subscriber {
+  if (given === client) refuse()
+  const { ssubscribe, sSubscribe } = (given ?? {}) as Partial<IoRedisSubscriber & NodeRedisSubscriber>
+  if (typeof sSubscribe === 'function') return nodeRedis(given as NodeRedisSubscriber)
+  if (typeof ssubscribe === 'function') return ioRedis(given as IoRedisSubscriber)
+  return refuse()
+}
+
+function refuse(): never {
+  throw new SessionUsageError(
+    'The subscriber of the redis store is a second client, because a client that listens does nothing else: redis(client, { subscriber: await client.duplicate().connect() })',
+  )
+}
+
+function nodeRedis(client: NodeRedisSubscriber): Subscriber {
+  const sharded = 'masters' in client
+  return {
+    publish: sharded ? 'SPUBLISH' : 'PUBLISH',
+    notices(channel, hear) {
+      const listeners = new Map<string, (message: unknown) => void>()
+      const stop = async (id: string) => {
+        const listener = listeners.get(id)
+        listeners.delete(id)
+        if (listener) await client[sharded ? 'sUnsubscribe' : 'unsubscribe'](channel(id), listener)
+      }
+      const unfollow = (id: string) => void stop(id).catch(() => {})
+      return {
+        async follow(id) {
+          const listener = (message: unknown) => {
+            const notice = readNotice(id, String(message))
+            if (notice) hear(notice)
+          }
+          unfollow(id)
+          listeners.set(id, listener)
+          await client[sharded ? 'sSubscribe' : 'subscribe'](channel(id), listener)
+        },
+        unfollow,
+        close: () => [...listeners.keys()].forEach(unfollow),
+      }
+    },
+  }
+}
+
+function ioRedis(client: IoRedisSubscriber): Subscriber {
+  // Like node-redis' `masters`, only a cluster has these.
+  const sharded = 'nodes' in client
+  const event = sharded ? 'smessage' : 'message'
+  return {
+    publish: sharded ? 'SPUBLISH' : 'PUBLISH',
+    notices(channel, hear) {
+      const ids = new Map<string, string>()
+      const listener = (from: string, message: string) => {
+        const id = ids.get(from)
+        const notice = id === undefined ? undefined : readNotice(id, message)
+        if (notice) hear(notice)
+      }
+      client.on(event, listener)
+      const stop = (from: string) => {
+        if (ids.delete(from)) client[sharded ? 'sunsubscribe' : 'unsubscribe'](from).catch(() => {})
+      }
+      return {
+        async follow(id) {
+          ids.set(channel(id), id)
+          await client[sharded ? 'ssubscribe' : 'subscribe'](channel(id))
+        },
+        unfollow: (id) => stop(channel(id)),
+        close() {
+          client.off(event, listener)
+          ;[...ids.keys()].forEach(stop)
+        },
+      }
+    },
+  }
+}
