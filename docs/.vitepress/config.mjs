@@ -51,6 +51,7 @@ export default defineConfig({
         'guide/csrf',
         'guide/schema',
         'guide/servers',
+        'guide/live',
         'guide/passport',
         'guide/classic',
         'guide/testing',

@@ -27,7 +27,7 @@ interface WatchedSession {
   /** The store is being asked, and has to be asked once more. */
   looking: boolean
   again: boolean
-  /** The store tells of it. */
+  /** The store tells of it, or will in a moment. */
   followed: boolean
 }
 
@@ -56,7 +56,12 @@ export class Watching implements Hearing {
   ) {
     this.#reliable = reliable
     this.#maxLifetime = maxLifetime
-    this.#wheel = new Wheel(recheck, (due) => void (due instanceof Watcher ? this.#read(due) : this.#ask(due)))
+    this.#wheel = new Wheel(recheck, (due) => {
+      if (due instanceof Watcher) return void this.#read(due)
+      // If that has failed. Nobody waits for it, or a listener that is down would stop the rechecks.
+      this.#follow(due)
+      void this.#look(due)
+    })
     reliable.hearing = this
     this.#notices = (store as Partial<TellingStore>).notices?.((notice) => this.#notice(notice))
   }
@@ -184,8 +189,7 @@ export class Watching implements Hearing {
     }
     this.#sessions.set(id, session)
     this.#wheel.add(session)
-    // Without notices it was read a moment ago.
-    if (this.#notices) void this.#ask(session)
+    this.#follow(session)
     return session
   }
 
@@ -235,15 +239,16 @@ export class Watching implements Hearing {
     else this.#changed(session, what)
   }
 
-  /** Follows it first, so nothing that happens after the answer is missed. If that fails, it is tried at every recheck. */
-  async #ask(session: WatchedSession): Promise<void> {
-    if (this.#notices && !session.followed) {
-      const followed = () => {
-        session.followed = true
-      }
-      await this.#notices.follow(session.id).then(followed, () => {})
-    }
-    if (this.#sessions.get(session.id) === session) await this.#look(session)
+  /** Once the store tells of it, it is looked at: what happened between its last answer and that moment was not told. */
+  #follow(session: WatchedSession): void {
+    if (!this.#notices || session.followed) return
+    session.followed = true
+    this.#notices.follow(session.id).then(
+      () => (this.#sessions.get(session.id) === session ? this.#look(session) : undefined),
+      () => {
+        session.followed = false
+      },
+    )
   }
 
   /** Asks the store: the answer comes to `answered`. Nothing is told while it fails, because nothing is known. */
@@ -262,12 +267,11 @@ export class Watching implements Hearing {
   }
 
   #gone(session: WatchedSession, created: number | undefined, sent: number): void {
-    // Without it, what was asked for before this session began says nothing of it.
-    const meant =
-      created === undefined
-        ? [...session.watchers].every(({ visit }) => visit.since < sent)
-        : created === session.created
-    if (meant) this.#end(session)
+    if (created === session.created) this.#end(session)
+    if (created !== undefined) return
+    // Without it, an answer that was asked for before somebody saw this session may be about an earlier one.
+    if ([...session.watchers].every(({ visit }) => visit.since < sent)) this.#end(session)
+    else void this.#look(session)
   }
 
   #told(

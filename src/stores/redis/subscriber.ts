@@ -92,10 +92,13 @@ function ioRedis(client: IoRedisSubscriber): Subscriber {
       }
       client.on(event, listener)
       const stop = (from: string) => {
-        if (ids.delete(from)) client[sharded ? 'sunsubscribe' : 'unsubscribe'](from).catch(() => {})
+        if (ids.delete(from) && counted(client, from, -1) === 0) {
+          client[sharded ? 'sunsubscribe' : 'unsubscribe'](from).catch(() => {})
+        }
       }
       return {
         async follow(id) {
+          if (!ids.has(channel(id))) counted(client, channel(id), 1)
           ids.set(channel(id), id)
           await client[sharded ? 'ssubscribe' : 'subscribe'](channel(id))
         },
@@ -107,4 +110,16 @@ function ioRedis(client: IoRedisSubscriber): Subscriber {
       }
     },
   }
+}
+
+const listening = new WeakMap<object, Map<string, number>>()
+
+/** How many listen to a channel by this client, which ends a channel for all of them. */
+function counted(client: object, channel: string, more: 1 | -1): number {
+  const counts = listening.get(client) ?? new Map<string, number>()
+  listening.set(client, counts)
+  const count = (counts.get(channel) ?? 0) + more
+  if (count > 0) counts.set(channel, count)
+  else counts.delete(channel)
+  return count
 }

@@ -97,6 +97,17 @@ export function telling({ describe, it }: Runner, make: () => Promise<Telling>):
       })
     }
 
+    it('tells each of several, also when another one follows no more', async () => {
+      const { here } = await open()
+      const one = await visitor(here, { n: 0 })
+      const [first, second] = [await follow(here, one), await follow(here, one)]
+      first.notices.unfollow(one.id)
+      first.notices.close()
+      await here.destroy(one.access)
+      assert.equal((await second.next()).what, 'gone')
+      second.notices.close()
+    })
+
     it('tells nobody who has closed, and follows again', async () => {
       const { here } = await open()
       const one = await visitor(here, { n: 0 })
