@@ -2,18 +2,21 @@
  * Over 300 lines, because all that an application calls on its sessions stands in one place, each with its contract and
  * an example.
  */
-import { copyValue, isBson, Refusal } from '../algebra/index.ts'
+import { copyValue, type Data, isBson, printPath, Refusal, type Value } from '../algebra/index.ts'
 import { type IndexableStore, type IndexValue, isIndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
+import type { Fields } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
+import { nameOf, subjectOf } from '../diagnostics/subject.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
 import type { Settings } from '../settings/settings.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
+import { trim } from '../visit/limit.ts'
 import { Visit } from '../visit/visit.ts'
 import type { Watcher } from '../watch/watcher.ts'
 import { Watching } from '../watch/watching.ts'
@@ -21,6 +24,7 @@ import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle, WATCHER } from './handle.ts'
+import { type Minted, type MintOptions, mint } from './mint.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
 
@@ -170,16 +174,17 @@ export class Sessions<D> {
   ): Promise<number> {
     const wanted = this.#lookedUp(field, value)
     const { reliable } = this.#hostOf()
+    const reading = {}
     let count = 0
     try {
       for (let removed = LIST_BATCH; removed === LIST_BATCH; count += removed) {
-        removed = await reliable.destroyAll(field, wanted, except, LIST_BATCH)
+        removed = await reliable.destroyAll(field, wanted, except, LIST_BATCH, reading)
       }
     } catch (error) {
       if (count > 0 && isSessionError(error)) error.applied = 'unknown'
       throw error
     } finally {
-      if (count > 0) this.#tell({ session: undefined, count })
+      if (count > 0) this.#tellAll(field, wanted, count)
     }
     return count
   }
@@ -216,9 +221,8 @@ export class Sessions<D> {
    */
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
-    return new SessionAt<D>(
-      new Target(id, this.#hostOf(), this.background, () => this.#tell({ session: aliasOf(id, this.#keys()) })),
-    )
+    const removed = (data: Data) => this.#tellOf('destroyed', id, data)
+    return new SessionAt<D>(new Target(id, this.#hostOf(), this.background, removed))
   }
 
   /**
@@ -247,6 +251,33 @@ export class Sessions<D> {
     const wanted = this.#lookedUp(field, value)
     const host = this.#hostOf()
     return updateAll(host, field, wanted, ChainForAll.of(host, change), options)
+  }
+
+  /**
+   * Makes a session without a request, for an application's own tests and scripts: stored as a visitor's first chain
+   * stores it, with what `set(data)` takes. `cookie` is what a client sends in its Cookie header, and whoever has it has
+   * the session. With `authAt` the visitor has logged in, so the option `limit` counts it as a log-in.
+   *
+   * @example
+   * ```ts
+   * const { cookie, id } = await sessions.mint({ user_id: 42 }, { authAt: new Date() })
+   * const { data } = await sessions.at(id)
+   * data // { user_id: 42 }
+   * cookie.startsWith('sid=s.') // true
+   * ```
+   * @throws `SessionUsageError` for no data, an `authAt` that is no date, and where `app.keys` are missing.
+   * @throws `InvalidPathError` and `InvalidValueError` for what no session can hold.
+   */
+  async mint(data: Partial<Fields<D>>, options: MintOptions = {}): Promise<Minted> {
+    const host = this.#hostOf()
+    const { cookie, id, record, login } = await mint(host, data, options)
+    this.#tellOf('created', id, record.data)
+    if (login && this.settings.limit) {
+      await trim(host.reliable, this.settings, record, (one, held) =>
+        this.#tellOf('destroyed', one, held, 'limit'),
+      ).catch(this.background)
+    }
+    return { cookie, id }
   }
 
   /**
@@ -350,9 +381,29 @@ export class Sessions<D> {
     }
   }
 
-  #tell(about: Pick<SessionEvent, 'session' | 'count'>): void {
-    publish(() => ({ type: 'destroyed', client: undefined, cookie: this.settings.cookie.name, ...about }))
+  /** Tells of `destroyAll`, which reads no data: the value by which they were found may name whose they were. */
+  #tellAll(field: string, value: IndexValue, count: number): void {
+    const { subject: path } = this.settings
+    const named = path && printPath(path) === field ? nameOf(value as Value) : undefined
+    this.#tell('destroyed', () => ({ session: undefined, count, ...subjectIn(named) }))
   }
+
+  /** Tells what has happened to one session, whose data are known. */
+  #tellOf(type: SessionEvent['type'], id: string, data: Data, reason?: string): void {
+    this.#tell(type, () => ({
+      session: aliasOf(id, this.#keys()),
+      ...subjectIn(subjectOf(data, this.settings.subject)),
+      ...(reason !== undefined && { reason }),
+    }))
+  }
+
+  #tell(type: SessionEvent['type'], about: () => Omit<SessionEvent, 'type' | 'client' | 'cookie'>): void {
+    publish(() => ({ type, client: undefined, cookie: this.settings.cookie.name, ...about() }))
+  }
+}
+
+function subjectIn(subject: SessionEvent['subject']): Pick<SessionEvent, 'subject'> {
+  return subject === undefined ? {} : { subject }
 }
 
 function watcherOf(handle: object): Watcher {

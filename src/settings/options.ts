@@ -91,6 +91,13 @@ export interface SessionOptions {
    */
   readonly limit?: LimitOptions
   /**
+   * The field that says whose session it is, `subject: 'user_id'`: events on the channel `koa-atomic-session:event` carry
+   * what it holds, for audits, and nothing else of the data. They carry it where the session's data are at hand: nothing
+   * is read for it.
+   * @default events name nobody
+   */
+  readonly subject?: string
+  /**
    * Removes expired sessions about this often, on stores whose database does not do it by itself (PostgreSQL, MariaDB,
    * MySQL, SQLite, memory), at least every 16 days. Each process has a timer of its own at random moments, which keeps no process alive.
    * @default never: call `sessions.prune()` yourself

@@ -1,4 +1,4 @@
-import { isList, keyFault } from '../algebra/index.ts'
+import { isList, keyFault, type Path, parsePath, Refusal } from '../algebra/index.ts'
 import type { StandardSchema } from '../data/schema.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import { ADVICE } from './advice.ts'
@@ -17,6 +17,7 @@ export interface Settings {
   readonly origins: readonly string[]
   readonly index: readonly string[]
   readonly limit: LimitOptions | undefined
+  readonly subject: Path | undefined
   /** 0: never. */
   readonly pruneEvery: number
   readonly adopt: SessionOptions['adopt']
@@ -56,6 +57,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   origin: true,
   index: true,
   limit: true,
+  subject: true,
   pruneEvery: true,
   adopt: true,
   schema: true,
@@ -112,6 +114,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     origins: [options.origin ?? []].flat().map(originOf),
     index,
     limit: limitOf(options.limit, index),
+    subject: subjectOf(options.subject),
     pruneEvery: given('pruneEvery') ? Math.min(positive(options.pruneEvery, 'pruneEvery'), RAREST) : 0,
     adopt: functionOf(options.adopt, 'adopt'),
     schema: schemaOf(options.schema),
@@ -136,6 +139,16 @@ function limitOf(limit: LimitOptions | undefined, index: readonly string[]): Lim
   if (!Number.isInteger(max) || max < 1 || max > 1000) fail('limit: max is a whole number from 1 to 1000')
   if (beyond !== 'oldest') fail("limit: beyond is 'oldest'; a newcomer can't be refused, because two may come at once")
   return Object.freeze({ field, max, beyond })
+}
+
+function subjectOf(field: unknown): Path | undefined {
+  if (field === undefined) return undefined
+  try {
+    return parsePath(field)
+  } catch (error) {
+    if (error instanceof Refusal) fail("subject is the path of a field: subject: 'user_id'")
+    throw error
+  }
 }
 
 function cookieOf(options: SessionOptions): CookieSettings {

@@ -10,6 +10,7 @@ import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
+import { dataOf } from './progress.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
 import {
@@ -129,7 +130,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(), answer || this.#limits(step), renewal)
+    const change = changeOf(step, state, this.#context(), answer || this.#looksAt(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -219,12 +220,15 @@ export class Visit extends Proofs<Visit> implements Asking {
   /** The session is not there for this request, or not any more. */
   async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
     const turn = whenAbsent(state, answer)
+    const data = dataOf(state)
     this.turn(turn)
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
       const { maxLifetime } = this.settings
       const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
-      if (await this.host.reliable.destroy(theft, this)) this.tell('destroyed', 'reused', state.credential.id)
+      if (await this.host.reliable.destroy(theft, this)) {
+        this.tell('destroyed', { reason: 'reused', about: state.credential.id, data })
+      }
     }
     return turn.state
   }
@@ -274,6 +278,11 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.turn(whenDestroyed(removed), id)
   }
 
+  /** What the step makes of the session is asked for, though the application may not wait for it. */
+  #looksAt(step: Step): boolean {
+    return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
+  }
+
   #limits(step: Step): boolean {
     return this.settings.limit !== undefined && isLogIn(step)
   }
@@ -282,8 +291,9 @@ export class Visit extends Proofs<Visit> implements Asking {
   async #limit(step: Step): Promise<void> {
     if (!this.#limits(step) || !this.record) return
     try {
-      const removed = await trim(this.host.reliable, this.settings, this.record)
-      for (const id of removed) this.tell('destroyed', 'limit', id)
+      await trim(this.host.reliable, this.settings, this.record, (id, data) =>
+        this.tell('destroyed', { reason: 'limit', about: id, data }),
+      )
     } catch (error) {
       this.host.background(error, this.exchange.context)
     }

@@ -1,9 +1,11 @@
 import { Cluster, Redis } from 'ioredis'
+import Redis4 from 'ioredis4'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
 import { type RedisClient, type RedisSubscriber, redis } from 'koa-atomic-session/redis'
 import { conformance, INDEXED_FIELDS, type Telling } from 'koa-atomic-session/testing'
 import { createClient, createClientPool, createCluster } from 'redis'
+import { createClient as createClient4 } from 'redis4'
 import { createClient as createClient5 } from 'redis5'
 import { afterAll, describe, inject, it } from 'vitest'
 
@@ -42,8 +44,19 @@ const single: [string, () => Kind, number][] = [
   ['node-redis 6', () => nodeRedis(createClient({ url }), createClient({ url })), 2000],
   ['a pool of node-redis 6', () => nodeRedis(createClientPool({ url }), createClient({ url })), 100],
   ['node-redis 5', () => nodeRedis(createClient5({ url }), createClient5({ url })), 100],
+  [
+    'node-redis 4',
+    () => {
+      const [client, subscriber] = [createClient4({ url }), createClient4({ url })]
+      const both = [client, subscriber]
+      const all = (work: (one: typeof client) => Promise<unknown>) => Promise.all(both.map(work))
+      return { client, subscriber, open: () => all((one) => one.connect()), close: () => all((one) => one.quit()) }
+    },
+    100,
+  ],
   ['ioredis 6', () => ioRedis(new Redis(url, lazy), new Redis(url, lazy)), 100],
   ['ioredis 5', () => ioRedis(new Redis5(url, prefixed), new Redis5(url, prefixed)), 100],
+  ['ioredis 4', () => ioRedis(new Redis4(url, lazy), new Redis4(url, lazy)), 100],
   ['iovalkey', () => ioRedis(new Valkey(url, lazy), new Valkey(url, lazy)), 100],
 ]
 const clustered: [string, () => Kind, number][] = [

@@ -117,6 +117,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       created: begun.created ?? null,
       idle: Math.round(begun.maxAge ?? begun.idle),
       authenticated: begun.authenticated ? 1 : 0,
+      authAt: begun.authAt ?? null,
     }
     const result = await this.#try(() => this.#send(this.#sql.create, parameters).catch(unlessTaken))
     return result && recordOf(begin(begun, Number(result.insertId)))

@@ -18,10 +18,11 @@ export interface NodeRedisSubscriber {
 export interface IoRedisSubscriber {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
-  ssubscribe(channel: string): Promise<unknown>
-  sunsubscribe(channel: string): Promise<unknown>
-  on(event: string, listener: (channel: string, message: string) => void): unknown
-  off(event: string, listener: (channel: string, message: string) => void): unknown
+  /** Of a cluster; ioredis 4 has none. */
+  ssubscribe?(channel: string): Promise<unknown>
+  sunsubscribe?(channel: string): Promise<unknown>
+  on(event: 'message' | 'smessage', listener: (channel: string, message: string) => void): unknown
+  off(event: 'message' | 'smessage', listener: (channel: string, message: string) => void): unknown
 }
 
 export type RedisSubscriber = NodeRedisSubscriber | IoRedisSubscriber
@@ -36,15 +37,18 @@ export interface Subscriber {
 
 export function subscriberOf(given: RedisSubscriber, client: unknown): Subscriber {
   if (given === client) refuse()
-  const { ssubscribe, sSubscribe } = (given ?? {}) as Partial<IoRedisSubscriber & NodeRedisSubscriber>
+  const { sSubscribe, ssubscribe, subscribe, on } = (given ?? {}) as Partial<IoRedisSubscriber & NodeRedisSubscriber>
   if (typeof sSubscribe === 'function') return nodeRedis(given as NodeRedisSubscriber)
-  if (typeof ssubscribe === 'function') return ioRedis(given as IoRedisSubscriber)
-  return refuse()
+  if (typeof subscribe !== 'function' || typeof on !== 'function') refuse()
+  // Like node-redis' `masters`, only a cluster has these.
+  const sharded = 'nodes' in given
+  if (sharded && typeof ssubscribe !== 'function') refuse()
+  return ioRedis(given as IoRedisSubscriber, sharded)
 }
 
 function refuse(): never {
   throw new SessionUsageError(
-    'The subscriber of the redis store is a second client, because a client that listens does nothing else: redis(client, { subscriber: await client.duplicate().connect() })',
+    'The subscriber of the redis store is a second client, because a client that listens does nothing else; for a cluster, of ioredis 5 or later: redis(client, { subscriber: await client.duplicate().connect() })',
   )
 }
 
@@ -77,9 +81,9 @@ function nodeRedis(client: NodeRedisSubscriber): Subscriber {
   }
 }
 
-function ioRedis(client: IoRedisSubscriber): Subscriber {
-  // Like node-redis' `masters`, only a cluster has these.
-  const sharded = 'nodes' in client
+function ioRedis(client: IoRedisSubscriber, sharded: boolean): Subscriber {
+  const subscribe = (channel: string) => (sharded ? client.ssubscribe!(channel) : client.subscribe(channel))
+  const unsubscribe = (channel: string) => (sharded ? client.sunsubscribe!(channel) : client.unsubscribe(channel))
   const event = sharded ? 'smessage' : 'message'
   return {
     publish: sharded ? 'SPUBLISH' : 'PUBLISH',
@@ -93,14 +97,14 @@ function ioRedis(client: IoRedisSubscriber): Subscriber {
       client.on(event, listener)
       const stop = (from: string) => {
         if (ids.delete(from) && counted(client, from, -1) === 0) {
-          client[sharded ? 'sunsubscribe' : 'unsubscribe'](from).catch(() => {})
+          unsubscribe(from).catch(() => {})
         }
       }
       return {
         async follow(id) {
           if (!ids.has(channel(id))) counted(client, channel(id), 1)
           ids.set(channel(id), id)
-          await client[sharded ? 'ssubscribe' : 'subscribe'](channel(id))
+          await subscribe(channel(id))
         },
         unfollow: (id) => stop(channel(id)),
         close() {
