@@ -46,6 +46,7 @@ export default defineConfig({
         'guide/index',
         'guide/log-in',
         'guide/devices',
+        'guide/roles',
         'guide/carts',
         'guide/messages',
         'guide/csrf',

@@ -17,6 +17,7 @@ import { outside } from './cases/outside.ts'
 import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
 import { type Telling, telling } from './cases/telling.ts'
+import { users } from './cases/users.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
 import type { MakeStore, Runner } from './harness.ts'
 
@@ -54,7 +55,10 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   limits(runner, make)
   atomicity(runner, make)
   inspection(runner, make)
-  if (options.makeIndexed) index(runner, options.makeIndexed)
+  if (options.makeIndexed) {
+    index(runner, options.makeIndexed)
+    users(runner, options.makeIndexed)
+  }
   if (options.makeBeside) beside(runner, options.makeBeside)
   if (options.makeTelling) telling(runner, options.makeTelling)
   differential(runner, make, options)

@@ -2,10 +2,12 @@ import type { Data } from '../algebra/index.ts'
 import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar } from '../cookie/jar.ts'
+import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
+import { ownData } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
 
@@ -21,6 +23,8 @@ export abstract class Progress<V> {
   protected readonly exchange: Exchange
   protected readonly jar: CookieJar
   protected state: State
+  /** The data of a record as the application sees them. */
+  #shown: { readonly record: SessionRecord; readonly data: Data } | undefined
   /** The id under which a session is being created. */
   protected beginning: string | undefined
 
@@ -48,7 +52,12 @@ export abstract class Progress<V> {
   }
 
   get data(): Data {
-    return this.record?.data ?? NO_DATA
+    const { record } = this
+    if (!record) return NO_DATA
+    if (!Object.hasOwn(record.data, CLIENT)) return record.data
+    // One object for one record, because what is shown of it keeps its parts.
+    if (this.#shown?.record !== record) this.#shown = { record, data: ownData(record.data) }
+    return this.#shown.data
   }
 
   get isNew(): boolean {

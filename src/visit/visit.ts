@@ -2,12 +2,14 @@ import type { Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
+import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
+import { clientOf, withClient } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { dataOf } from './progress.ts'
@@ -130,7 +132,9 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(), answer || this.#looksAt(step), renewal)
+    // Not for a step that begins a session instead: that asks by itself.
+    const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
+    const change = changeOf(whole, state, this.#context(), answer || this.#looksAt(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -248,9 +252,11 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (this.state.kind === 'new') this.state = state
     if (Object.keys(result.data).length === 0) return result.taken
     this.jar.assertWritable()
+    const client = this.settings.client && clientOf(this.settings, this.exchange.context)
+    const described = client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, result, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined

@@ -67,6 +67,7 @@ describe("the guide's examples", () => {
       for (const one of [visitor, phone, tablet]) await one.fetch('/login')
       const devices = await visitor.json('/')
       expect(devices).toHaveLength(3)
+      expect(devices[0].client).toEqual({ agent: 'node', network: '127.0.0.0/24' })
       const { id } = (await phone.json('/')).find(({ here }: { here: boolean }) => here)
       expect(await visitor.json(`/revoke?id=${id}`)).toHaveLength(2)
       expect((await phone.fetch('/')).status).toBe(401)
@@ -88,6 +89,20 @@ describe("the guide's examples", () => {
       await visitor.fetch('/logout')
       expect(await next()).toBe('event: ended\ndata: log in again\n\n')
       expect([(await closed)[0], await next()]).toEqual([4001, undefined])
+    }))
+
+  it('roles: are gone at once, by an administrator who has logged in lately', () =>
+    during('roles', async ({ visitor, base }) => {
+      const admin = new Visitor(base)
+      await visitor.fetch('/login?user=2')
+      expect((await visitor.json('/articles/delete')).deleted).toBe(1)
+      expect((await visitor.fetch('/users/drop?user=1')).status).toBe(403)
+      await admin.fetch('/login?user=1')
+      await admin.fetch('/users/drop?user=2')
+      expect((await visitor.fetch('/articles/delete')).status).toBe(409)
+      expect(await visitor.json('/')).toEqual({ user_id: 2, deleted: 1, notices: ['You are no editor any more.'] })
+      await admin.fetch('/users/end?user=2')
+      expect(await visitor.json('/')).toEqual({})
     }))
 
   it('csrf: takes what comes from its own page or has a token, nothing else', () =>
@@ -149,6 +164,11 @@ describe("the guide's examples", () => {
 
   it('testing: passes', async () => {
     const { test } = await run('testing')
+    await test()
+  })
+
+  it('testing: is signed in, and waits for no time to pass', async () => {
+    const { test } = await run('minting')
     await test()
   })
 

@@ -3,6 +3,11 @@
 
 export const EQUIVALENTS = [
   {
+    line: 'return this.#settings !== undefined',
+    becomes: ['return true'],
+    why: 'A first read that is handed nothing stores nothing, and shows the same.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',

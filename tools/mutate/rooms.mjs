@@ -21,6 +21,8 @@ export const ROOMS = {
       'test/koa/sliding',
       'test/koa/unawaited-rotate',
       'test/http/early',
+      'test/http/ended',
+      'test/http/recheck',
     ],
     target: 90,
   },

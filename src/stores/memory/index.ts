@@ -57,7 +57,7 @@ export interface MemoryOptions {
  */
 export function memory(options: MemoryOptions = {}): IndexableStore & InspectableStore {
   assertNames(options, ['max', 'now'], 'The memory store')
-  const { max = 10_000, now = Date.now } = options
+  const { max = 10_000, now = () => Date.now() } = options
   if (!Number.isSafeInteger(max) || max < 1) {
     throw new SessionUsageError('max of the memory store is a whole number of sessions, from 1')
   }
