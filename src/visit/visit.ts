@@ -1,4 +1,4 @@
-import type { Value } from '../algebra/index.ts'
+import type { Data, Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
@@ -12,6 +12,7 @@ import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
+import { emptying, mayEnd, NOBODYS, retiring } from './retirement.ts'
 import {
   type Gone,
   type Late,
@@ -30,6 +31,8 @@ import {
   withoutTouch,
 } from './state.ts'
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
+
+const NOTHING: Data = Object.freeze({})
 
 /**
  * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
@@ -154,12 +157,12 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   regenerate(): Promise<void> {
     return this.enqueue(async () => {
-      const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
+      const { id } = this
+      const retired = await this.#retire()
+      this.turn(whenDestroyed(retired !== undefined), id)
       // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
-      if (limited && this.state.kind === 'unread') await this.#read()
-      const created = limited && this.state.kind === 'live' ? this.state.created : undefined
-      await this.#destroy()
-      this.turn(whenRegenerated(created))
+      const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
+      this.turn(whenRegenerated(limited ? retired : undefined))
     })
   }
 
@@ -253,6 +256,28 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!removed) await this.#assertNowhere(state, access)
     }
     this.turn(whenDestroyed(removed), id)
+  }
+
+  /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
+  async #retire(): Promise<number | undefined> {
+    await this.#adoption.forget(this.store)
+    const { state, data } = this
+    if (state.kind === 'new' || state.kind === 'gone') return undefined
+    const { maxBytes } = this.settings
+    let access = this.#access(state)
+    let updated = await this.host.reliable.update(access, retiring(data, maxBytes), this)
+    if ('ago' in updated && mayEnd(updated)) {
+      access = { ...access, proof: { created: updated.created } }
+      updated = await this.host.reliable.update(access, retiring(NOTHING, maxBytes), this)
+    }
+    // Under a secret that this request never had it lives on, whoever begins anew here.
+    if (updated.outcome !== 'changed') return undefined
+    const { record } = updated
+    if (Object.keys(record.data).length > 0) {
+      const right = { ...access, proof: { hash: NOBODYS, created: record.created } }
+      await this.host.reliable.update(right, emptying(record.data, maxBytes), this)
+    }
+    return record.created
   }
 
   #limits(step: Step): boolean {

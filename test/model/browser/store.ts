@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated } from '../../../src/contract/store.ts'
+import { NOBODYS } from '../../../src/visit/retirement.ts'
 import type { Order } from './order.ts'
 
 /** Who asks the store. */
@@ -18,7 +19,7 @@ export interface Done {
   readonly id: string
   /** The secret by which it was asked. */
   readonly hash: string | undefined
-  /** The secret that was made by it. */
+  /** The secret that was made by it, for the one who asked. */
   readonly made: string | undefined
   readonly change: Change | undefined
   readonly outcome: string
@@ -58,7 +59,8 @@ function noted(at: number, call: Done['call'], [asked, change]: [NewSession | Ac
   const outcome = outcomeOf(answer)
   const hash = 'proof' in asked ? asked.proof.hash : asked.hash
   const applied = ACCEPTED.has(outcome)
-  const made = call === 'create' ? hash : applied ? change?.rotation?.to : undefined
+  const to = call === 'create' ? hash : applied ? change?.rotation?.to : undefined
+  const made = to === NOBODYS ? undefined : to
   return { at, call, id: asked.id, hash, made, change, outcome, explicit: applied && isExplicit(change, answer) }
 }
 
