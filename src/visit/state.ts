@@ -125,6 +125,8 @@ export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
+type Times = Pick<SessionRecord, 'expires' | 'maxAge'>
+
 /** A change's `slide.atLeast` for which the expiry stays as it is. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER
 
@@ -147,7 +149,7 @@ export function newState(id?: string, created?: number): New {
 export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rules, quiet: boolean): Turn<Live> {
   const { record, secret, now } = answer
   const live = isCurrent(secret)
-  const touch = !quiet && now + (record.maxAge ?? rules.idle) - record.expires >= rules.touchAfter
+  const touch = !quiet && slack(record, now, rules) >= rules.touchAfter
   const due = { touch, rotate: rotates(secret, record, now, rules), claim: secret === 'first' }
   const next = known(state, record, secret, due)
   // The cookie slides in the same moment as the store's expiry is known to be due: a response whose headers leave before
@@ -155,37 +157,41 @@ export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rule
   return { state: next, cookie: live ? (touch && isPersistent(next, rules) ? 'slide' : 'renew') : 'nothing' }
 }
 
-/** The store has applied a change. `credential`: the secret that it has set. */
+/**
+ * The store has applied a change. `credential`: the secret that it has set. `defers`: the expiry slides at the end of the
+ * request, where the change has not moved it.
+ */
 export function whenApplied(
   state: Unread | Live | Late,
   change: Change,
   answer: Applied,
   credential: SessionCredential | undefined,
   rules: Rules,
+  defers = false,
 ): Turn<Live> {
   const { secret, now } = answer
-  const next = applied(credential ? { ...state, credential } : state, change, answer, rules)
+  const next = applied(credential ? { ...state, credential } : state, change, answer, rules, defers)
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
-  const { expires, maxAge } = answer.outcome === 'changed' ? answer.record : answer
-  const slid =
-    change.slide.atLeast < NEVER && now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
+  const moved = change.slide.atLeast < NEVER && slack(timesOf(answer), now, rules) < 1000
+  const slid = (moved || next.due.touch) && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
   return { state: next, cookie: slid ? 'slide' : 'renew' }
 }
 
-function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules): Live {
+function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules, defers: boolean): Live {
   const { secret, now } = answer
+  const touch = defers && slack(timesOf(answer), now, rules) >= rules.touchAfter
   if (answer.outcome !== 'done') {
     const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
-    return known(state, record, secret, { ...NOTHING_DUE, rotate: rotates(secret, record, now, rules) })
+    return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
   }
   const before = state.kind === 'live' ? state : undefined
   const record = before?.record && afterDone(before.record, change, answer)
   const { created, epoch, maxAge } = answer
   const rotate = secret === 'lost' || (isCurrent(secret) && !change.rotation && before?.due.rotate === true)
-  const due = { ...NOTHING_DUE, rotate }
+  const due = { ...NOTHING_DUE, touch, rotate }
   return {
     kind: 'live',
     credential: state.credential,
@@ -198,6 +204,15 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
     fresh: false,
     due,
   }
+}
+
+function timesOf(answer: Applied): Times {
+  return answer.outcome === 'changed' ? answer.record : answer
+}
+
+/** By how much the expiry can slide. */
+function slack({ expires, maxAge }: Times, now: number, { idle }: Rules): number {
+  return now + (maxAge ?? idle) - expires
 }
 
 /** The state with a record that the store has just told. */
@@ -286,7 +301,8 @@ export function cookieAge(state: Live, { idle, cookie }: Rules): number | undefi
   return cookie.persistent || state.maxAge !== null ? (state.maxAge ?? idle) : undefined
 }
 
-function isPersistent(state: Live, rules: Rules): boolean {
+/** The cookie has a Max-Age. */
+export function isPersistent(state: Live, rules: Rules): boolean {
   return cookieAge(state, rules) !== undefined
 }
 

@@ -150,6 +150,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
   function request(sessions: Sessions<Record<string, never>>, cookie: string | undefined) {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
     const { handle, visit } = sessions.handle({
+      arrived: performance.now(),
       headers: { cookie },
       response,
       onHead: (write) => onHeaders(response, write),

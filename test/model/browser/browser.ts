@@ -2,7 +2,7 @@ import { hashOf } from '../../../src/cookie/credential.ts'
 import { Visitor } from '../../visitor.ts'
 import type { Order } from './order.ts'
 import type { Answer, Ask, Form, Server } from './server.ts'
-import type { Done } from './store.ts'
+import type { Asker, Done } from './store.ts'
 
 const SESSION = /^sid=s\.([^.]+)\.([^.]+)\./
 
@@ -49,7 +49,7 @@ export class Browser {
   }
 
   /** Sends a request, and answers when both have happened: it has ended, and its answer has arrived or is lost. */
-  async send(ask: Omit<Ask, 'asked' | 'cookie'>, process: number, lost = false): Promise<Answer> {
+  async send(ask: Omit<Ask, keyof Asker | 'cookie'>, process: number, lost = false): Promise<Answer> {
     const number = ++this.#sent
     const came = this.cookie
     let landing: Promise<void> | undefined
@@ -60,7 +60,7 @@ export class Browser {
       })
     }
     const onForm = (form: Form) => void this.forms.push(form)
-    const sent: Ask = { ...ask, cookie: came, asked: undefined, onHead, onForm }
+    const sent: Ask = { ...ask, cookie: came, asked: undefined, knows: 0, onHead, onForm }
     const answer = await this.#server.serve(sent, process)
     await landing
     return answer

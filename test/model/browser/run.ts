@@ -20,7 +20,7 @@ export async function model(store: Store, clock: Clock, runs: number, seed: numb
       const run = new Run(story, store, order, clock)
       await order.run(run.whole())
     }),
-    { numRuns: runs, seed },
+    { numRuns: runs, seed, ...(process.env.MODEL_PATH && { path: process.env.MODEL_PATH }) },
   )
 }
 

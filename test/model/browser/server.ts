@@ -175,8 +175,7 @@ export class Server {
           break
         case 'form': {
           session = await (session ? session.update() : open())
-          const at = ask.asked ?? this.#order.now
-          if (!session.isNew) ask.onForm?.({ token: session.createCSRF(), id: session.id!, at })
+          if (!session.isNew) ask.onForm?.({ token: session.createCSRF(), id: session.id!, at: ask.knows })
           break
         }
         case 'fresh':

@@ -7,6 +7,8 @@ import type { Order } from './order.ts'
 export interface Asker {
   /** When the store did what this one asked last, unless it has done something else since. */
   asked: number | undefined
+  /** When the store did what this one asked last. */
+  knows: number
 }
 
 /** Whose calls these are. */
@@ -45,7 +47,7 @@ export function watched(store: Store, order: Order, log: Done[]): Store {
         const asker = asking.getStore()
         const answer = await order.turn(`${String(key)} is done`, async () => {
           const answer = await method(...values)
-          if (asker) asker.asked = order.now
+          if (asker) asker.asked = asker.knows = order.now
           log.push(noted(order.now, key as Done['call'], values as [NewSession | Access, Change?], answer))
           return answer
         })

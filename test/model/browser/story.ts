@@ -3,7 +3,12 @@ import type { Act, Step } from './server.ts'
 
 /** What happens in front of the browser, in this order; how it goes on from there is the scheduler's. */
 export type Event = { readonly process: number } & (
-  | { readonly kind: 'page' | 'socket'; readonly does: readonly Step[]; readonly lost: boolean; readonly thief: boolean }
+  | {
+      readonly kind: 'page' | 'socket'
+      readonly does: readonly Step[]
+      readonly lost: boolean
+      readonly thief: boolean
+    }
   /** `lost`: so many of its answers never arrive, and the visitor does it again. `twice`: a double click. */
   | { readonly kind: 'act'; readonly does: Act; readonly lost: number; readonly twice: boolean }
   /** Somebody gets to know the cookie. */
@@ -29,7 +34,7 @@ const steps = (...more: Step[]) =>
     maxLength: 5,
   })
 const opened = { lost: fc.constantFrom(false, false, true), thief: fc.constantFrom(false, false, true) }
-const page = fc.record({ process, kind: fc.constant('page' as const), does: steps('head'), ...opened })
+const page = fc.record({ process, kind: fc.constant('page' as const), does: steps('head', 'head'), ...opened })
 const socket = fc.record({ process, kind: fc.constant('socket' as const), does: steps(), ...opened })
 const action = fc.record({
   process,

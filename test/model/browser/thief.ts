@@ -25,7 +25,7 @@ export class Thief {
       for (const line of lines) this.#keep(line)
     }
     const onForm = (form: Form) => void this.forms.push(form)
-    await this.#server.serve({ ...ask, cookie, asked: undefined, onHead, onForm }, process)
+    await this.#server.serve({ ...ask, cookie, asked: undefined, knows: 0, onHead, onForm }, process)
   }
 
   #keep(line: string): void {
