@@ -31,9 +31,9 @@ export class Order {
     })
   }
 
-  /** A page waits for something that takes as long as it likes. */
-  pause(): Promise<void> {
-    return this.#scheduled('a page goes on', () => {})
+  /** A page waits for something that takes as long as it likes, and mostly longer than a call to the store. */
+  async pause(): Promise<void> {
+    for (let turn = 0; turn < 4; turn++) await this.#scheduled('a page waits', () => {})
   }
 
   /** Nothing is on its way: not to the store, not back, not to the browser. */

@@ -84,7 +84,8 @@ export class Server {
   }
 
   async #socket(ask: Ask, sessions: HttpSessions<Data>): Promise<Answer> {
-    return this.#answer(ask, () => sessions.upgrade(requestOf(ask)))
+    const request = requestOf(ask)
+    return this.#answer(ask, () => sessions.upgrade(request))
   }
 
   #page(ask: Ask, sessions: HttpSessions<Data>): Promise<Answer> {

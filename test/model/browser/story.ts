@@ -28,34 +28,44 @@ export interface Story {
 }
 
 const process = fc.nat(1)
+const step = fc.constantFrom<Step>('read', 'read', 'write', 'unawaited', 'touch', 'touch', 'form', 'fresh')
+/** Asks for the session, mostly takes a while, and goes on. */
 const steps = (...more: Step[]) =>
-  fc.array(fc.constantFrom<Step>('read', 'write', 'unawaited', 'touch', 'wait', 'wait', 'form', 'fresh', ...more), {
-    minLength: 1,
-    maxLength: 5,
-  })
-const opened = { lost: fc.constantFrom(false, false, true), thief: fc.constantFrom(false, false, true) }
-const page = fc.record({ process, kind: fc.constant('page' as const), does: steps('head', 'head'), ...opened })
-const socket = fc.record({ process, kind: fc.constant('socket' as const), does: steps(), ...opened })
+  fc
+    .tuple(
+      fc.array(fc.constantFrom<Step>('wait', ...more), { maxLength: 1 }),
+      step,
+      fc.array(fc.constantFrom<Step>('wait', 'wait', 'wait', ...more), { maxLength: 3 }),
+      fc.array(step, { maxLength: 1 }),
+    )
+    .map((parts) => parts.flat())
+const opened = {
+  process,
+  lost: fc.constantFrom(false, false, false, true),
+  thief: fc.constantFrom(false, false, false, true),
+}
+const page = fc.record({ kind: fc.constant('page' as const), does: steps('head'), ...opened })
+const socket = fc.record({ kind: fc.constant('socket' as const), does: steps(), ...opened })
 const action = fc.record({
   process,
   kind: fc.constant('act' as const),
-  does: fc.constantFrom<Act>('login', 'login', 'login by regenerate', 'rotate', 'logout', 'me'),
-  lost: fc.constantFrom(0, 0, 0, 1, 2),
+  does: fc.constantFrom<Act>('login', 'login', 'login', 'login by regenerate', 'rotate', 'logout', 'me'),
+  lost: fc.constantFrom(0, 0, 0, 0, 1, 2),
   twice: fc.boolean(),
 })
 const theft = fc.record({ process, kind: fc.constant('theft' as const) })
 const time = fc.record({ process, kind: fc.constant('time' as const), long: fc.boolean() })
-const event = fc.oneof(
-  { weight: 5, arbitrary: page },
-  { weight: 2, arbitrary: socket },
-  { weight: 4, arbitrary: action },
-  { weight: 1, arbitrary: theft },
-  { weight: 2, arbitrary: time },
-)
+/** Something happens while pages and sockets are open. */
+const scene = fc
+  .tuple(
+    fc.array(fc.oneof({ weight: 3, arbitrary: page }, { weight: 1, arbitrary: socket }), { maxLength: 3 }),
+    fc.oneof({ weight: 6, arbitrary: action }, { weight: 1, arbitrary: theft }, { weight: 3, arbitrary: time }),
+  )
+  .map(([opened, then]): Event[] => [...opened, then])
 
 export const story: fc.Arbitrary<Story> = fc.record({
-  events: fc.array(event, { minLength: 2, maxLength: 9 }),
-  persistent: fc.boolean(),
+  events: fc.array(scene, { minLength: 1, maxLength: 4 }).map((scenes) => scenes.flat()),
+  persistent: fc.constantFrom(true, true, false),
   rotates: fc.boolean(),
   keys: fc.boolean(),
 })
