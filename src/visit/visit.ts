@@ -52,7 +52,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   #loading: Promise<void> | undefined
   /** This request does not keep the session alive. */
   #quiet = false
-  /** What this request did has slid the store's expiry, so its cookie must follow. */
+  /** What this request did has slid the session, or will at its end. */
   #slid = false
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
@@ -138,7 +138,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   }
 
   #applied(turn: Turn<Live>): void {
-    this.#slid ||= turn.cookie === 'slide' && !turn.state.due.touch
+    this.#slid ||= turn.cookie === 'slide'
     this.turn(turn)
   }
 
@@ -155,7 +155,8 @@ export class Visit extends Proofs<Visit> implements Asking {
   /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
   beQuiet(): void {
     this.#quiet = true
-    if (!this.#slid) this.jar.stay()
+    if (this.#slid) return
+    this.jar.stay()
     if (this.state.kind === 'live') this.state = withoutTouch(this.state)
   }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { hashOf } from '../../../src/cookie/credential.ts'
 import { Visitor } from '../../visitor.ts'
 import type { Order } from './order.ts'
@@ -80,8 +81,15 @@ export class Browser {
       // response left, a log-in was applied, answered, and has overtaken it on the way. Such an answer counts as lost.
       if (!own && secret && this.#landed.some((at) => at > asked)) continue
       if (own) this.#landed.push(this.#order.now)
+      if (secret === came) assert.ok(!this.#isOlder(made), 'an older secret is put over a newer one')
       this.ids.add(idOf(line))
       this.jar.keep(line)
     }
+  }
+
+  /** What is in the jar is of the same session, and was made later. */
+  #isOlder(made: Done | undefined): boolean {
+    const now = this.#log.find((done) => done.made !== undefined && done.made === secretOf(this.cookie))
+    return made !== undefined && now !== undefined && made.id === now.id && made.at < now.at
   }
 }
