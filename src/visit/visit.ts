@@ -1,4 +1,4 @@
-import type { Data, Value } from '../algebra/index.ts'
+import type { Value } from '../algebra/index.ts'
 import { type Absent, type Access, ROTATION_GRACE } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
@@ -12,7 +12,7 @@ import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
-import { emptying, mayEnd, NOBODYS, retiring } from './retirement.ts'
+import { retire } from './retirement.ts'
 import {
   type Gone,
   isPersistent,
@@ -32,8 +32,6 @@ import {
   withoutTouch,
 } from './state.ts'
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
-
-const NOTHING: Data = Object.freeze({})
 
 /**
  * A request that takes longer than this many milliseconds renews no secret by itself. The browser has most likely got a
@@ -276,21 +274,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     await this.#adoption.forget(this.store)
     const { state, data } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    const { maxBytes } = this.settings
-    let access = this.#access(state)
-    let updated = await this.host.reliable.update(access, retiring(data, maxBytes), this)
-    if ('ago' in updated && mayEnd(updated)) {
-      access = { ...access, proof: { created: updated.created } }
-      updated = await this.host.reliable.update(access, retiring(NOTHING, maxBytes), this)
-    }
-    // Under a secret that this request never had it lives on, whoever begins anew here.
-    if (updated.outcome !== 'changed') return undefined
-    const { record } = updated
-    if (Object.keys(record.data).length > 0) {
-      const right = { ...access, proof: { hash: NOBODYS, created: record.created } }
-      await this.host.reliable.update(right, emptying(record.data, maxBytes), this)
-    }
-    return record.created
+    return retire(this.host.reliable, this.#access(state), data, this.settings.maxBytes, this)
   }
 
   #limits(step: Step): boolean {
