@@ -236,6 +236,31 @@ describe.each<[string, Start, 'later'?]>([
   })
 })
 
+it('headers that are sent in the same breath as a touch slide the cookie with it, though the page was slow', async () => {
+  const sessions = httpSessions<{ user?: string }>({ keys: [KEY], store: memory(), maxAge: '1 day', touchAfter: 0 })
+  const server = await listening(
+    createServer(
+      sessions.listener(async (request, response) => {
+        const session = await sessions.of(request, response)
+        if (request.url === '/login') await session.set('user', 'dora')
+        else {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          await session.touch()
+          response.flushHeaders()
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        response.end('fine')
+      }),
+    ),
+  )
+  const visitor = new Visitor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  await visitor.fetch('/login')
+  const response = await visitor.fetch('/page')
+  expect(response.headers.getSetCookie()).toEqual([expect.stringContaining(`Max-Age=${DAY};`)])
+  expect(await response.text()).toBe('fine')
+  server.close().closeAllConnections()
+})
+
 it('after reply.hijack() on Fastify, what nobody awaits is settled before the end, and its failure breaks it off', async () => {
   const told: unknown[] = []
   const app = fastify()
