@@ -5,6 +5,7 @@ import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
 import { arrivalOf } from '../visit/arrival.ts'
 import type { Exchange } from '../visit/exchange.ts'
+import { whenClosed } from '../watch/closed.ts'
 import { addressOf, forwarded } from './forwarded.ts'
 
 /** Where a request comes from, as far as the application trusts its proxies. */
@@ -35,6 +36,11 @@ class HttpExchange implements Exchange {
 
   onHead(write: () => void): void {
     if (this.response) onHeaders(this.response, write)
+  }
+
+  onClose(done: () => void): void {
+    // Without a response it is an upgrade, whose context is the request.
+    whenClosed(this.response ?? (this.context as IncomingMessage).socket, done)
   }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import onHeaders from 'on-headers'
 import { arrivalOf } from '../visit/arrival.ts'
 import type { Exchange } from '../visit/exchange.ts'
+import { whenClosed } from '../watch/closed.ts'
 
 /** What is needed of a Koa context; every application's own context type has it. */
 export interface KoaContext {
@@ -28,6 +29,10 @@ export class KoaExchange implements Exchange {
 
   onHead(write: () => void): void {
     onHeaders(this.context.res, write)
+  }
+
+  onClose(done: () => void): void {
+    whenClosed(this.response ?? this.context.req.socket, done)
   }
 
   get secure(): boolean {

@@ -2,9 +2,12 @@ import type { Data } from '../algebra/index.ts'
 import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar } from '../cookie/jar.ts'
+import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
+import { subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
+import { ownData } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
 
@@ -20,6 +23,8 @@ export abstract class Progress<V> {
   protected readonly exchange: Exchange
   protected readonly jar: CookieJar
   protected state: State
+  /** The data of a record as the application sees them. */
+  #shown: { readonly record: SessionRecord; readonly data: Data } | undefined
   /** The id under which a session is being created. */
   protected beginning: string | undefined
 
@@ -47,7 +52,12 @@ export abstract class Progress<V> {
   }
 
   get data(): Data {
-    return this.record?.data ?? NO_DATA
+    const { record } = this
+    if (!record) return NO_DATA
+    if (!Object.hasOwn(record.data, CLIENT)) return record.data
+    // One object for one record, because what is shown of it keeps its parts.
+    if (this.#shown?.record !== record) this.#shown = { record, data: ownData(record.data) }
+    return this.#shown.data
   }
 
   get isNew(): boolean {
@@ -71,6 +81,7 @@ export abstract class Progress<V> {
 
   /** Goes on to the next state: the cookie follows it, and who listens is told. */
   protected turn({ state, cookie, event }: Turn, about?: string): void {
+    const before = this.state
     this.state = state
     switch (cookie) {
       case 'keep':
@@ -90,17 +101,37 @@ export abstract class Progress<V> {
         this.jar.drop()
         break
     }
-    if (event) this.tell(event, undefined, about)
+    // What is over was last seen before.
+    if (event) this.tell(event, { about, data: dataOf(state.kind === 'live' ? state : before) })
   }
 
-  protected tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
-    publish(() => ({
-      type,
-      session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
-      client: this.exchange.client,
-      cookie: this.settings.cookie.name,
-      ...(reason !== undefined && { reason }),
-      ...(detail !== undefined && { detail }),
-    }))
+  protected tell(type: SessionEvent['type'], { reason, about, detail, data = dataOf(this.state) }: Telling = {}): void {
+    publish(() => {
+      const subject = subjectOf(data, this.settings.subject)
+      return {
+        type,
+        session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
+        client: this.exchange.client,
+        cookie: this.settings.cookie.name,
+        ...(subject !== undefined && { subject }),
+        ...(reason !== undefined && { reason }),
+        ...(detail !== undefined && { detail }),
+      }
+    })
   }
+}
+
+/** What else is told of an event. */
+interface Telling {
+  readonly reason?: string
+  /** The id of the session that it is about, if that is not this one. */
+  readonly about?: string | undefined
+  readonly detail?: string
+  /** What that session holds, as far as it is known. */
+  readonly data?: Data | undefined
+}
+
+/** The data that the store has shown last, unless this request itself has changed them since. */
+export function dataOf(state: State): Data | undefined {
+  return state.kind === 'live' && state.fresh ? state.record?.data : undefined
 }

@@ -10,6 +10,7 @@ import {
 import { afterDone, afterHeld } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import type { SessionEvent } from '../diagnostics/events.ts'
+import { hasSlid, type SlideRules, slides } from './slide.ts'
 
 /**
  * What a request knows of its session: pure, without I/O, without a clock, without a cookie of its own. The shell asks
@@ -113,9 +114,7 @@ export interface Turn<S extends State = State> {
 }
 
 /** What the transitions need of the settings. */
-export interface Rules {
-  readonly idle: number
-  readonly touchAfter: number
+export interface Rules extends SlideRules {
   readonly rotateEvery: number
   /** `persistent`: the cookie has a Max-Age, which slides with the session. */
   readonly cookie: { readonly persistent: boolean }
@@ -126,9 +125,6 @@ export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
 type Times = Pick<SessionRecord, 'expires' | 'maxAge'>
-
-/** A change's `slide.atLeast` for which the expiry stays as it is. */
-export const NEVER: number = Number.MAX_SAFE_INTEGER
 
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = { absent: 'unknown', expired: 'expired', stale: 'stale', rotated: 'stale', reused: 'reused' } as const
@@ -149,7 +145,7 @@ export function newState(id?: string, created?: number): New {
 export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rules, quiet: boolean): Turn<Live> {
   const { record, secret, now } = answer
   const live = isCurrent(secret)
-  const touch = !quiet && slack(record, now, rules) >= rules.touchAfter
+  const touch = !quiet && slides(record, now, rules)
   const due = { touch, rotate: rotates(secret, record, now, rules), claim: secret === 'first' }
   const next = known(state, record, secret, due)
   // The cookie slides in the same moment as the store's expiry is known to be due: a response whose headers leave before
@@ -173,7 +169,7 @@ export function whenApplied(
   const next = applied(credential ? { ...state, credential } : state, change, answer, rules, defers)
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
-  const moved = change.slide.atLeast < NEVER && slack(timesOf(answer), now, rules) < 1000
+  const moved = hasSlid(change, timesOf(answer), now, rules)
   const slid = (moved || next.due.touch) && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
@@ -182,7 +178,7 @@ export function whenApplied(
 
 function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules, defers: boolean): Live {
   const { secret, now } = answer
-  const touch = defers && slack(timesOf(answer), now, rules) >= rules.touchAfter
+  const touch = defers && slides(timesOf(answer), now, rules)
   if (answer.outcome !== 'done') {
     const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
     return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
@@ -208,11 +204,6 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
 
 function timesOf(answer: Applied): Times {
   return answer.outcome === 'changed' ? answer.record : answer
-}
-
-/** By how much the expiry can slide. */
-function slack({ expires, maxAge }: Times, now: number, { idle }: Rules): number {
-  return now + (maxAge ?? idle) - expires
 }
 
 /** The state with a record that the store has just told. */

@@ -2,14 +2,17 @@ import type { Value } from '../algebra/index.ts'
 import { type Absent, type Access, ROTATION_GRACE } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
+import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
+import { clientOf, withClient } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
+import { dataOf } from './progress.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
@@ -20,6 +23,7 @@ import {
   type Live,
   type New,
   newState,
+  type State,
   type Turn,
   type Unread,
   whenAbsent,
@@ -60,7 +64,25 @@ export class Visit extends Proofs<Visit> implements Asking {
     super(host, exchange)
     // Nobody waits for a socket's end, so what fails there is told at once.
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
-    this.#adoption = new Adoption(host.settings, exchange.context, !this.jar.present)
+    const adopts = host.settings.adopt && !this.jar.present
+    this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
+  }
+
+  /** What this request knows of its session, for who watches that: see `Watched`. */
+  get known(): State {
+    return this.state
+  }
+
+  get since(): number {
+    return this.clock.here
+  }
+
+  get busy(): boolean {
+    return !this.#queue.empty
+  }
+
+  onClose(done: () => void): void {
+    this.exchange.onClose(done)
   }
 
   /** The session as it is now; reads it if that has not happened. */
@@ -100,7 +122,7 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
-    await this.#queue.drain()
+    if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
     this.#queue.settle()
   }
@@ -112,8 +134,10 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
+    // Not for a step that begins a session instead: that asks by itself.
+    const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.#defers(step, state)
-    const change = changeOf(step, state, this.#context(defers), answer || this.#limits(step), renewal)
+    const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -214,12 +238,15 @@ export class Visit extends Proofs<Visit> implements Asking {
   /** The session is not there for this request, or not any more. */
   async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
     const turn = whenAbsent(state, answer)
+    const data = dataOf(state)
     this.turn(turn)
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
       const { maxLifetime } = this.settings
       const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
-      if (await this.host.reliable.destroy(theft, this)) this.tell('destroyed', 'reused', state.credential.id)
+      if (await this.host.reliable.destroy(theft, this)) {
+        this.tell('destroyed', { reason: 'reused', about: state.credential.id, data })
+      }
     }
     return turn.state
   }
@@ -239,9 +266,11 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (this.state.kind === 'new') this.state = state
     if (Object.keys(result.data).length === 0) return result.taken
     this.jar.assertWritable()
+    const client = this.settings.client && clientOf(this.settings, this.exchange.context)
+    const described = client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, result, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined
@@ -272,9 +301,15 @@ export class Visit extends Proofs<Visit> implements Asking {
   /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
     await this.#adoption.forget(this.store)
-    const { state, data } = this
+    const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    return retire(this.host.reliable, this.#access(state), data, this.settings.maxBytes, this)
+    const known = this.record?.data ?? {}
+    return retire(this.host.reliable, this.#access(state), known, this.settings.maxBytes, this)
+  }
+
+  /** What the step makes of the session is asked for, though the application may not wait for it. */
+  #looksAt(step: Step): boolean {
+    return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
   }
 
   #limits(step: Step): boolean {
@@ -285,8 +320,9 @@ export class Visit extends Proofs<Visit> implements Asking {
   async #limit(step: Step): Promise<void> {
     if (!this.#limits(step) || !this.record) return
     try {
-      const removed = await trim(this.host.reliable, this.settings, this.record)
-      for (const id of removed) this.tell('destroyed', 'limit', id)
+      await trim(this.host.reliable, this.settings, this.record, (id, data) =>
+        this.tell('destroyed', { reason: 'limit', about: id, data }),
+      )
     } catch (error) {
       this.host.background(error, this.exchange.context)
     }

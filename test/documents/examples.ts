@@ -48,7 +48,8 @@ return sessions
 }
 `
 
-function documents(): string[] {
+/** The documents that people read, as paths from the root. */
+export function documents(): string[] {
   const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name))
@@ -81,14 +82,60 @@ function write(file: string, code: string): void {
   renameSync(draft, file)
 }
 
-/** Every TypeScript block of the documents, written to a file of its own. */
-export function writeExamples(): string[] {
+function writeBlocks(blocks: readonly Block[]): string[] {
   mkdirSync(folder, { recursive: true })
-  return typescript().map(({ name, code }) => {
+  return blocks.map(({ name, code }) => {
     const file = fileOf(name!)
     write(file, /^(import|export) /m.test(code) ? code : fragment(code))
     return file
   })
+}
+
+/** What the examples use of packages that come without types. */
+export function writeDeclarations(): string {
+  const file = join(folder, 'untyped.d.ts')
+  write(
+    file,
+    `import 'koa'
+declare module 'koa' {
+  interface DefaultContextExtends {
+    login(user: object): Promise<void>
+    logout(): Promise<void>
+    isAuthenticated(): boolean
+  }
+}
+declare module 'koa-passport' {
+  type Done = (error: unknown, value?: unknown) => void
+  export class KoaPassport {
+    use(strategy: object): void
+    use(name: string, strategy: object): void
+    serializeUser(serialize: (user: any, done: Done) => void): void
+    serializeUser(user: any, request: any, done: Done): void
+    deserializeUser(deserialize: (id: any, done: Done) => void): void
+    deserializeUser(user: any, request: any, done: Done): void
+    initialize(): import('koa').Middleware
+    session(): import('koa').Middleware
+    authenticate(name: string, options: object): import('koa').Middleware<any, any>
+  }
+}
+declare module 'passport-local' {
+  export class Strategy {
+    constructor(verify: (name: string, password: string, done: (error: unknown, user?: unknown) => void) => void)
+  }
+}
+`,
+  )
+  return file
+}
+
+/** Every TypeScript block of the documents, written to a file of its own. */
+export function writeExamples(): string[] {
+  return writeBlocks(typescript().filter(({ how }) => how !== 'alone'))
+}
+
+/** Those that declare what holds for a whole program. */
+export function writeAlone(): string[] {
+  return writeBlocks(typescript().filter(({ how }) => how === 'alone'))
 }
 
 /** The TypeScript blocks in the docstrings of the sources, written likewise. */

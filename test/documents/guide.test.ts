@@ -1,17 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Visitor } from '../visitor.ts'
 import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
-
-/** Runs what makes files in the folder in which it runs. */
-async function inFolder(run: () => Promise<void>): Promise<void> {
-  const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), 'guide-'))]
-  process.chdir(folder)
-  await run().finally(() => process.chdir(before))
-  rmSync(folder, { recursive: true, force: true })
-}
 
 describe("the guide's examples", () => {
   beforeAll(() => {
@@ -21,17 +10,6 @@ describe("the guide's examples", () => {
     const served = await serve(name)
     await use(served).finally(() => served.stop())
   }
-
-  it('getting started: counts pages, logs in and out', () =>
-    inFolder(() =>
-      during('start', async ({ visitor }) => {
-        expect(await visitor.text('/')).toBe('Hello stranger, this is page 1.')
-        await visitor.fetch('/login')
-        expect(await visitor.text('/')).toBe('Hello Ada, this is page 2.')
-        await visitor.fetch('/logout')
-        expect(await visitor.text('/')).toBe('Hello stranger, this is page 1.')
-      }),
-    ))
 
   it('log-in: renews the secret, remembers who asks for it, asks again, ends', () =>
     during('login', async ({ visitor, base }) => {
@@ -87,11 +65,26 @@ describe("the guide's examples", () => {
       for (const one of [visitor, phone, tablet]) await one.fetch('/login')
       const devices = await visitor.json('/')
       expect(devices).toHaveLength(3)
+      expect(devices[0].client).toEqual({ agent: 'node', network: '127.0.0.0/24' })
       const { id } = (await phone.json('/')).find(({ here }: { here: boolean }) => here)
       expect(await visitor.json(`/revoke?id=${id}`)).toHaveLength(2)
       expect((await phone.fetch('/')).status).toBe(401)
       expect(await visitor.json('/elsewhere')).toHaveLength(1)
       expect((await tablet.fetch('/')).status).toBe(401)
+    }))
+
+  it('roles: are gone at once, by an administrator who has logged in lately', () =>
+    during('roles', async ({ visitor, base }) => {
+      const admin = new Visitor(base)
+      await visitor.fetch('/login?user=2')
+      expect((await visitor.json('/articles/delete')).deleted).toBe(1)
+      expect((await visitor.fetch('/users/drop?user=1')).status).toBe(403)
+      await admin.fetch('/login?user=1')
+      await admin.fetch('/users/drop?user=2')
+      expect((await visitor.fetch('/articles/delete')).status).toBe(409)
+      expect(await visitor.json('/')).toEqual({ user_id: 2, deleted: 1, notices: ['You are no editor any more.'] })
+      await admin.fetch('/users/end?user=2')
+      expect(await visitor.json('/')).toEqual({})
     }))
 
   it('csrf: takes what comes from its own page or has a token, nothing else', () =>
@@ -156,7 +149,12 @@ describe("the guide's examples", () => {
     await test()
   })
 
+  it('testing: is signed in, and waits for no time to pass', async () => {
+    const { test } = await run('minting')
+    await test()
+  })
+
   it('are all run', () => {
-    expectAllRun(/^docs\/(guide|start)/)
+    expectAllRun(/^docs\/guide/)
   })
 })

@@ -38,6 +38,9 @@ end
 return parts
 end
 
+
+
+local head
 if action == 'load' then
 
 local
@@ -48,9 +51,9 @@ local found = redis.pcall('HMGET', key, '$m', '$d', judged == '' and '' or '$o')
 if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
 local meta, together, ops = unpack(found)
 if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
-local head = '{"now":' .. clock
+head = '{"now":' .. clock
 if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
-return show(head, meta, together, match(meta, '%d+'))
+if #ARGV == 1 + 1 then return show(head, meta, together, match(meta, '%d+')) end
 end
 
 
@@ -494,6 +497,19 @@ return commands, taken
 end
 
 
+if action == 'load' then
+local first = 2 + 1
+local meta = fetch(first)
+local values = {}
+for at = first, #ARGV, 5 do
+local text = found(ARGV[at + 1], ARGV[at + 2])
+local nested = text and (byte(text) == 91 or byte(text) == 123 and sub(text, 1, 9) ~= '{"$date":')
+values[#values + 1] = not nested and text or 'null'
+end
+return head .. ',"meta":' .. meta .. ',"values":[' .. concat(values, ',') .. ']}'
+end
+
+
 if action == 'create' then
 
 local
@@ -501,7 +517,7 @@ secret,
 began,
 ownIdle,
 idle,
-authenticated,
+loggedIn,
 noted,
 lines,
 count
@@ -532,7 +548,7 @@ version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), pri
 hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
 previous, previousUntil, previousKind = 'null', 'null', 'null'
 created = began == '' and clock or began
-authAt = authenticated ~= '' and clock or 'null'
+authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
 local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
 local reply = show('{"now":' .. clock, meta, together, apart)
@@ -693,7 +709,7 @@ if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
 export const LOAD = ['judged'] as const
 export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
-export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
+export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'loggedIn', 'noted', 'lines', 'count'] as const
 export const PROOF = ['secret', 'maxLifetime'] as const
 export const DESTROY = ['began', 'state'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
