@@ -41,10 +41,19 @@ export default defineConfig({
       { text: 'Security', link: '/security' },
     ],
     sidebar: [
-      group('Start', ['start', 'concepts']),
+      group('Start', [
+        'start',
+        'start/sqlite',
+        'start/postgres',
+        'start/mysql',
+        'start/redis',
+        'start/mongodb',
+        'concepts',
+      ]),
       group('Guides', [
         'guide/index',
         'guide/log-in',
+        'guide/roles',
         'guide/devices',
         'guide/roles',
         'guide/carts',

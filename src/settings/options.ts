@@ -104,7 +104,7 @@ export interface SessionOptions {
    */
   readonly pruneEvery?: Duration
   /**
-   * The data of a visitor's session in another library, for moving over without logging anybody out. Asked once for a
+   * The data of a visitor's session in another library, to migrate without logging anybody out. Asked once for a
    * request that has no cookie of ours, when it first uses its session; gets the Koa context, or the request of another
    * server. What it gives becomes a new session in one insert, with whatever the request itself does; undefined gives
    * none. It must take the old cookie away, or a visitor who logs out comes back with it. When it throws, the request
