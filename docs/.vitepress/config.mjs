@@ -60,6 +60,7 @@ export default defineConfig({
         'guide/csrf',
         'guide/schema',
         'guide/servers',
+        'guide/live',
         'guide/passport',
         'guide/classic',
         'guide/testing',

@@ -49,7 +49,8 @@ export class Sessions<D> {
   #pruning: NodeJS.Timeout | undefined
   #watching: Watching | undefined
   /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
-  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.#hostOf().reliable, this.settings))
+  readonly #watch = (): Watching =>
+    (this.#watching ??= new Watching(this.store, this.#hostOf().reliable, this.settings))
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys

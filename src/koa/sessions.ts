@@ -5,6 +5,7 @@ import { type SessionUse, used } from '../api/use.ts'
 import type { Store } from '../contract/store.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import type { Host } from '../visit/exchange.ts'
 import { type CsrfOptions, csrf } from './csrf.ts'
 import { type KoaContext, KoaExchange, UpgradeExchange } from './exchange.ts'
@@ -150,6 +151,7 @@ export class KoaSessions<D> extends Sessions<D> {
       )
     }
     req[this.#claim] = this
+    arrivalOf(req)
     // The method that arrived, before an override.
     this.#methods?.set(ctx.req, ctx.req.method)
     this.#define(ctx)

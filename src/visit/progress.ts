@@ -89,6 +89,7 @@ export abstract class Progress<V> {
       case 'renew':
         if (state.kind === 'live') this.jar[cookie](state.credential, cookieAge(state, this.settings))
         else if (state.kind === 'new' && state.id) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)
+        this.jar.verify()
         break
       case 'clear':
         this.jar.clear()

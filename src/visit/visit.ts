@@ -1,5 +1,5 @@
 import type { Value } from '../algebra/index.ts'
-import type { Absent, Access } from '../contract/store.ts'
+import { type Absent, type Access, ROTATION_GRACE } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { CLIENT } from '../data/types.ts'
@@ -15,8 +15,10 @@ import { trim } from './limit.ts'
 import { dataOf } from './progress.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
+import { retire } from './retirement.ts'
 import {
   type Gone,
+  isPersistent,
   type Late,
   type Live,
   type New,
@@ -36,10 +38,10 @@ import {
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
 
 /**
- * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
- * responses may overtake each other on their way to the browser.
+ * A request that takes longer than this many milliseconds renews no secret by itself. The browser has most likely got a
+ * newer one in the meantime, which it has not needed yet: it would be taken for lost.
  */
-const RECENT = 10
+const SLOW = ROTATION_GRACE / 2
 
 /**
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
@@ -52,7 +54,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   #loading: Promise<void> | undefined
   /** This request does not keep the session alive. */
   #quiet = false
-  /** What this request did has slid the store's expiry, so its cookie must follow. */
+  /** What this request did has slid the session, or will at its end. */
   #slid = false
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
@@ -134,14 +136,15 @@ export class Visit extends Proofs<Visit> implements Asking {
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
     // Not for a step that begins a session instead: that asks by itself.
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
-    const change = changeOf(whole, state, this.#context(), answer || this.#looksAt(step), renewal)
+    const defers = !this.#quiet && this.#defers(step, state)
+    const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.clock = readingOf(updated.now)
-        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
         await this.#limit(step)
         return takenOf(step, updated, this.store)
       case 'refused':
@@ -156,15 +159,26 @@ export class Visit extends Proofs<Visit> implements Asking {
     }
   }
 
-  #applied(turn: Turn): void {
+  #applied(turn: Turn<Live>): void {
     this.#slid ||= turn.cookie === 'slide'
     this.turn(turn)
+  }
+
+  /**
+   * The expiry slides in the store when it does in the browser: at the end, when the store is asked whether the secret
+   * still counts. A response that leaves before then slides neither.
+   */
+  #defers({ rotate, touch }: Step, state: Unread | Live | Late): boolean {
+    const { response } = this.exchange
+    const persistent = state.kind === 'live' ? isPersistent(state, this.settings) : this.settings.cookie.persistent
+    return persistent && response !== undefined && !rotate && !touch
   }
 
   /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
   beQuiet(): void {
     this.#quiet = true
-    if (!this.#slid) this.jar.stay()
+    if (this.#slid) return
+    this.jar.stay()
     if (this.state.kind === 'live') this.state = withoutTouch(this.state)
   }
 
@@ -178,12 +192,12 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   regenerate(): Promise<void> {
     return this.enqueue(async () => {
-      const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
+      const { id } = this
+      const retired = await this.#retire()
+      this.turn(whenDestroyed(retired !== undefined), id)
       // The absolute lifetime goes on, or a session could be kept alive forever by regenerating it.
-      if (limited && this.state.kind === 'unread') await this.#read()
-      const created = limited && this.state.kind === 'live' ? this.state.created : undefined
-      await this.#destroy()
-      this.turn(whenRegenerated(created))
+      const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
+      this.turn(whenRegenerated(limited ? retired : undefined))
     })
   }
 
@@ -284,6 +298,15 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.turn(whenDestroyed(removed), id)
   }
 
+  /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
+  async #retire(): Promise<number | undefined> {
+    await this.#adoption.forget(this.store)
+    const { state } = this
+    if (state.kind === 'new' || state.kind === 'gone') return undefined
+    const known = this.record?.data ?? {}
+    return retire(this.host.reliable, this.#access(state), known, this.settings.maxBytes, this)
+  }
+
   /** What the step makes of the session is asked for, though the application may not wait for it. */
   #looksAt(step: Step): boolean {
     return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
@@ -317,25 +340,29 @@ export class Visit extends Proofs<Visit> implements Asking {
   async #maintain(): Promise<void> {
     const state = this.state
     if (state.kind !== 'live') return
-    const { touch, rotate, claim } = state.due
-    const writable = this.exchange.response?.headersSent === false
-    // Another response may have set a better cookie since the store answered: a secret that is written again is asked
-    // for once more.
-    const again = this.jar.carries && writable && performance.now() - this.clock.here > RECENT
+    const { jar, exchange } = this
+    const writable = exchange.response?.headersSent === false
+    const touches = state.due.touch && (writable || jar.slid || !isPersistent(state, this.settings))
     // A new secret whose cookie can't be sent any more would lock the visitor out.
-    const rotates = rotate && writable
-    if (!(touch || rotates || claim || again) || this.forged) return
+    const rotates = state.due.rotate && writable && performance.now() - exchange.arrived < SLOW
+    const again = jar.carries && writable && !jar.verified
+    if (this.forged) return
+    if (!(touches || rotates || state.due.claim || again)) {
+      if (jar.verified) jar.verify(true)
+      return
+    }
     const rested = withoutDue(state)
     this.state = rested
     this.asked = performance.now()
     const secret = rotates ? newSecret(state.credential.id) : undefined
-    const change = maintenance(state, this.#context(), secret)
+    const change = maintenance(touches ? state : withoutTouch(state), this.#context(), secret)
     try {
       const updated = await this.host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
         this.turn(whenApplied(rested, change, updated, secret, this.settings))
+        jar.verify(true)
       } else if (updated.outcome === 'outrun') {
-        this.jar.leave()
+        jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten') {
         this.turn(whenAbsent(rested, updated))
       }
@@ -349,8 +376,8 @@ export class Visit extends Proofs<Visit> implements Asking {
     return accessOf(state, this.settings.maxLifetime)
   }
 
-  #context(): ChangeContext {
+  #context(quiet = false): ChangeContext {
     const { idle, touchAfter, maxBytes } = this.settings
-    return { idle, touchAfter, maxBytes, op: newOperation(), quiet: this.#quiet }
+    return { idle, touchAfter, maxBytes, op: newOperation(), quiet: this.#quiet || quiet }
   }
 }

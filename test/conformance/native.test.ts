@@ -21,7 +21,7 @@ function installed(name: string) {
 
 const BetterSqlite = installed('better-sqlite3')
 describe.skipIf(!BetterSqlite)(
-  `SQLite by better-sqlite3 ${BetterSqlite && require('better-sqlite3/package.json').version}`,
+  `SQLite by better-sqlite3 ${BetterSqlite && installed('better-sqlite3/package.json').version}`,
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'sessions-'))
     const handles: { close(): void }[] = []

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { Visitor } from '../visitor.ts'
 import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
 
@@ -71,6 +73,22 @@ describe("the guide's examples", () => {
       expect((await phone.fetch('/')).status).toBe(401)
       expect(await visitor.json('/elsewhere')).toHaveLength(1)
       expect((await tablet.fetch('/')).status).toBe(401)
+    }))
+
+  it('live: shows what other tabs do, and ends with the session', () =>
+    during('live', async ({ visitor, base }) => {
+      await visitor.fetch('/add')
+      const events = (await visitor.fetch('/events')).body!.pipeThrough(new TextDecoderStream()).getReader()
+      const next = async () => (await events.read()).value
+      expect(await next()).toBe('id: 1\ndata: 1 items\n\n')
+      await visitor.fetch('/add')
+      expect(await next()).toBe('id: 2\ndata: 2 items\n\n')
+      const socket = new WebSocket(base.replace('http', 'ws'), { headers: { cookie: visitor.header } })
+      await once(socket, 'open')
+      const closed = once(socket, 'close')
+      await visitor.fetch('/logout')
+      expect(await next()).toBe('event: ended\ndata: log in again\n\n')
+      expect([(await closed)[0], await next()]).toEqual([4001, undefined])
     }))
 
   it('roles: are gone at once, by an administrator who has logged in lately', () =>

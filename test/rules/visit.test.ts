@@ -9,7 +9,7 @@ const MINUTE = 60_000
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+  vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
 })
 afterEach(() => {
   vi.useRealTimers()
