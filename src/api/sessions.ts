@@ -365,7 +365,7 @@ export class Sessions<D> {
     return this.#host
   }
 
-  /** A value that can be looked up, with one verdict on every store: none would stand forevery session without the field. */
+  /** A value that can be looked up, with one verdict on every store: none would stand for every session without the field. */
   #lookedUp(field: string, value: unknown): IndexValue {
     if (!this.settings.index.includes(field)) {
       throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)

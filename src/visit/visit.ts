@@ -114,13 +114,13 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#queue.failed(error, watched)
   }
 
-  /** Waits foreverything that was begun so far; rejects with the first failure that nobody watched. */
+  /** Waits for everything that was begun so far; rejects with the first failure that nobody watched. */
   async catchUp(): Promise<void> {
     await this.#queue.drain()
     this.#queue.raise()
   }
 
-  /** Waits foreverything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
+  /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
@@ -298,7 +298,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.turn(whenDestroyed(removed), id)
   }
 
-  /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
+  /** Ends the session, so a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
     await this.#adoption.forget(this.store)
     const { state } = this
