@@ -47,6 +47,7 @@ export type {
   Unreserved,
 } from './data/types.ts'
 export type { SessionEvent } from './diagnostics/events.ts'
+export type { Subject } from './diagnostics/subject.ts'
 export type { StoreCall } from './diagnostics/tracing.ts'
 export * from './errors/index.ts'
 export {

@@ -55,7 +55,6 @@ export default defineConfig({
         'guide/log-in',
         'guide/roles',
         'guide/devices',
-        'guide/roles',
         'guide/carts',
         'guide/messages',
         'guide/csrf',
