@@ -6,6 +6,7 @@ import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
+import type { Binding } from '../settings/binding.ts'
 import { assertNames } from '../settings/names.ts'
 import type { Settings } from '../settings/options.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
@@ -40,6 +41,8 @@ export class Sessions<D> {
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
+  /** @internal How sessions are bound to devices: see `deviceBound()`. */
+  binding: Binding | undefined
   /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
   readonly #slot = Symbol('koa-atomic-session')
 
@@ -96,7 +99,7 @@ export class Sessions<D> {
 
   /** @internal One request's visit, and its handle. */
   handle(exchange: Exchange): Entry<D> {
-    const visit = new Visit(this.#hostOf(), exchange)
+    const visit = new Visit(this.hostOf(), exchange)
     return { visit, handle: new Handle<D>(visit) }
   }
 
@@ -133,7 +136,7 @@ export class Sessions<D> {
   find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
     return new FoundSessions(() => {
       const wanted = this.#lookedUp(field, value)
-      const { reliable } = this.#hostOf()
+      const { reliable } = this.hostOf()
       const { maxLifetime, idle } = this.settings
       return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
     })
@@ -157,7 +160,7 @@ export class Sessions<D> {
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
     const wanted = this.#lookedUp(field, value)
-    const { reliable } = this.#hostOf()
+    const { reliable } = this.hostOf()
     let count = 0
     try {
       for (let removed = LIST_BATCH; removed === LIST_BATCH; count += removed) {
@@ -205,7 +208,7 @@ export class Sessions<D> {
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
     return new SessionAt<D>(
-      new Target(id, this.#hostOf(), this.background, () => this.#tell({ session: aliasOf(id, this.#keys()) })),
+      new Target(id, this.hostOf(), this.background, () => this.#tell({ session: aliasOf(id, this.#keys()) })),
     )
   }
 
@@ -233,7 +236,7 @@ export class Sessions<D> {
   ): Promise<number> {
     assertNames(options, ['progress'], 'updateAll()')
     const wanted = this.#lookedUp(field, value)
-    const host = this.#hostOf()
+    const host = this.hostOf()
     return updateAll(host, field, wanted, ChainForAll.of(host, change), options)
   }
 
@@ -274,12 +277,14 @@ export class Sessions<D> {
     }, pause).unref()
   }
 
-  #hostOf(): Host<Visit> {
+  /** @internal What a visit needs of this instance. */
+  hostOf(): Host<Visit> {
     this.#host ??= {
       settings: this.settings,
       store: this.store,
       reliable: new ReliableStore(this.store, this.settings.timeout),
       keys: this.#keys,
+      binding: () => this.binding,
       background: this.background,
       view: viewOf,
     }

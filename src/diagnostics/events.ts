@@ -15,6 +15,8 @@ export interface SessionEvent {
    *   request, or a copy of an old cookie.
    * - `reused`: the secret before an automatic rotation, after its grace and after the new secret was used. Two parties
    *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`.
+   * - `unbound`: the live secret of a session that is bound to a device, in a request that has not shown that it comes from
+   *   there. A copied cookie, or a device that can't sign for a moment: then `reason` is the browser's own word for it.
    * - `forged`, `duplicate`: a cookie that these keys have not signed, or more than one of its name.
    * - `csrf`: a form that was refused.
    */
@@ -27,6 +29,7 @@ export interface SessionEvent {
     | 'unknown'
     | 'stale'
     | 'reused'
+    | 'unbound'
     | 'forged'
     | 'duplicate'
     | 'csrf'

@@ -193,6 +193,8 @@ export interface Settings {
 
 export interface CookieSettings {
   readonly name: string
+  /** The short cookie of a session that is bound to a device. */
+  readonly bound: string
   readonly secure: boolean | undefined
   readonly sameSite: 'Lax' | 'Strict' | 'None'
   readonly domain: SessionOptions['domain']
@@ -291,8 +293,10 @@ function cookieOf(options: SessionOptions): CookieSettings {
   if (/^(_+(host|secure|http)|(host|secure|http)__)/i.test(key) && !prefix)
     fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
   const shared = domain !== undefined || path !== '/'
+  const name = secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key
   return Object.freeze({
-    name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key,
+    name,
+    bound: `${name}-bound`,
     secure,
     sameSite: SAME_SITE[sameSite],
     domain,

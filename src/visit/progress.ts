@@ -5,6 +5,7 @@ import { CookieJar } from '../cookie/jar.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
+import { skippedOf } from './binding.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
 
@@ -89,7 +90,7 @@ export abstract class Progress<V> {
         this.jar.drop()
         break
     }
-    if (event) this.tell(event, undefined, about)
+    if (event) this.tell(event, event === 'unbound' ? skippedOf(this.exchange.headers) : undefined, about)
   }
 
   protected tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
