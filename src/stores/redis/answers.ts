@@ -1,4 +1,5 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
+import type { Device } from '../../contract/device.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
@@ -16,6 +17,7 @@ export interface FoundAnswer {
   readonly state?: string
   readonly meta?: MetaList
   readonly data?: Data
+  readonly device?: Device
 }
 
 /** What the script answers to `update`. `clamped`: the index has kept the session from sliding all the way. */
@@ -51,6 +53,7 @@ interface ChangedAnswer {
   readonly taken?: readonly [Value?]
   readonly meta: MetaList
   readonly data: Data
+  readonly device?: Device
 }
 
 /** `index` counts the chain's conditions or commands. */
@@ -84,9 +87,12 @@ export interface StateReading extends Reading {
   readonly foreign: boolean
 }
 
-export function readingOf(id: string, { now, ops = '', state, meta, data, foreign }: FoundAnswer): StateReading {
+export function readingOf(
+  id: string,
+  { now, ops = '', state, meta, data, device, foreign }: FoundAnswer,
+): StateReading {
   if (foreign || (meta && !isMeta(meta))) return { stored: undefined, now, state, horizon: null, foreign: true }
-  const stored = meta && storedFrom(id, meta, data!, ops)
+  const stored = meta && storedFrom(id, meta, data!, device, ops)
   return { stored, now, state, horizon: meta ? horizonOf(meta) : null, foreign: false }
 }
 
@@ -94,8 +100,8 @@ export function readingOf(id: string, { now, ops = '', state, meta, data, foreig
 export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
   switch (answer.outcome) {
     case 'changed': {
-      const { outcome, now, taken, meta, data } = answer
-      const record = recordFrom(access.id, meta, data)
+      const { outcome, now, taken, meta, data, device } = answer
+      const record = recordFrom(access.id, meta, data, device)
       // An operation that is sent again is answered without the proof, so its secret may be any.
       const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
       return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }
