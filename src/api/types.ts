@@ -209,4 +209,26 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
    * ```
    */
   requireFresh(within: Duration): void
+
+  /**
+   * The session is bound to a device, and this request has shown that it comes from there: see `deviceBound()`. False for
+   * browsers that can't do that, before the browser has registered, and for the first requests after that.
+   *
+   * @example
+   * ```ts
+   * session.bound // false
+   * ```
+   */
+  readonly bound: boolean
+
+  /**
+   * Throws a `SessionUnboundError` (401) unless the session is {@link bound}: for what a copied cookie must not do even
+   * where the visitor's browser could not bind it.
+   *
+   * @example
+   * ```ts
+   * session.requireBound() // SessionUnboundError
+   * ```
+   */
+  requireBound(): void
 }

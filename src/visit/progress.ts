@@ -1,7 +1,8 @@
 import type { Data } from '../algebra/index.ts'
 import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
-import { CookieJar } from '../cookie/jar.ts'
+import { CookieJar, placeOf } from '../cookie/jar.ts'
+import type { Place } from '../cookie/places.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/options.ts'
@@ -93,7 +94,17 @@ export abstract class Progress<V> {
     if (event) this.tell(event, event === 'unbound' ? skippedOf(this.exchange.headers) : undefined, about)
   }
 
-  protected tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
+  /** Where this response may write the cookies of the session. */
+  get place(): Place {
+    return placeOf(this.settings.cookie, this.exchange.context)
+  }
+
+  /** The request has several cookies of the session's name, so none of them counts. */
+  get duplicate(): boolean {
+    return this.jar.refused === 'duplicate'
+  }
+
+  tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
     publish(() => ({
       type,
       session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),

@@ -5,7 +5,7 @@ import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
-import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
+import { errorOf, SessionRotatedError, SessionUnboundError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { askToBind, skippedOf } from './binding.ts'
@@ -159,6 +159,10 @@ export class Visit extends Proofs<Visit> implements Asking {
   /** The session is bound to a device, and this request has shown that it comes from there. */
   get bound(): boolean {
     return this.record?.device !== undefined && this.#bound === true
+  }
+
+  requireBound(): void {
+    if (!this.bound) throw new SessionUnboundError()
   }
 
   /** For the device's own requests, which show a proof instead. Undefined without a session's cookie. */
