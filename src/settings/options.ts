@@ -296,7 +296,7 @@ function cookieOf(options: SessionOptions): CookieSettings {
   const name = secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key
   return Object.freeze({
     name,
-    bound: `${name}-bound`,
+    bound: boundName(name),
     secure,
     sameSite: SAME_SITE[sameSite],
     domain,
@@ -304,6 +304,14 @@ function cookieOf(options: SessionOptions): CookieSettings {
     partitioned,
     persistent: booleanOf(options.persistent, 'persistent') ?? 'maxAge' in options,
   })
+}
+
+/**
+ * Chromium refuses to bind a session to a cookie whose prefix ends with `Http-`: it makes these up without a response. The
+ * value's MAC says what the prefix would.
+ */
+function boundName(name: string): string {
+  return `${name.replace(/^__Host-Http-/i, '__Host-').replace(/^__Http-/i, '__Secure-')}-bound`
 }
 
 /** The cookie's Domain for one request, checked as the option's text is. */

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
 import { TestDevice, TLS } from './device.ts'
 
-const SHORT = '__Host-Http-sid-bound'
+const SHORT = '__Host-sid-bound'
 const options = () => ({ store: memory(), keys: [KEY], secure: true, proxy: true })
 
 // biome-ignore lint/suspicious/noExplicitAny: the session of a request on any server

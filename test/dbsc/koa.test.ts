@@ -9,7 +9,7 @@ import { counting, KEY, TestApp, type Visitor } from '../visitor.ts'
 import { TestDevice, TLS } from './device.ts'
 
 const NAME = '__Host-Http-sid'
-const SHORT = `${NAME}-bound`
+const SHORT = '__Host-sid-bound'
 const MINUTE = 60_000
 
 describe('a session that is bound to a device', () => {
