@@ -42,17 +42,21 @@ const ROOMS = {
     may: [...BELOW, 'cookie', 'csrf'],
     why: 'A visit knows no store, no server, and not what the application holds.',
   },
+  watch: {
+    may: ['algebra', 'contract', 'delivery', 'errors', 'visit/state.ts'],
+    why: 'Who watches sessions asks the store as a visit does, and knows of a request what it knows of its session.',
+  },
   api: {
-    may: [...BELOW, 'cookie', 'visit', 'stores/mongodb/index.ts'],
+    may: [...BELOW, 'cookie', 'visit', 'watch', 'stores/mongodb/index.ts'],
     why: 'What the application holds knows no server. Forms are judged by the visit, and `collection =` needs MongoDB.',
   },
   koa: {
-    may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
+    may: [...BELOW, 'cookie', 'csrf', 'visit', 'watch', 'api'],
     packages: ['koa', '@types/koa', 'on-headers'],
     why: 'A binding translates between its server and api. It knows no store and no other server.',
   },
   http: {
-    may: [...BELOW, 'cookie', 'csrf', 'visit', 'api'],
+    may: [...BELOW, 'cookie', 'csrf', 'visit', 'watch', 'api'],
     packages: ['on-headers'],
     why: 'A binding translates between its server and api. It knows no store, and never loads Koa.',
   },

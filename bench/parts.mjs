@@ -9,7 +9,7 @@ import { readCookie, writeCookie } from '../dist/cookie/header.js'
 import { keygripOf } from '../dist/cookie/keys.js'
 import { vary } from '../dist/cookie/vary.js'
 import { ReliableStore } from '../dist/delivery/reliable.js'
-import { settingsOf } from '../dist/settings/options.js'
+import { settingsOf } from '../dist/settings/settings.js'
 import { memory } from '../dist/stores/memory/index.js'
 import { check, EMPTY_STEP, withCommands } from '../dist/visit/step.js'
 

@@ -13,7 +13,7 @@ const LEFT_OUT = /\b(?:it|test|describe)(?:\.\w+)*\.(?:skip|todo|only|fails)\b|\
 /** The rows that must be there: so many of each kind, and these. */
 const ROWS = { ID: 15, CK: 14, CF: 14, LG: 3 }
 const ADVISORIES = `CVE-2022-25896 CVE-2023-29019 CVE-2023-29020 @fastify/session 9abea94, @fastify/session 353a79d,
-  koa-session #230, CVE-2024-35220 CVE-2024-31999 CVE-2025-46336 CVE-2025-32441 CVE-2019-16782 CVE-2026-39324
+  koa-session #230, CVE-2024-35220 CVE-2024-31999 CVE-2025-46336 CVE-2025-32441 CVE-2026-117499 CVE-2026-88038 CVE-2019-16782 CVE-2026-39324
   express-session 1.17.2, express-session 1.5.2, express-session 1.18.2, CVE-2025-7339 koa-session (source), csurf,
   CVE-2021-29624 CVE-2023-27495 vertx-web #1613, GHSA-2234-fmw7-43wr GHSA-vm6g-8r4h-22x8 CVE-2024-43787 CVE-2023-29003
   CVE-2023-29008 CVE-2022-41919 CVE-2026-27959 CVE-2015-3982 CVE-2015-5143 CVE-2015-5963 CVE-2015-5964 CVE-2014-0473

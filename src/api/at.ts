@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { apply, takes, type Value } from '../algebra/index.ts'
+import { apply, type Data, takes, type Value } from '../algebra/index.ts'
 import type { Access, InspectableStore, SessionRecord } from '../contract/store.ts'
 import { isId, newOperation } from '../cookie/credential.ts'
 import { errorOf, SessionGoneError, SessionUsageError } from '../errors/index.ts'
@@ -203,12 +203,12 @@ export class Target {
   readonly host: Pick<Host, 'settings' | 'store' | 'reliable'>
   readonly background: (error: unknown) => void
   readonly #id: string
-  readonly #removed: () => void
+  readonly #removed: (data: Data) => void
   /** Of the session that was first seen under this id. */
   #created: number | undefined
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(id: string, host: Target['host'], background: Target['background'], removed: () => void) {
+  constructor(id: string, host: Target['host'], background: Target['background'], removed: (data: Data) => void) {
     if (typeof (host.store as InspectableStore).get !== 'function') {
       throw new SessionUsageError(`The ${host.store.name} store can't look up an id`)
     }
@@ -248,7 +248,7 @@ export class Target {
     const judged = record && apply(record.data, chain, 0)
     if (judged && !judged.ok) throw errorOf(judged.problem)
     const removed = record !== undefined && (await this.host.reliable.destroy(this.#access()))
-    if (removed) this.#removed()
+    if (removed) this.#removed(record.data)
     return { removed }
   }
 

@@ -235,7 +235,8 @@ export interface PushOptions {
 }
 
 /** One `set` for each key of an object; the keys are paths. */
-function assignments(values: unknown): Command[] {
+/** What `set` makes of an object: a value for each path. */
+export function assignments(values: unknown): Command[] {
   if (typeof values !== 'object' || values === null || Array.isArray(values)) {
     const reason = 'set takes a path and a value, or an object of them'
     throw new Refusal({ kind: 'path', path: `(${typeof values})`, reason })

@@ -2,19 +2,34 @@ import { inspect } from 'node:util'
 import type { DestroyOptions } from '../cookie/site-data.ts'
 import type { Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
+import type { Watcher } from '../watch/watcher.ts'
+import type { Watching } from '../watch/watching.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Call } from './call.ts'
 import { Chain } from './chain.ts'
 import { ADD, TAKE } from './chaining.ts'
 import type { Session, SessionHandle } from './types.ts'
 
+/** What `sessions.watch()` asks a handle for. A symbol, because it stands beside what applications call. */
+export const WATCHER = Symbol('watcher')
+
 /** See {@link SessionHandle}. */
 export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
   readonly #visit: Visit
+  readonly #watching: () => Watching
 
-  constructor(visit: Visit) {
+  constructor(visit: Visit, watching: () => Watching) {
     super()
     this.#visit = visit
+    this.#watching = watching
+  }
+
+  get ended(): AbortSignal {
+    return this[WATCHER]().signal
+  }
+
+  [WATCHER](): Watcher {
+    return this.#watching().of(this.#visit)
   }
 
   override [ADD](change: (step: Step) => Step): Chain<D> {

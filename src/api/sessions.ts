@@ -1,21 +1,31 @@
-import { copyValue, isBson, Refusal } from '../algebra/index.ts'
+/**
+ * Over 300 lines, because all that an application calls on its sessions stands in one place, each with its contract and
+ * an example.
+ */
+import { copyValue, type Data, isBson, printPath, Refusal, type Value } from '../algebra/index.ts'
 import { type IndexableStore, type IndexValue, isIndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { aliasOf, isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
+import type { Fields } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
+import { nameOf, subjectOf } from '../diagnostics/subject.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
 import type { Binding } from '../settings/binding.ts'
 import { assertNames } from '../settings/names.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
+import { trim } from '../visit/limit.ts'
 import { Visit } from '../visit/visit.ts'
+import type { Watcher } from '../watch/watcher.ts'
+import { Watching } from '../watch/watching.ts'
 import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
-import { Handle } from './handle.ts'
+import { Handle, WATCHER } from './handle.ts'
+import { type Minted, type MintOptions, mint } from './mint.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
 
@@ -38,6 +48,9 @@ export class Sessions<D> {
   #store: Store | undefined
   #host: Host<Visit> | undefined
   #pruning: NodeJS.Timeout | undefined
+  #watching: Watching | undefined
+  /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
+  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.hostOf().reliable, this.settings))
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
@@ -77,6 +90,8 @@ export class Sessions<D> {
     }
     this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
     this.#host = undefined
+    this.#watching?.close()
+    this.#watching = undefined
     if (this.settings.pruneEvery > 0 && !this.#pruning) this.#prune()
   }
 
@@ -100,7 +115,7 @@ export class Sessions<D> {
   /** @internal One request's visit, and its handle. */
   handle(exchange: Exchange): Entry<D> {
     const visit = new Visit(this.hostOf(), exchange)
-    return { visit, handle: new Handle<D>(visit) }
+    return { visit, handle: new Handle<D>(visit, this.#watch) }
   }
 
   /**
@@ -170,7 +185,7 @@ export class Sessions<D> {
       if (count > 0 && isSessionError(error)) error.applied = 'unknown'
       throw error
     } finally {
-      if (count > 0) this.#tell({ session: undefined, count })
+      if (count > 0) this.#tellAll(field, wanted, count)
     }
     return count
   }
@@ -207,9 +222,8 @@ export class Sessions<D> {
    */
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
-    return new SessionAt<D>(
-      new Target(id, this.hostOf(), this.background, () => this.#tell({ session: aliasOf(id, this.#keys()) })),
-    )
+    const removed = (data: Data) => this.#tellOf('destroyed', id, data)
+    return new SessionAt<D>(new Target(id, this.hostOf(), this.background, removed))
   }
 
   /**
@@ -241,6 +255,68 @@ export class Sessions<D> {
   }
 
   /**
+   * Makes a session without a request, for an application's own tests and scripts: stored as a visitor's first chain
+   * stores it, with what `set(data)` takes. `cookie` is what a client sends in its Cookie header, and whoever has it has
+   * the session. With `authAt` the visitor has logged in, so the option `limit` counts it as a log-in.
+   *
+   * @example
+   * ```ts
+   * const { cookie, id } = await sessions.mint({ user_id: 42 }, { authAt: new Date() })
+   * const { data } = await sessions.at(id)
+   * data // { user_id: 42 }
+   * cookie.startsWith('sid=s.') // true
+   * ```
+   * @throws `SessionUsageError` for no data, an `authAt` that is no date, and where `app.keys` are missing.
+   * @throws `InvalidPathError` and `InvalidValueError` for what no session can hold.
+   */
+  async mint(data: Partial<Fields<D>>, options: MintOptions = {}): Promise<Minted> {
+    const host = this.hostOf()
+    const { cookie, id, record, login } = await mint(host, data, options)
+    this.#tellOf('created', id, record.data)
+    if (login && this.settings.limit) {
+      await trim(host.reliable, this.settings, record, (one, held) =>
+        this.#tellOf('destroyed', one, held, 'limit'),
+      ).catch(this.background)
+    }
+    return { cookie, id }
+  }
+
+  /**
+   * The versions of a session, for pages that show it as it changes: the newest one that is known, and then each newer
+   * one, as soon as this process hears of it and at the latest within `recheck`. Who reads slowly gets the newest one
+   * only, so nothing piles up. It ends when the session ends (then `ended` has fired) and when the socket or the response closes.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * for await (const version of sessions.watch(ctx.session())) {
+   *   version // 1
+   *   break
+   * }
+   * ```
+   * @throws `SessionUsageError` for anything but a handle, as `ctx.session()` and `sessions.upgrade()` give it.
+   */
+  watch(handle: SessionHandle<D>): AsyncIterableIterator<number, undefined> {
+    return watcherOf(handle).versions()
+  }
+
+  /**
+   * Keeps nothing of a handle any more that was watched. Only a WebSocket needs it whose closing this library can't
+   * see: on Bun and Deno. On Node.js it is done when the socket or the response closes.
+   *
+   * @example
+   * ```ts
+   * const { ended } = ctx.session()
+   * sessions.unwatch(ctx.session())
+   * await ctx.session().destroy()
+   * ended.aborted // false
+   * ```
+   */
+  unwatch(handle: SessionHandle<D>): void {
+    this.#watching?.release(watcherOf(handle))
+  }
+
+  /**
    * Removes what has expired, where the database does not do that itself. Resolves to how many it removed.
    *
    * @example
@@ -264,6 +340,7 @@ export class Sessions<D> {
   async close(): Promise<void> {
     clearTimeout(this.#pruning)
     this.#pruning = undefined
+    this.#watching?.close()
     await this.#store?.close()
   }
 
@@ -307,7 +384,35 @@ export class Sessions<D> {
     }
   }
 
-  #tell(about: Pick<SessionEvent, 'session' | 'count'>): void {
-    publish(() => ({ type: 'destroyed', client: undefined, cookie: this.settings.cookie.name, ...about }))
+  /** Tells of `destroyAll`, which reads no data: the value by which they were found may name whose they were. */
+  #tellAll(field: string, value: IndexValue, count: number): void {
+    const { subject: path } = this.settings
+    const named = path && printPath(path) === field ? nameOf(value as Value) : undefined
+    this.#tell('destroyed', () => ({ session: undefined, count, ...subjectIn(named) }))
   }
+
+  /** Tells what has happened to one session, whose data are known. */
+  #tellOf(type: SessionEvent['type'], id: string, data: Data, reason?: string): void {
+    this.#tell(type, () => ({
+      session: aliasOf(id, this.#keys()),
+      ...subjectIn(subjectOf(data, this.settings.subject)),
+      ...(reason !== undefined && { reason }),
+    }))
+  }
+
+  #tell(type: SessionEvent['type'], about: () => Omit<SessionEvent, 'type' | 'client' | 'cookie'>): void {
+    publish(() => ({ type, client: undefined, cookie: this.settings.cookie.name, ...about() }))
+  }
+}
+
+function subjectIn(subject: SessionEvent['subject']): Pick<SessionEvent, 'subject'> {
+  return subject === undefined ? {} : { subject }
+}
+
+function watcherOf(handle: object): Watcher {
+  const of = (handle as { [WATCHER]?: () => Watcher } | undefined)?.[WATCHER]
+  if (typeof of === 'function') return of.call(handle)
+  throw new SessionUsageError(
+    'A handle is watched, before it is awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
+  )
 }

@@ -27,6 +27,27 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   finally(onfinally?: (() => void) | null): Promise<Session<D>>
 
   /**
+   * Fires when the session is destroyed or expires, and when another request gives it a new secret on purpose, as at
+   * log-in. An automatic rotation is no end. For sockets and streams, which live longer than a request: close them then.
+   *
+   * It fires at once for what this process does, and for what others do where the store tells; in any case within the
+   * option `recheck`, 30 seconds unless set, by asking the store. While the store can't be asked, it does not fire. Its
+   * `reason` is a `SessionGoneError` or a `SessionRotatedError`, or a `SessionUnboundError` where the request did not come
+   * from the session's device. It never fires for a visitor without a session, nor after
+   * the socket or the response has closed, when nothing of it is kept. To watch a session does not keep it alive.
+   *
+   * @example
+   * ```ts
+   * await ctx.session().set('user_id', 42)
+   * const { ended } = ctx.session()
+   * ended.aborted // false
+   * await sessions.at(session.id).destroy()
+   * ended.reason.code // 'ERR_SESSION_GONE'
+   * ```
+   */
+  readonly ended: AbortSignal
+
+  /**
    * Reads the session again.
    *
    * @example

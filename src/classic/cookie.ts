@@ -1,4 +1,4 @@
-import type { CookieSettings } from '../settings/options.ts'
+import type { CookieSettings } from '../settings/settings.ts'
 import type { WorkingCopy } from './working-copy.ts'
 
 /** `req.session.cookie`: what express-session shows of the cookie. Assigning `maxAge` or `expires` slides the session. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type Koa from 'koa'
 import { SessionUsageError } from '../errors/index.ts'
 import type { KoaContext, KoaSessions } from '../koa/index.ts'
+import { keepOwn } from '../koa/own.ts'
 import { counterHints } from './hints.ts'
 import { hold } from './hold.ts'
 import { type ClassicOptions, checked } from './options.ts'
@@ -162,6 +163,7 @@ export function classic(
     },
   }
   Object.defineProperty(app.context, 'session', shown)
+  keepOwn(app, 'session', 'Another middleware has taken ctx.session since classic() was called: remove it')
   app.use(async (ctx: Context, next: () => Promise<unknown>) => {
     if (!ctx[COPY] && (ctx as unknown as Koa.Context).app !== app) {
       // Mounted, this application's middleware runs on the context of another.

@@ -34,7 +34,7 @@ export function begin(session: NewSession, now: number): StoredSession {
     created: session.created ?? now,
     expires: now + (session.maxAge ?? session.idle),
     maxAge: session.maxAge,
-    authAt: session.authenticated ? now : null,
+    authAt: session.authenticated ? (session.authAt ?? now) : null,
     rotated: now,
     epoch: '',
     ops: [],

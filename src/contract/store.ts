@@ -104,6 +104,8 @@ export interface NewSession {
   readonly created?: number
   /** Sets `authAt` to now. */
   readonly authenticated: boolean
+  /** Where `authenticated` is true: when the visitor logged in; absent or null: now. */
+  readonly authAt?: number | null
 }
 
 /** Which session, and by what right. */

@@ -1,4 +1,4 @@
-import type { CookieSettings } from '../settings/options.ts'
+import type { CookieSettings } from '../settings/settings.ts'
 import type { Place } from './places.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { SessionUsageError } from '../errors/index.ts'
-import { type CookieSettings, domainOf } from '../settings/options.ts'
+import { type CookieSettings, domainOf } from '../settings/settings.ts'
 import { type Credential, readCredential, writeCredential } from './credential.ts'
 import type { ResponseHead } from './head.ts'
 import { readCookie, writeCookie } from './header.ts'

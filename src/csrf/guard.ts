@@ -1,13 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import { CsrfError } from '../errors/index.ts'
-import type { Settings } from '../settings/options.ts'
-import { assertSite, isSameHost, ownPage } from './origin.ts'
-import { quoted, refusal } from './refusal.ts'
+import type { Settings } from '../settings/settings.ts'
+import { assertSite, isSameHost } from './origin.ts'
+import { FOUND, REMEDY, refusal } from './refusal.ts'
 import { type Binding, tokenFault } from './token.ts'
-
-const REMEDY =
-  'Send what createCSRF() gives in the header X-CSRF-Token, or in the field csrf of a body that is parsed before the check'
 
 /**
  * Judges one request, from what the browser says about where it comes from and from the token that it carries. It
@@ -45,8 +42,7 @@ export class CsrfGuard {
       if (assertSite(this.#headers, this.#settings.origins)) return
       const { origin, host } = this.#headers
       if (origin === undefined || isSameHost(origin, host, secure)) return
-      const to = `${host === undefined ? 'no Host' : `the Host ${quoted(host)}`}${secure ? ' over TLS' : ''}`
-      throw refusal('origin', `The page is not of ${to}, to which it opened this`, this.#headers, ownPage(origin))
+      throw refusal('origin', FOUND.otherHost(host, secure), this.#headers, REMEDY.ownPage(origin))
     })
   }
 
@@ -58,7 +54,7 @@ export class CsrfGuard {
     this.assertOrigin()
     this.#judge(() => {
       const fault = tokenFault(token, binding, () => keygripOf(keys()))
-      if (fault !== undefined) throw refusal('token', fault, this.#headers, REMEDY)
+      if (fault !== undefined) throw refusal('token', fault, this.#headers, REMEDY.token)
     })
   }
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { quoted, refusal } from './refusal.ts'
+import { FOUND, REMEDY, refusal } from './refusal.ts'
 
 /**
  * Throws a `CsrfError` when the browser says that the request came from another site. It says so in Sec-Fetch-Site,
@@ -13,28 +13,17 @@ export function assertSite(headers: IncomingHttpHeaders, origins: readonly strin
   if (site !== undefined) {
     const here = SITES.get(String(site))
     // No browser sends a word that is not in the standard, so the Origin next to it is not believed either.
-    if (here === undefined) throw refusal('site', 'Sec-Fetch-Site is no word of the standard', headers, NO_BROWSER)
-    if (!(here || trusted))
-      throw refusal('site', 'The page that sent this is of another origin', headers, ownPage(origin))
+    if (here === undefined) throw refusal('site', FOUND.unknownSite, headers, REMEDY.noBrowser)
+    if (!(here || trusted)) throw refusal('site', FOUND.otherSite, headers, REMEDY.ownPage(origin))
     return true
   }
   if (trusted) return true
   // Without configured origins there is nothing to compare with: the Host header is the client's own word.
-  if (origin === 'null') throw refusal('origin', 'The page that sent this hides its origin', headers, HIDDEN)
+  if (origin === 'null') throw refusal('origin', FOUND.hidden, headers, REMEDY.hidden)
   if (origin !== undefined && origins.length > 0) {
-    throw refusal('origin', `The page is not of ${origins.map(quoted).join(', ')}`, headers, ownPage(origin))
+    throw refusal('origin', FOUND.otherOrigin(origins), headers, REMEDY.ownPage(origin))
   }
   return false
-}
-
-const NO_BROWSER = 'No browser sends that: look for a proxy or an extension that changes headers'
-const HIDDEN =
-  "A sandboxed frame, a file, or a page with Referrer-Policy: no-referrer does so. Give the page 'same-origin' instead"
-
-/** What to do where the refused page is the application's own. */
-export function ownPage(origin: string | undefined): string {
-  const value = origin === undefined || origin === 'null' ? "'https://…'" : quoted(origin)
-  return `If that page is yours, add its origin to the option origin: ${value}`
 }
 
 /** A host and perhaps a port, without anything that a URL would read as something else. */

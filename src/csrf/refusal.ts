@@ -2,17 +2,46 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CsrfError } from '../errors/index.ts'
 import { visible } from '../errors/visible.ts'
 
+/** What a check has found. */
+export const FOUND = {
+  noToken: 'No token came with it',
+  noCookie: 'A token came without the cookie that it belongs to',
+  malformed: 'What came as the token is not of the form that createCSRF() gives',
+  foreign:
+    'The token was made for another session, or before a log-in or log-out, or with a key that is not known any more',
+  unknownSite: 'Sec-Fetch-Site is no word of the standard',
+  otherSite: 'The page that sent this is of another origin',
+  hidden: 'The page that sent this hides its origin',
+  otherOrigin: (trusted: readonly string[]) => `The page is not of ${trusted.map(quoted).join(', ')}`,
+  otherHost: (host: string | undefined, secure: boolean) =>
+    `The page is not of ${host === undefined ? 'no Host' : `the Host ${quoted(host)}`}${secure ? ' over TLS' : ''}, to which it opened this`,
+} as const
+
+/** What to do about it. */
+export const REMEDY = {
+  token:
+    'Send what createCSRF() gives in the header X-CSRF-Token, or in the field csrf of a body that is parsed before the check',
+  noBrowser: 'No browser sends that: look for a proxy or an extension that changes headers',
+  hidden:
+    "A sandboxed frame, a file, or a page with Referrer-Policy: no-referrer does so. Give the page 'same-origin' instead",
+  /** Where the refused page is the application's own. */
+  ownPage: (origin: string | undefined) => {
+    const value = origin === undefined || origin === 'null' ? "'https://…'" : quoted(origin)
+    return `If that page is yours, add its origin to the option origin: ${value}`
+  },
+} as const
+
 /** More than a browser says; a header can be much longer. */
 const LONGEST = 100
 
 /** A refusal tells whoever develops the application three things: which check refused, what the browser said, what to do. */
 export function refusal(
   reason: CsrfError['reason'],
-  what: string,
+  found: string,
   headers: IncomingHttpHeaders,
   remedy: string,
 ): CsrfError {
-  return new CsrfError(reason, `${what}. The browser said ${saidBy(headers)}. ${remedy}`)
+  return new CsrfError(reason, `${found}. The browser said ${saidBy(headers)}. ${remedy}`)
 }
 
 /** What the browser has said about where the request comes from. The words are the client's own, so they are cut and made visible. */
@@ -24,7 +53,7 @@ function saidBy({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): string
   return said.length === 0 ? 'neither Sec-Fetch-Site nor Origin' : said.join(', ')
 }
 
-export function quoted(value: string): string {
+function quoted(value: string): string {
   const text = value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value
   return `'${visible(text)}'`
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Signer } from '../cookie/keys.ts'
+import { FOUND } from './refusal.ts'
 
 /** What a CSRF token is bound to. It is worth nothing in another session, under another cookie, or after `rotate()`. */
 export interface Binding {
@@ -21,12 +22,12 @@ export function createToken(binding: Binding, keygrip: Signer): string {
  * compares in constant time.
  */
 export function tokenFault(token: unknown, binding: Binding | undefined, keygrip: () => Signer): string | undefined {
-  if (token === undefined || token === null || token === '') return 'No token came with it'
-  if (!binding) return 'A token came without the cookie that it belongs to'
+  if (token === undefined || token === null || token === '') return FOUND.noToken
+  if (!binding) return FOUND.noCookie
   const match = typeof token === 'string' ? TOKEN.exec(token) : null
-  if (!match) return 'What came as the token is not of the form that createCSRF() gives'
+  if (!match) return FOUND.malformed
   if (keygrip().index(message(binding, match[1]!), match[2]!) >= 0) return undefined
-  return 'The token was made for another session, or before a log-in or log-out, or with a key that is not known any more'
+  return FOUND.foreign
 }
 
 function message({ cookie, id, epoch }: Binding, nonce: string): string {

@@ -82,7 +82,7 @@ class Talk {
     const proof = readProof(said)
     const fault = typeof proof === 'string' ? proof : await faultOf(proof, device)
     if (typeof proof === 'string' || fault) {
-      this.#visit.tell('unproven', fault)
+      this.#visit.tell('unproven', { reason: fault })
       return challenged(identifier, device)
     }
     const next = await this.#step({ kind: 'prove', challenge: proof.challenge, next: newId(), grace: CHALLENGE_GRACE })
@@ -141,7 +141,7 @@ async function faultOf(proof: Proof, device: Device): Promise<Fault | undefined>
 }
 
 function refused(visit: Visit, fault: Fault): Reply {
-  visit.tell('unproven', fault)
+  visit.tell('unproven', { reason: fault })
   return empty(403)
 }
 

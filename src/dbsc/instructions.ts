@@ -5,7 +5,7 @@ import { writeCookie } from '../cookie/header.ts'
 import { type Keys, keygripOf } from '../cookie/keys.ts'
 import type { Place } from '../cookie/places.ts'
 import type { Binding } from '../settings/binding.ts'
-import type { CookieSettings } from '../settings/options.ts'
+import type { CookieSettings } from '../settings/settings.ts'
 
 /** How much longer than the browser keeps it the short cookie is good for: clocks differ, and requests are on their way. */
 const LEEWAY = 30_000

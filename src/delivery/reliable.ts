@@ -35,6 +35,17 @@ export interface Asking extends Caller {
   givenUp: number
 }
 
+/** Who hears at once what this process learns of sessions, and what it does to them: see `Watching`. */
+export interface Hearing {
+  /** Whether the version of this session is wanted, which an answer without data does not tell. */
+  wants(id: string): boolean
+  began(asking: Asking | undefined): void
+  /** `sent`: when it was asked for, by this process's clock. `change`: what it answers, if that was a change. */
+  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking, change?: Change): void
+  removed(access: Access, sent: number): void
+  removedAll(field: string, value: IndexValue): void
+}
+
 /**
  * A store whose every call ends within `timeout`, whatever the driver does, and which sends again what a lost
  * connection may have swallowed. Sending again is sound: a store applies an operation id once, and loading, creating
@@ -46,6 +57,7 @@ export class ReliableStore {
   readonly #breaker: Breaker
   /** The store's clock when it last answered. */
   #clock: Reading | undefined
+  #hearing: Hearing | undefined
 
   constructor(store: Store, timeout: number) {
     this.#store = store
@@ -53,11 +65,27 @@ export class ReliableStore {
     this.#breaker = new Breaker(store.name)
   }
 
+  /** From now on every answer is heard. Until then that costs nothing. */
+  set hearing(hearing: Hearing) {
+    this.#hearing = hearing
+  }
+
   load(access: Access, asking?: Asking): Promise<Loaded> {
-    return this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access))
+    const loading = this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access))
+    return this.#hearing
+      ? this.#heard(loading, (to, answer, sent) => to.answered(access, answer, sent, asking))
+      : loading
   }
 
   update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
+    if (!this.#hearing) return this.#update(access, change, asking)
+    const told = this.#hearing.wants(access.id) ? { ...change, answer: true } : change
+    return this.#heard(this.#update(access, told, asking), (to, answer, sent) =>
+      to.answered(access, answer, sent, asking, told),
+    )
+  }
+
+  #update(access: Access, change: Change, asking: Asking | undefined): Promise<Updated> {
     const send: Send<Updated> = (attempt, sent) =>
       attempt === 0
         ? this.#store.update(access, change)
@@ -78,7 +106,9 @@ export class ReliableStore {
   }
 
   destroy(access: Access, asking?: Asking): Promise<boolean> {
-    return this.#call({ operation: 'destroy', caller: asking }, () => this.#store.destroy(access))
+    const removing = this.#call({ operation: 'destroy', caller: asking }, () => this.#store.destroy(access))
+    if (!this.#hearing) return removing
+    return this.#heard(removing, (to, removed, sent) => removed && to.removed(access, sent))
   }
 
   /** For a store that can. */
@@ -95,7 +125,8 @@ export class ReliableStore {
   /** For a store that can. If a reply was lost, the answer does not count what the first try removed. */
   destroyAll(field: string, value: IndexValue, except: string | undefined, limit: number): Promise<number> {
     const store = this.#store as IndexedStore
-    return this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit))
+    const removing = this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit))
+    return this.#hearing ? this.#heard(removing, (to, count) => count > 0 && to.removedAll(field, value)) : removing
   }
 
   create(session: NewSession, asking?: Asking): Promise<SessionRecord | undefined> {
@@ -107,7 +138,16 @@ export class ReliableStore {
       const loaded = await this.#store.load(access)
       return loaded.outcome === 'live' ? loaded.record : undefined
     }
-    return this.#call({ operation: 'create', caller: asking }, send)
+    const creating = this.#call({ operation: 'create', caller: asking }, send)
+    return this.#hearing ? this.#heard(creating, (to) => to.began(asking)) : creating
+  }
+
+  /** The answer, once it was told. It is told before the caller has it. */
+  async #heard<T>(asked: Promise<T>, tell: (to: Hearing, answer: T, sent: number) => unknown): Promise<T> {
+    const sent = performance.now()
+    const answer = await asked
+    tell(this.#hearing!, answer, sent)
+    return answer
   }
 
   /** The store's time at a moment of this process, or before. */

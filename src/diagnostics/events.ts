@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import type { Subject } from './subject.ts'
 
 /**
  * What happens to sessions, for logs and alarms: published on the channel `koa-atomic-session:event` of
@@ -39,6 +40,11 @@ export interface SessionEvent {
     | 'csrf'
   /** A keyed hash of the session's id, the same for the same session; it opens and names nothing. */
   readonly session: string | undefined
+  /**
+   * Whose session it is: what it holds at the option `subject`. Absent where the one who tells has not seen the session's
+   * data, and for what is no text, number, boolean or `ObjectId` (its hex).
+   */
+  readonly subject?: Subject
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
   /** The cookie's name, which tells several instances apart. */

@@ -45,6 +45,7 @@ export class FetchExchange implements Exchange {
   readonly secure: boolean
   readonly client: string | undefined
   readonly url: string
+  #closed: (() => void) | undefined
 
   /** `hops` proxies are trusted. `upgrade`: nothing can be answered in headers. */
   constructor(request: Request, hops: number, client: string | undefined, upgrade = false) {
@@ -63,8 +64,47 @@ export class FetchExchange implements Exchange {
     this.response?.onHead(write)
   }
 
+  /** Not every server aborts the signal of a request; the end of the response's body tells too, see `bodyOf`. */
+  onClose(done: () => void): void {
+    const { signal } = this.context
+    if (signal.aborted) done()
+    else signal.addEventListener('abort', done, { once: true })
+    this.#closed = done
+  }
+
+  /** The body to answer with: it tells when it ends, if somebody waits for that. */
+  bodyOf({ body }: Response): Response['body'] {
+    const closed = this.#closed
+    if (!closed) return body
+    if (body) return untilOver(body, closed)
+    closed()
+    return body
+  }
+
   /** The response's headers leave, if they can be changed at all. */
   end(headers?: Headers): void {
     this.response?.leave(headers)
   }
+}
+
+/** The same body, which calls `over` when all of it was read, when it fails, and when nobody reads on. */
+function untilOver(body: ReadableStream<Uint8Array>, over: () => void): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        over()
+        controller.close()
+      } catch (error) {
+        over()
+        controller.error(error)
+      }
+    },
+    cancel(reason) {
+      over()
+      return reader.cancel(reason)
+    },
+  })
 }

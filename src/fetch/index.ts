@@ -14,7 +14,8 @@ import type { SessionData, Unreserved } from '../data/types.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
 import { hopsOf } from '../http/forwarded.ts'
 import { assertNames } from '../settings/names.ts'
-import { type SessionOptions, settingsOf } from '../settings/options.ts'
+import type { SessionOptions } from '../settings/options.ts'
+import { settingsOf } from '../settings/settings.ts'
 import { FetchExchange } from './exchange.ts'
 import { lazy } from './lazy.ts'
 
@@ -188,13 +189,15 @@ function withHead(response: Response, exchange: FetchExchange): Response {
   if (!isResponse(response)) {
     throw new SessionUsageError('The handler of sessions.fetch(request, handler) must answer with a Response')
   }
-  const answer = isMutable(response)
-    ? response
-    : new Response(response.body, {
-        status: response.status,
-        statusText: response.statusText,
-        headers: response.headers,
-      })
+  const body = exchange.bodyOf(response)
+  const answer =
+    body === response.body && isMutable(response)
+      ? response
+      : new Response(body, {
+          status: response.status,
+          statusText: response.statusText,
+          headers: response.headers,
+        })
   exchange.end(answer.headers)
   return answer
 }

@@ -4,6 +4,7 @@ import onHeaders from 'on-headers'
 import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
 import type { Exchange } from '../visit/exchange.ts'
+import { whenClosed } from '../watch/closed.ts'
 import { addressOf, forwarded } from './forwarded.ts'
 
 /** Where a request comes from, as far as the application trusts its proxies. */
@@ -32,6 +33,11 @@ class HttpExchange implements Exchange {
 
   onHead(write: () => void): void {
     if (this.response) onHeaders(this.response, write)
+  }
+
+  onClose(done: () => void): void {
+    // Without a response it is an upgrade, whose context is the request.
+    whenClosed(this.response ?? (this.context as IncomingMessage).socket, done)
   }
 }
 

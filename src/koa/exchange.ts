@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
 import type { Exchange } from '../visit/exchange.ts'
+import { whenClosed } from '../watch/closed.ts'
 
 /** What is needed of a Koa context; every application's own context type has it. */
 export interface KoaContext {
@@ -25,6 +26,10 @@ export class KoaExchange implements Exchange {
 
   onHead(write: () => void): void {
     onHeaders(this.context.res, write)
+  }
+
+  onClose(done: () => void): void {
+    whenClosed(this.response ?? this.context.req.socket, done)
   }
 
   get secure(): boolean {

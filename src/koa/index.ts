@@ -9,8 +9,10 @@ import type { Keys } from '../cookie/keys.ts'
 import type { OutputOf, StandardSchema } from '../data/schema.ts'
 import type { SessionData, Unreserved } from '../data/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import { type SessionOptions, settingsOf } from '../settings/options.ts'
+import type { SessionOptions } from '../settings/options.ts'
+import { settingsOf } from '../settings/settings.ts'
 import type { KoaContext } from './exchange.ts'
+import { keepOwn, override } from './own.ts'
 import { KoaSessions } from './sessions.ts'
 
 export type { CsrfOptions } from './csrf.ts'
@@ -49,11 +51,6 @@ function report(own: Koa<any, any>, error: unknown, context: unknown): void {
   } catch (failure) {
     console.error(failure)
   }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: applications of any state and context
-function override<K extends 'use' | 'callback'>(app: Koa<any, any>, method: K, value: Koa<any, any>[K]): void {
-  Object.defineProperty(app, method, { value, configurable: true, writable: true })
 }
 
 const cookies = new WeakMap<object, Set<string>>()
@@ -139,16 +136,8 @@ export function atomicSession<D>(
   // Middleware that was installed earlier runs outside of this one; what it begins must be settled, too.
   if (middleware.length > 0) middleware.unshift(around)
   app.use(around)
-  const { use, callback } = app
-  const { get } = Object.getOwnPropertyDescriptor(app.context, property)!
-  const assertOurs = () => {
-    if (Object.getOwnPropertyDescriptor(app.context, property)?.get === get) return
-    throw new SessionUsageError(
-      `Another middleware has taken ctx.${property} since atomicSession() was called. Remove that one, or pass { property: 'visit' } to use ctx.visit()`,
-    )
-  }
-  override(app, 'use', (later: Koa.Middleware) => {
-    assertOurs()
+  const { use } = app
+  override(app, 'use', (later) => {
     use.call(app, later)
     // A failure comes to light after each that is installed later, so it passes through the application's own error
     // middleware. What looks at the list of middleware finds as many, with what they carry.
@@ -157,9 +146,10 @@ export function atomicSession<D>(
     middleware.push(Object.defineProperties(watched, Object.getOwnPropertyDescriptors(own)))
     return app
   })
-  override(app, 'callback', () => {
-    assertOurs()
-    return callback.call(app)
-  })
+  keepOwn(
+    app,
+    property,
+    `Another middleware has taken ctx.${property} since atomicSession() was called. Remove that one, or pass { property: 'visit' } to use ctx.visit()`,
+  )
   return sessions
 }

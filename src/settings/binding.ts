@@ -1,7 +1,7 @@
 import { SessionUsageError } from '../errors/index.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { assertNames } from './names.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 /** How sessions are bound to devices. */
 export interface BindingOptions {

@@ -4,6 +4,7 @@
  * @module koa-atomic-session/testing
  */
 import type { IndexedStore } from '../contract/store.ts'
+import { alike } from './cases/alike.ts'
 import { atomicity } from './cases/atomicity.ts'
 import { type Beside, beside } from './cases/beside.ts'
 import { examples } from './cases/commands.ts'
@@ -12,6 +13,7 @@ import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
 import { inspection } from './cases/inspection.ts'
 import { lifecycle } from './cases/lifecycle.ts'
+import { limits } from './cases/limits.ts'
 import { outside } from './cases/outside.ts'
 import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
@@ -46,6 +48,8 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   devices(runner, make)
   expiry(runner, make)
   examples(runner, make)
+  alike(runner, make)
+  limits(runner, make)
   atomicity(runner, make)
   inspection(runner, make)
   if (options.makeIndexed) index(runner, options.makeIndexed)

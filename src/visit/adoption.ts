@@ -2,34 +2,38 @@ import { apply, type Command, commands, type Data, isObject, Refusal } from '../
 import type { Store } from '../contract/store.ts'
 import { innerKey, key } from '../data/key.ts'
 import { errorOf } from '../errors/index.ts'
-import type { Adopted, Settings } from '../settings/options.ts'
+import type { Adopted } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import { check, conforming, EMPTY_STEP, withCommands } from './step.ts'
 
 const NOTHING: Data = Object.freeze({})
 
 /** An earlier session's data, for a visitor without our cookie: asked for once, and only when the session is used. */
 export class Adoption {
-  readonly #settings: Settings
+  /** Nobody can have an earlier session: one for all requests, because it keeps nothing. */
+  static readonly none = new Adoption(undefined, undefined)
+
+  /** Until it has been asked for. */
+  #settings: Settings | undefined
   readonly #context: unknown
-  #pending: boolean
   #data: Data = NOTHING
 
-  constructor(settings: Settings, context: unknown, possible: boolean) {
+  constructor(settings: Settings | undefined, context: unknown) {
     this.#settings = settings
     this.#context = context
-    this.#pending = possible && settings.adopt !== undefined
   }
 
   /** An earlier session may still be handed over. */
   get pending(): boolean {
-    return this.#pending
+    return this.#settings !== undefined
   }
 
   /** What was handed over; asks for it if that has not happened. */
   async data(store: Store): Promise<Data> {
-    if (this.#pending) {
-      this.#pending = false
-      this.#data = adopted(await this.#settings.adopt!(this.#context), store, this.#settings)
+    const settings = this.#settings
+    if (settings) {
+      this.#settings = undefined
+      this.#data = adopted(await settings.adopt!(this.#context), store, settings)
     }
     return this.#data
   }

@@ -2,7 +2,8 @@ import { EMPTY_CHAIN, takes, type Value } from '../algebra/index.ts'
 import { type Access, type Change, ROTATION_GRACE, type Store, type Updated } from '../contract/store.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import { StoreError } from '../errors/index.ts'
-import { type Late, type Live, NEVER, type Unread } from './state.ts'
+import { NEVER } from './slide.ts'
+import type { Late, Live, Unread } from './state.ts'
 import { isLogIn, type Step } from './step.ts'
 
 /** What a change needs besides the step and the state: the settings, and what only chance can give. */

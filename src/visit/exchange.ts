@@ -4,7 +4,7 @@ import type { ResponseHead } from '../cookie/head.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
 import type { Binding } from '../settings/binding.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {
@@ -13,6 +13,8 @@ export interface Exchange {
   readonly response: ResponseHead | undefined
   /** Calls `write` once, in the moment before the response's headers leave. Not asked without a response. */
   onHead(write: () => void): void
+  /** Calls `done` once when nothing can be sent any more: the response is complete, or its socket has closed. */
+  onClose(done: () => void): void
   /** The request came over TLS, as far as the application trusts its proxies. */
   readonly secure: boolean
   /** The client's address, as far as the application trusts its proxies. */

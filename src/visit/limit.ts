@@ -1,36 +1,36 @@
-import { parsePath, valueAt } from '../algebra/index.ts'
+import { type Data, parsePath, valueAt } from '../algebra/index.ts'
 import { pages } from '../contract/pages.ts'
 import { isIndexValue, type SessionRecord } from '../contract/store.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 
 type LogIn = Pick<SessionRecord, 'id' | 'created' | 'authAt'>
 
 /**
  * Removes the sessions of this one's user that are too many: all but the newest by the time of their log-in and their id.
  * It reads after the log-in is stored. So of log-ins that run at once the last one sees all of them, and each removes by
- * the same order: no lock is needed, and no more than `max` are left. Answers the ids of those that were removed.
+ * the same order: no lock is needed, and no more than `max` are left. `removed` is told of each that it has removed.
  */
 export async function trim(
   reliable: ReliableStore,
   { limit, maxLifetime }: Settings,
   { data }: SessionRecord,
-): Promise<string[]> {
+  removed: (id: string, data: Data) => void,
+): Promise<void> {
   const value = limit && valueAt(data, parsePath(limit.field))
-  if (!limit || !isIndexValue(value)) return []
+  if (!limit || !isIndexValue(value)) return
   let newest: LogIn[] = []
-  const removed: string[] = []
   for await (const records of pages((page) => reliable.find(limit.field, value, maxLifetime, page))) {
     const all = [...newest, ...records.map(({ id, created, authAt }) => ({ id, created, authAt }))].sort(byLogIn)
     newest = all.slice(0, limit.max)
     for (const one of all.slice(limit.max)) {
       // Whoever has logged in there again in the meantime is among the newest: their own log-in judges that.
-      if ((await reliable.get(one.id))?.authAt !== one.authAt) continue
+      const now = await reliable.get(one.id)
+      if (now?.authAt !== one.authAt) continue
       const { id, created } = one
-      if (await reliable.destroy({ id, proof: { created }, maxLifetime })) removed.push(id)
+      if (await reliable.destroy({ id, proof: { created }, maxLifetime })) removed(id, now.data)
     }
   }
-  return removed
 }
 
 /** The newest first. A session without a log-in counts from its beginning. */

@@ -4,8 +4,9 @@ import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar, placeOf } from '../cookie/jar.ts'
 import type { Place } from '../cookie/places.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
+import { subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import type { Settings } from '../settings/options.ts'
+import type { Settings } from '../settings/settings.ts'
 import { skippedOf } from './binding.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
@@ -73,6 +74,7 @@ export abstract class Progress<V> {
 
   /** Goes on to the next state: the cookie follows it, and who listens is told. */
   protected turn({ state, cookie, event }: Turn, about?: string): void {
+    const before = this.state
     this.state = state
     switch (cookie) {
       case 'keep':
@@ -91,7 +93,11 @@ export abstract class Progress<V> {
         this.jar.drop()
         break
     }
-    if (event) this.tell(event, event === 'unbound' ? skippedOf(this.exchange.headers) : undefined, about)
+    // What is over was last seen before.
+    if (event) {
+      const reason = event === 'unbound' ? skippedOf(this.exchange.headers) : undefined
+      this.tell(event, { reason, about, data: dataOf(state.kind === 'live' ? state : before) })
+    }
   }
 
   /** Where this response may write the cookies of the session. */
@@ -104,14 +110,33 @@ export abstract class Progress<V> {
     return this.jar.refused === 'duplicate'
   }
 
-  tell(type: SessionEvent['type'], reason?: string, about?: string, detail?: string): void {
-    publish(() => ({
-      type,
-      session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
-      client: this.exchange.client,
-      cookie: this.settings.cookie.name,
-      ...(reason !== undefined && { reason }),
-      ...(detail !== undefined && { detail }),
-    }))
+  tell(type: SessionEvent['type'], { reason, about, detail, data = dataOf(this.state) }: Telling = {}): void {
+    publish(() => {
+      const subject = subjectOf(data, this.settings.subject)
+      return {
+        type,
+        session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
+        client: this.exchange.client,
+        cookie: this.settings.cookie.name,
+        ...(subject !== undefined && { subject }),
+        ...(reason !== undefined && { reason }),
+        ...(detail !== undefined && { detail }),
+      }
+    })
   }
+}
+
+/** What else is told of an event. */
+interface Telling {
+  readonly reason?: string | undefined
+  /** The id of the session that it is about, if that is not this one. */
+  readonly about?: string | undefined
+  readonly detail?: string
+  /** What that session holds, as far as it is known. */
+  readonly data?: Data | undefined
+}
+
+/** The data that the store has shown last, unless this request itself has changed them since. */
+export function dataOf(state: State): Data | undefined {
+  return state.kind === 'live' && state.fresh ? state.record?.data : undefined
 }

@@ -50,7 +50,7 @@ export abstract class Proofs<V> extends Progress<V> {
     this.#guard ??= new CsrfGuard(this.exchange.headers, this.settings, ({ reason, detail }) => {
       // Who sent a forged request was not the visitor, whose session must not live longer by it.
       this.jar.stay()
-      this.tell('csrf', reason, undefined, detail)
+      this.tell('csrf', { reason, detail })
     })
     return this.#guard
   }

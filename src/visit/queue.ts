@@ -60,8 +60,9 @@ export class Queue {
 
   /** Throws the first failure that nobody watched, and reports the others elsewhere. */
   raise(): void {
+    if (this.#failures.length === 0) return
     const [failure, ...others] = this.#failures.splice(0)
     for (const other of others) this.#background(other)
-    if (failure !== undefined) throw failure
+    throw failure
   }
 }

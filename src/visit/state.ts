@@ -10,6 +10,7 @@ import {
 import { afterDone, afterHeld } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import type { SessionEvent } from '../diagnostics/events.ts'
+import { hasSlid, type SlideRules, slides } from './slide.ts'
 
 /**
  * What a request knows of its session: pure, without I/O, without a clock, without a cookie of its own. The shell asks
@@ -119,9 +120,7 @@ export interface Turn<S extends State = State> {
 }
 
 /** What the transitions need of the settings. */
-export interface Rules {
-  readonly idle: number
-  readonly touchAfter: number
+export interface Rules extends SlideRules {
   readonly rotateEvery: number
   /** `persistent`: the cookie has a Max-Age, which slides with the session. */
   readonly cookie: { readonly persistent: boolean }
@@ -130,9 +129,6 @@ export interface Rules {
 export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
-
-/** A change's `slide.atLeast` for which the expiry stays as it is. */
-export const NEVER: number = Number.MAX_SAFE_INTEGER
 
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = {
@@ -159,7 +155,7 @@ export function newState(id?: string, created?: number): New {
 export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rules, quiet: boolean): Turn<Live> {
   const { record, secret, now } = answer
   const live = isCurrent(secret)
-  const touch = !quiet && now + (record.maxAge ?? rules.idle) - record.expires >= rules.touchAfter
+  const touch = !quiet && slides(record, now, rules)
   const due = { touch, rotate: rotates(secret, record, now, rules), claim: secret === 'first' }
   const next = known(state, record, secret, due)
   // The cookie slides in the same moment as the store's expiry is known to be due: a response whose headers leave before
@@ -179,9 +175,8 @@ export function whenApplied(
   const next = applied(credential ? { ...state, credential } : state, change, answer, rules)
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
-  const { expires, maxAge } = answer.outcome === 'changed' ? answer.record : answer
-  const slid =
-    change.slide.atLeast < NEVER && now + (maxAge ?? rules.idle) - expires < 1000 && isPersistent(next, rules)
+  const expiry = answer.outcome === 'changed' ? answer.record : answer
+  const slid = hasSlid(change, expiry, now, rules) && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
   return { state: next, cookie: slid ? 'slide' : 'renew' }

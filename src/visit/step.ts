@@ -18,7 +18,7 @@ import { isReserved } from '../data/types.ts'
 import { errorOf, InvalidPathError, InvalidValueError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import { assertNames } from '../settings/names.ts'
-import { ownMaxAge } from '../settings/options.ts'
+import { ownMaxAge } from '../settings/settings.ts'
 
 /**
  * What an application asks for in one atomic update: its commands, and whether to slide and to rotate. It knows neither
@@ -47,11 +47,12 @@ export const EMPTY_STEP: Step = Object.freeze({ chain: EMPTY_CHAIN, touch: undef
 
 export function withCommands(step: Step, commands: readonly Command[]): Step {
   for (const command of commands) {
-    for (const [key] of places(command)) {
-      if (isReserved(key!)) throw new InvalidPathError(key!, `the session itself has a '${key}'; choose another name`)
+    for (const place of places(command)) {
+      const key = place[0]!
+      if (isReserved(key)) throw new InvalidPathError(key, `the session itself has a '${key}'; choose another name`)
     }
   }
-  return { ...step, chain: extend(step.chain, commands) }
+  return { chain: extend(step.chain, commands), touch: step.touch, rotate: step.rotate }
 }
 
 /** The step with what the schema makes of it; what `judged` has was judged before. */
@@ -99,11 +100,13 @@ export function check({ chain }: Step, store: Store, maxBytes: number): void {
   const bytes = weigh(chain)
   if (bytes > maxBytes) throw new Refusal({ kind: 'size', bytes, limit: maxBytes })
   if (store.bson) return
-  for (const part of [...chain.commands, ...chain.conditions]) {
-    const bson = 'value' in part ? findBson(part.value) : 'values' in part ? findBson(part.values) : undefined
-    if (bson)
-      throw new InvalidValueError(part.path.join('.'), `the ${store.name} store keeps no ${bson}; pass its text`)
-  }
+  for (const command of chain.commands) assertPlain(command, store)
+  for (const condition of chain.conditions) assertPlain(condition, store)
+}
+
+function assertPlain(part: Command | Condition, store: Store): void {
+  const bson = 'value' in part ? findBson(part.value) : 'values' in part ? findBson(part.values) : undefined
+  if (bson) throw new InvalidValueError(part.path.join('.'), `the ${store.name} store keeps no ${bson}; pass its text`)
 }
 
 /** The name of the first BSON type within a value. */

@@ -12,6 +12,7 @@ import { askToBind, skippedOf } from './binding.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
+import { dataOf } from './progress.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
 import {
@@ -21,6 +22,7 @@ import {
   type Live,
   type New,
   newState,
+  type State,
   type Turn,
   type Unread,
   whenAbsent,
@@ -66,7 +68,25 @@ export class Visit extends Proofs<Visit> implements Asking {
     super(host, exchange)
     // Nobody waits for a socket's end, so what fails there is told at once.
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
-    this.#adoption = new Adoption(host.settings, exchange.context, !this.jar.present)
+    const adopts = host.settings.adopt && !this.jar.present
+    this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
+  }
+
+  /** What this request knows of its session, for who watches that: see `Watched`. */
+  get known(): State {
+    return this.state
+  }
+
+  get since(): number {
+    return this.clock.here
+  }
+
+  get busy(): boolean {
+    return !this.#queue.empty
+  }
+
+  onClose(done: () => void): void {
+    this.exchange.onClose(done)
   }
 
   /** The session as it is now; reads it if that has not happened. */
@@ -106,7 +126,7 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
-    await this.#queue.drain()
+    if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
     this.#queue.settle()
   }
@@ -120,7 +140,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     }
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(), answer || this.#limits(step), renewal)
+    const change = changeOf(step, state, this.#context(), answer || this.#looksAt(step), renewal)
     const updated = await this.#guarded(state, (access) => this.host.reliable.update(access, change, this))
     switch (updated.outcome) {
       case 'changed':
@@ -236,19 +256,22 @@ export class Visit extends Proofs<Visit> implements Asking {
     const answer = await ask(this.#access(state))
     if (answer.outcome !== 'unbound' || this.host.binding()?.enforce !== 'report') return answer
     this.#letIn = true
-    this.tell('unbound', skippedOf(this.exchange.headers))
+    this.tell('unbound', { reason: skippedOf(this.exchange.headers) })
     return ask(this.#access(state))
   }
 
   /** The session is not there for this request, or not any more. */
   async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
     const turn = whenAbsent(state, answer)
+    const data = dataOf(state)
     this.turn(turn)
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
       const { maxLifetime } = this.settings
       const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
-      if (await this.host.reliable.destroy(theft, this)) this.tell('destroyed', 'reused', state.credential.id)
+      if (await this.host.reliable.destroy(theft, this)) {
+        this.tell('destroyed', { reason: 'reused', about: state.credential.id, data })
+      }
     }
     return turn.state
   }
@@ -299,6 +322,11 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.turn(whenDestroyed(removed), id)
   }
 
+  /** What the step makes of the session is asked for, though the application may not wait for it. */
+  #looksAt(step: Step): boolean {
+    return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
+  }
+
   #limits(step: Step): boolean {
     return this.settings.limit !== undefined && isLogIn(step)
   }
@@ -307,8 +335,9 @@ export class Visit extends Proofs<Visit> implements Asking {
   async #limit(step: Step): Promise<void> {
     if (!this.#limits(step) || !this.record) return
     try {
-      const removed = await trim(this.host.reliable, this.settings, this.record)
-      for (const id of removed) this.tell('destroyed', 'limit', id)
+      await trim(this.host.reliable, this.settings, this.record, (id, data) =>
+        this.tell('destroyed', { reason: 'limit', about: id, data }),
+      )
     } catch (error) {
       this.host.background(error, this.exchange.context)
     }

@@ -8,6 +8,7 @@ declare module 'koa-passport'
 declare module 'lusca'
 declare module 'passport'
 declare module 'passport-local'
+declare module 'passport06'
 
 /** Express 4, which the types of Express 5 describe well enough. */
 declare module 'express4' {

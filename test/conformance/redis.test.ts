@@ -1,9 +1,11 @@
 import { Cluster, Redis } from 'ioredis'
+import Redis4 from 'ioredis4'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
 import { type RedisClient, redis } from 'koa-atomic-session/redis'
 import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
 import { createClient, createClientPool, createCluster } from 'redis'
+import { createClient as createClient4 } from 'redis4'
 import { createClient as createClient5 } from 'redis5'
 import { afterAll, describe, inject, it } from 'vitest'
 
@@ -34,8 +36,17 @@ const single: [string, () => Kind, number][] = [
   ['node-redis 6', () => nodeRedis(createClient({ url })), 2000],
   ['a pool of node-redis 6', () => nodeRedis(createClientPool({ url })), 100],
   ['node-redis 5', () => nodeRedis(createClient5({ url })), 100],
+  [
+    'node-redis 4',
+    () => {
+      const client = createClient4({ url })
+      return { client, open: () => client.connect(), close: () => client.quit() }
+    },
+    100,
+  ],
   ['ioredis 6', () => ioRedis(new Redis(url, lazy)), 100],
   ['ioredis 5', () => ioRedis(new Redis5(url, lazy)), 100],
+  ['ioredis 4', () => ioRedis(new Redis4(url, lazy)), 100],
   ['iovalkey', () => ioRedis(new Valkey(url, lazy)), 100],
 ]
 const clustered: [string, () => Kind, number][] = [

@@ -10,7 +10,7 @@ import { KEY, Visitor } from '../visitor.ts'
 import { TestDevice, TLS } from './device.ts'
 
 const SHORT = '__Host-sid-bound'
-const options = () => ({ store: memory(), keys: [KEY], secure: true, proxy: true })
+const options = () => ({ store: memory({ now: () => Date.now() }), keys: [KEY], secure: true, proxy: true })
 
 // biome-ignore lint/suspicious/noExplicitAny: the session of a request on any server
 async function route(path: string, session: any): Promise<unknown> {

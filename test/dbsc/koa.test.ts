@@ -19,6 +19,7 @@ describe('a session that is bound to a device', () => {
   const listen = (event: unknown) => events.push(event as SessionEvent)
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+    store = counting(memory({ now: () => Date.now() }))
     events = []
     subscribe('koa-atomic-session:event', listen)
   })
@@ -32,7 +33,6 @@ describe('a session that is bound to a device', () => {
   async function start(binding: BindingOptions | undefined = {}, options: SessionOptions = {}): Promise<TestDevice> {
     app = new TestApp()
     app.koa.proxy = true
-    store ??= counting(memory())
     const sessions = atomicSession(app.koa, { store, secure: true, maxAge: '1 day', ...options })
     if (binding) app.koa.use(deviceBound(sessions, binding))
     app.koa.use(async (ctx) => {

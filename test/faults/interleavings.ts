@@ -9,7 +9,7 @@ import type { Store } from '../../src/contract/store.ts'
 import { readCredential } from '../../src/cookie/credential.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
 import { isSessionError } from '../../src/errors/index.ts'
-import { settingsOf } from '../../src/settings/options.ts'
+import { settingsOf } from '../../src/settings/settings.ts'
 import { KEY } from '../visitor.ts'
 
 /** What a request does, step by step. */
@@ -153,6 +153,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
       headers: { cookie },
       response,
       onHead: (write) => onHeaders(response, write),
+      onClose: () => {},
       secure: false,
       client: undefined,
       url: undefined,

@@ -9,6 +9,7 @@ import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { gate } from '../security/shop.ts'
 import { counting, KEY, type Visitor } from '../visitor.ts'
 import { type Handler, KINDS, type Serving, serve } from './servers.ts'
 
@@ -73,6 +74,34 @@ describe.each(KINDS)('sessions on %s', (kind) => {
     expect(response.status).toBe(418)
     expect(response.headers.getSetCookie()).toHaveLength(1)
     expect(await value(visitor, '/read')).toBe(1)
+  })
+
+  it('CVE-2026-117499: a session that was destroyed is not stored again, by its request or one beside it', async () => {
+    const store = memory()
+    const [arrived, go] = [gate(), gate()]
+    const handler: Handler = async ({ path, session }) => {
+      if (path === '/inc') return (await session().inc('views')).views
+      if (path === '/slow') {
+        await session()
+        arrived.open()
+        await go.opened
+        return session().inc('views')
+      }
+      await session().destroy()
+      return session().set('late', true)
+    }
+    serving = await serve(kind, handler, { store, touchAfter: 0 })
+    const visitor = serving.visitor()
+    await visitor.fetch('/inc')
+    const { header: cookie } = visitor
+    const slow = fetch(`${serving.base}/slow`, { headers: { cookie } })
+    await arrived.opened
+    expect((await visitor.fetch('/logout')).status).toBe(409)
+    go.open()
+    expect((await slow).status).toBe(409)
+    const stored = []
+    for await (const { id } of store.list()) stored.push(id)
+    expect(stored).toEqual([])
   })
 
   it('of 100 requests at once none is lost', async () => {

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { format, inspect, isDeepStrictEqual } from 'node:util'
 import Koa from 'koa'
 import { atomicSession, SessionUsageError } from 'koa-atomic-session'
+import { classic } from 'koa-atomic-session/classic'
 import { memory } from 'koa-atomic-session/memory'
 import koaSession from 'koa-session'
 import Koa2 from 'koa2'
@@ -381,6 +382,20 @@ describe('beside koa-session', () => {
     expect(() => atomicSession(before, { store: memory() })).toThrow(
       'ctx.session belongs to another middleware already',
     )
+  })
+
+  it('is refused at start over classic, too, where it would take ctx.session in silence', () => {
+    const app = new Koa()
+    classic(app, atomicSession(app, { store: memory(), property: 'atomic' }))
+    const install = koaSession(app)
+    const refused = 'Another middleware has taken ctx.session since classic() was called: remove it'
+    expect(() => app.use(install)).toThrow(refused)
+    expect(() => app.callback()).toThrow(SessionUsageError)
+    expect(() => app.listen()).toThrow(refused)
+    const between = new Koa()
+    const sessions = atomicSession(between, { store: memory(), property: 'atomic' })
+    between.use(koaSession(between))
+    expect(() => classic(between, sessions)).toThrow('ctx.session belongs to another middleware already: remove it')
   })
 
   it('under another name each has a session of its own', async () => {

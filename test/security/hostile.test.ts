@@ -14,7 +14,7 @@ import { newId, newSecret, writeCredential } from '../../src/cookie/credential.t
 import { keygripOf } from '../../src/cookie/keys.ts'
 import { createToken } from '../../src/csrf/token.ts'
 import { CsrfError, isSessionError } from '../../src/errors/index.ts'
-import { settingsOf } from '../../src/settings/options.ts'
+import { settingsOf } from '../../src/settings/settings.ts'
 import { chainOf, changed, changeOf, visitor } from '../../src/testing/harness.ts'
 import { OPEN, type Opened, STORES, serverOf } from '../stores/clients.ts'
 import { counting, KEY } from '../visitor.ts'
@@ -27,7 +27,7 @@ function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) 
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
   const onHead = (write: () => void) => onHeaders(response, write)
-  const rest = { secure: false, client: undefined, url: undefined, context: {} }
+  const rest = { onClose: () => {}, secure: false, client: undefined, url: undefined, context: {} }
   return sessions.handle({ headers, response, onHead, ...rest }).handle
 }
 

@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { type RedisClient, redis } from 'koa-atomic-session/redis'
-import { createClient, createClientPool } from 'redis'
+import { createClient, createClientPool, createCluster } from 'redis'
+import { createClient as createClient4 } from 'redis4'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
-import { chainOf, changed, changeOf, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
 import { type Server, untilItWorks } from '../servers/child.ts'
-import { redisServer } from '../servers/redis.ts'
+import { redisServer, startRedisCluster } from '../servers/redis.ts'
 
 /** The settings of docs/stores/redis.md. */
 const SETTINGS = {
@@ -20,6 +21,15 @@ const KINDS: [string, (url: string) => Promise<{ client: RedisClient; close: () 
   ['node-redis with the settings of its page', (url) => nodeRedis(createClient({ url, ...SETTINGS }))],
   ['node-redis as it comes', (url) => nodeRedis(createClient({ url }))],
   ['a pool of node-redis', (url) => nodeRedis(createClientPool({ url }))],
+  [
+    'node-redis 4',
+    async (url) => {
+      const client = createClient4({ url })
+      client.on('error', () => {})
+      await client.connect()
+      return { client, close: () => client.disconnect() }
+    },
+  ],
   [
     'ioredis',
     async (url) => {
@@ -86,6 +96,51 @@ describe.skipIf('missing' in inject('redis'))('Redis, when a replica has taken o
     const inc = () => store.update(access, changeOf(chainOf(commands.inc('n'))))
     await expect(inc()).rejects.toMatchObject({ applied: false, message: expect.stringMatching(/READONLY.*replica/) })
     await untilItWorks(async () => expect(changed(await inc()).data).toEqual({ n: 1 }))
+    close()
+  })
+})
+
+describe.skipIf('missing' in inject('redisCluster'))('a cluster of Redis, when a replica has taken over', () => {
+  let cluster: Server
+  beforeAll(async () => {
+    cluster = (await startRedisCluster({ replicas: 1 })) as Server
+  })
+  afterAll(() => cluster?.stop())
+
+  const CLUSTERS: [string, (url: string) => Promise<{ client: RedisClient; close: () => unknown }>][] = [
+    ['node-redis', (url) => nodeRedis(createCluster({ rootNodes: [{ url }] }))],
+    [
+      'ioredis',
+      async (url) => {
+        const client = new Cluster([{ host: '127.0.0.1', port: Number(new URL(url).port) }])
+        client.on('error', () => {})
+        await once(client, 'ready')
+        return { client, close: () => client.disconnect() }
+      },
+    ],
+  ]
+
+  it.each(CLUSTERS)('is found again by its client: %s', async (name, open) => {
+    const { client, close } = await open(cluster.url)
+    const store = redis(client, { prefix: `${name}:` })
+    // On every node.
+    const visitors = await Promise.all(Array.from({ length: 30 }, () => visitor(store, { n: 0 })))
+    const { client: any } = await nodeRedis(createClient({ url: cluster.url }))
+    const asked = any as ReturnType<typeof createClient>
+    const nodes = String(await asked.sendCommand(['CLUSTER', 'NODES'])).split('\n')
+    const [line, of] = nodes.map((node) => [node, /slave (\w+)/.exec(node)?.[1]]).find(([, of]) => of)!
+    const [, port] = /:(\d+)@/.exec(line!)!
+    const replica = await createClient({ url: `redis://127.0.0.1:${port}` })
+      .on('error', () => {})
+      .connect()
+    await replica.sendCommand(['CLUSTER', 'FAILOVER'])
+    await untilItWorks(async () => expect(await replica.info('replication')).toMatch(/role:master/))
+    expect(of).toBeDefined()
+    for (const { access } of visitors) {
+      await untilItWorks(async () => changed(await store.update(access, changeOf(chainOf(commands.inc('n'))))))
+      expect(await dataOf(store, access)).toEqual({ n: 1 })
+    }
+    for (const one of [replica, asked]) one.destroy()
     close()
   })
 })

@@ -46,7 +46,7 @@ describe.skipIf('missing' in server)('the work of the script on Redis', () => {
     const run = (script: string, options: { keys: string[]; arguments: string[] }) =>
       client.eval(script === SCRIPT_LUA ? COUNTING : script, options)
     const forgotten = () => Promise.reject(new Error('NOSCRIPT'))
-    store = redis({ evalSha: forgotten, eval: run }, { prefix: 'redis work:' })
+    store = redis({ evalSha: forgotten, eval: run, connect: () => client.connect() }, { prefix: 'redis work:' })
   })
   afterAll(() => client.close())
 

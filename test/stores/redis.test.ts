@@ -141,7 +141,9 @@ describe.skipIf('missing' in server)('the redis store', () => {
       )
       return client.evalSha(sha, options)
     }
-    const watched = redis({ evalSha, eval: client.eval.bind(client) } as never, { prefix }).indexed(['user_id'])
+    const watched = redis({ evalSha, eval: client.eval.bind(client), connect: client.connect } as never, {
+      prefix,
+    }).indexed(['user_id'])
     const { access } = await visitor(watched, { user_id: 7 })
     changed(await watched.update(access, changeOf(chainOf(commands.set('user_id', 8)))))
     await watched.destroy(access)

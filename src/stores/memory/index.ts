@@ -18,6 +18,7 @@ import type {
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
+import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { holding } from '../shared/holding.ts'
 
@@ -29,13 +30,37 @@ export interface MemoryOptions {
    * @default 10_000
    */
   readonly max?: number
+  /**
+   * The store's clock, for tests that let time pass: the milliseconds since 1970, a whole number. Everything that a
+   * session knows of time follows it. Cookies follow the browser's clock, so their `Expires` does not.
+   * @default Date.now
+   */
+  readonly now?: () => number
 }
 
-/** A store that keeps at most `max` sessions in a map. It needs no set-up, and no call fails. */
+/**
+ * A store that keeps at most `max` sessions in a map. It needs no set-up, and no call fails.
+ *
+ * @example
+ * ```ts
+ * import { memory } from 'koa-atomic-session/memory'
+ *
+ * let now = Date.UTC(2030, 0, 1)
+ * const store = memory({ now: () => now })
+ * now += 30 * 60_000 // half an hour later
+ * ```
+ * @throws `SessionUsageError` for an option that can't work, and later where `now` gives no time.
+ */
 export function memory(options: MemoryOptions = {}): IndexableStore & InspectableStore {
-  assertNames(options, ['max'], 'The memory store')
-  const { max = 10_000 } = options
-  return new MemoryStore(max)
+  assertNames(options, ['max', 'now'], 'The memory store')
+  const { max = 10_000, now = Date.now } = options
+  if (!Number.isSafeInteger(max) || max < 1) {
+    throw new SessionUsageError('max of the memory store is a whole number of sessions, from 1')
+  }
+  if (typeof now !== 'function') {
+    throw new SessionUsageError('now of the memory store is a function that gives milliseconds: now: () => clock')
+  }
+  return new MemoryStore(max, now)
 }
 
 class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
@@ -43,30 +68,32 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   /** In the order of their last change, so the first one is the one to remove. */
   readonly #sessions = new Map<string, StoredSession>()
   readonly #max: number
+  readonly #clock: () => number
 
-  constructor(max: number) {
+  constructor(max: number, clock: () => number) {
     this.#max = max
+    this.#clock = clock
   }
 
   async create(session: NewSession): Promise<SessionRecord | undefined> {
     if (this.#sessions.has(session.id)) return undefined
-    const stored = begin(session, Date.now())
+    const stored = begin(session, this.#now())
     this.#keep(stored)
     return recordOf(stored)
   }
 
   async load(access: Access): Promise<Loaded> {
-    return loaded(this.#sessions.get(access.id), access, Date.now())
+    return loaded(this.#sessions.get(access.id), access, this.#now())
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    const { next, answer } = transition(this.#sessions.get(access.id), access, change, Date.now())
+    const { next, answer } = transition(this.#sessions.get(access.id), access, change, this.#now())
     if (next) this.#keep(next)
     return answer
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return mayDestroy(this.#sessions.get(access.id), access, Date.now()) && this.#sessions.delete(access.id)
+    return mayDestroy(this.#sessions.get(access.id), access, this.#now()) && this.#sessions.delete(access.id)
   }
 
   indexed(): IndexedStore {
@@ -74,7 +101,7 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
-    const now = Date.now()
+    const now = this.#now()
     return this.#having(field, value)
       .filter((stored) => stored.id > page.after && isLive(stored, now, maxLifetime))
       .sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -95,23 +122,29 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async *list(): AsyncIterable<SessionRecord> {
-    for (const stored of [...this.#sessions.values()]) if (isLive(stored, Date.now())) yield recordOf(stored)
+    for (const stored of [...this.#sessions.values()]) if (isLive(stored, this.#now())) yield recordOf(stored)
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    return liveRecord(this.#sessions.get(id), Date.now())
+    return liveRecord(this.#sessions.get(id), this.#now())
   }
 
   async setup(): Promise<void> {}
 
   async prune(): Promise<number> {
-    const now = Date.now()
+    const now = this.#now()
     const dead = [...this.#sessions.values()].filter((stored) => !isLive(stored, now))
     for (const { id } of dead) this.#sessions.delete(id)
     return dead.length
   }
 
   async close(): Promise<void> {}
+
+  #now(): number {
+    const now = this.#clock()
+    if (Number.isSafeInteger(now) && now > 0) return now
+    throw new SessionUsageError('now of the memory store must give milliseconds since 1970, a whole number')
+  }
 
   #keep(stored: StoredSession): void {
     this.#sessions.delete(stored.id)

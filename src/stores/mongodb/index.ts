@@ -57,6 +57,7 @@ export function mongodb(collection: MongoCollection): IndexableStore & Inspectab
   return new MongoStore(accepted(collection))
 }
 
+/** Over 300 lines, because a store is one object: each of its methods is a command or two and what its answers mean. */
 class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mongodb'
   readonly bson = true

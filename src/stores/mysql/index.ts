@@ -23,9 +23,9 @@ import { loaded } from '../../contract/transition.ts'
 import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { pruned } from '../shared/batches.ts'
+import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
-import { retried } from '../shared/tries.ts'
 import { aheadOf } from './ahead.ts'
 import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
@@ -91,6 +91,7 @@ function assertTable(table: string): void {
 /** Comes before every id. An empty text is null to a `sql_mode` of MariaDB. */
 const BEFORE_ALL = ' '
 
+/** Over 300 lines, because a store is one object: each of its methods is a statement or two and what its answers mean. */
 class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly name = 'mysql'
   readonly #connections: Connections
@@ -117,6 +118,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       created: begun.created ?? null,
       idle: Math.round(begun.maxAge ?? begun.idle),
       authenticated: begun.authenticated ? 1 : 0,
+      authAt: begun.authAt ?? null,
     }
     const result = await this.#try(() => this.#send(this.#sql.create, parameters).catch(unlessTaken))
     return result && recordOf(begin(begun, Number(result.insertId)))

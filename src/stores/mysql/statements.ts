@@ -101,7 +101,7 @@ const AS_READ =
 const BEGINNING: Partial<Record<Column, string>> = {
   created: `COALESCE(:created, ${NOW})`,
   expires: `${TOLD_NOW} + ${integer('idle')}`,
-  auth_at: `IF(:authenticated, ${NOW}, NULL)`,
+  auth_at: `IF(:authenticated, COALESCE(:authAt, ${NOW}), NULL)`,
   rotated: NOW,
 }
 

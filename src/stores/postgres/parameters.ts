@@ -13,8 +13,9 @@ export type Parameters = Readonly<Record<string, unknown>>
 const LARGEST_INTEGER = 2 ** 31 - 1
 
 export function createParameters(session: NewSession): Parameters {
-  const { id, hash, data, dates, created = null, maxAge, idle, authenticated } = session
-  return { id, hash, data: encode(data), created, maxAge, idle, authenticated, dates: dates ? compile(dates) : null }
+  const { id, hash, data, dates, created = null, maxAge, idle, authenticated, authAt = null } = session
+  const encoded = { data: encode(data), dates: dates ? compile(dates) : null }
+  return { id, hash, ...encoded, created, maxAge, idle, authenticated, authAt }
 }
 
 /** Which session, and by what right. */

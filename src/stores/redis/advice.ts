@@ -16,9 +16,14 @@ const ADVICE: Readonly<Record<string, string>> = {
   MASTERDOWN: 'this is a replica without its primary: connect to the primary',
 }
 
+/** What ioredis 4.19 to 5.10 says with `enableAutoPipelining` on a cluster: it takes the script's hash for the key. */
+const PIPELINE = 'All keys in the pipeline should belong to the same slots allocation group'
+
 /** Advice for this reply and no other; undefined where there is no one remedy. */
 export function adviceFor(error: unknown): string | undefined {
   const { message } = (error ?? {}) as { message?: unknown }
+  if (message === PIPELINE)
+    return "update ioredis to 5.11, or give the cluster autoPipeliningIgnoredCommands: ['evalsha', 'eval']"
   const word = typeof message === 'string' ? /^[A-Z]+(?= )/.exec(message)?.[0] : undefined
   return word !== undefined && Object.hasOwn(ADVICE, word) ? ADVICE[word] : undefined
 }

@@ -1,46 +1,25 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '../../errors/index.ts'
 import { adviceFor } from './advice.ts'
-
-/** The part of a node-redis client, pool or cluster (5 or 6) that the store uses. */
-export interface NodeRedisClient {
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-}
-
-/** The part of an ioredis client or cluster (5 or 6), or of iovalkey, that the store uses. */
-export interface IoRedisClient {
-  evalsha(sha: string, keys: number, ...values: string[]): Promise<unknown>
-  eval(script: string, keys: number, ...values: string[]): Promise<unknown>
-}
-
-export type RedisClient = NodeRedisClient | IoRedisClient
+import { type IoRedisClient, isNodeRedis, type NodeRedisClient, type RedisClient } from './kind.ts'
 
 /** Runs a script on one key. Its text is sent only to a server that does not know it. Fails with a {@link StoreError}. */
 export type RunScript = (key: string, values: string[]) => Promise<unknown>
 
-/** Runs a script by a client of either kind. Undefined for anything that is no client. */
-export function scriptRunner(client: RedisClient, script: string): RunScript | undefined {
+/** Runs a script by a client of either kind. Throws a `SessionUsageError` for anything that is no client. */
+export function scriptRunner(client: RedisClient, script: string): RunScript {
   const sha = createHash('sha1').update(script).digest('hex')
-  const send =
-    typeof (client as NodeRedisClient)?.evalSha === 'function'
-      ? nodeRedis(client as NodeRedisClient)
-      : typeof (client as IoRedisClient)?.evalsha === 'function'
-        ? ioRedis(client as IoRedisClient)
-        : undefined
-  return (
-    send &&
-    (async (key, values) => {
-      try {
-        return await send.sha(sha, key, values)
-      } catch (error) {
-        if (/^READONLY/.test((error as Error).message)) leave(client)
-        // Nothing has run. After a restart or a failover the server has forgotten its scripts.
-        if (!/^NOSCRIPT/.test((error as Error).message)) return failed(error)
-        return send.text(script, key, values).catch(failed)
-      }
-    })
-  )
+  const send = isNodeRedis(client) ? nodeRedis(client) : ioRedis(client)
+  return async (key, values) => {
+    try {
+      return await send.sha(sha, key, values)
+    } catch (error) {
+      if (/^READONLY/.test((error as Error).message)) leave(client)
+      // Nothing has run. After a restart or a failover the server has forgotten its scripts.
+      if (!/^NOSCRIPT/.test((error as Error).message)) return failed(error)
+      return send.text(script, key, values).catch(failed)
+    }
+  }
 }
 
 /** The clients that are leaving a connection. */
@@ -92,7 +71,7 @@ function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
 
 /** The clients' messages when they have sent nothing. */
 const NOT_SENT =
-  /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted)/
+  /^(The client is (closed|offline)|Timeout waiting for a client|Stream isn't writeable and enableOfflineQueue|The command was aborted|All keys in the pipeline should)/
 
 /** Throws a client's failure as the store's. */
 export function failed(error: unknown): never {

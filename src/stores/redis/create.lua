@@ -7,7 +7,7 @@ if action == 'create' then
     began,         -- when its lifetime began, '' for now
     ownIdle,       -- its own idle time, or null
     idle,          -- the application's idle time
-    authenticated, -- '1' if the visitor has just logged in
+    loggedIn,      -- when the visitor logged in: 'now', a time, or '' for never
     noted,         -- until when the index has its values, or null
     lines,         -- its small fields as they are stored
     count          -- how many words follow for those that are stored apart: the name and the value of each in turn
@@ -38,7 +38,7 @@ if action == 'create' then
   hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
   previous, previousUntil, previousKind = 'null', 'null', 'null'
   created = began == '' and clock or began
-  authAt = authenticated ~= '' and clock or 'null'
+  authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
   local meta = META_LIST
   redis.call('HSET', key, '$m', meta, '$d', together)
   local reply = show('{"now":' .. clock, meta, together, apart)

@@ -20,14 +20,14 @@ import type {
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
-import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, expiring, knows } from '../shared/oracle.ts'
 import { type StateReading, updatedOf } from './answers.ts'
-import { type RedisClient, scriptRunner } from './client.ts'
+import { scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
 import { Index } from './indexing.ts'
+import type { RedisClient } from './kind.ts'
 import { REGISTER_LUA } from './register.lua.ts'
 import { Register } from './register.ts'
 import { SCRIPT_LUA } from './script.lua.ts'
@@ -35,7 +35,7 @@ import { Script } from './script.ts'
 import { type Servers, serversOf } from './servers.ts'
 import { ID, Sweep } from './sweep.ts'
 
-export type { IoRedisClient, NodeRedisClient, RedisClient } from './client.ts'
+export type { IoRedisClient, NodeRedisClient, RedisClient } from './kind.ts'
 
 /** Where the sessions are in the database. */
 export interface RedisOptions {
@@ -47,14 +47,14 @@ export interface RedisOptions {
 }
 
 /**
- * A store in Redis or Valkey 6.2 or later, also in a cluster. It takes a client, pool or cluster of node-redis 5 or 6, or
- * a client or cluster of ioredis 5 or 6 or of iovalkey. The client stays the application's: the store never closes it.
+ * A store in Redis or Valkey 6.2 or later, also in a cluster. It takes a client, pool, cluster or Sentinel of
+ * node-redis 4, 5 or 6, or a client or cluster of ioredis 4, 5 or 6 or of iovalkey. The client stays the application's: the store never closes it.
  *
  * A session is one key, and each change of it is one run of a Lua script. The key expires with the session, by Redis' own
  * clock. Redis answers before it copies to its replicas. So a change that it has acknowledged, even a log-out, can be
  * lost when a replica takes over.
  *
- * Throws a `SessionUsageError` at once for anything that is no client. Each call fails with a `StoreError` while Redis
+ * Throws a `SessionUsageError` at once for anything that is no client, such as `legacy()`, a pipeline or a mock. Each call fails with a `StoreError` while Redis
  * cannot be reached.
  *
  * @example
@@ -71,11 +71,6 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Indexabl
   const run = scriptRunner(client, SCRIPT_LUA)
   const runIndexing = scriptRunner(client, INDEXING_LUA)
   const runRegister = scriptRunner(client, REGISTER_LUA)
-  if (!run || !runIndexing || !runRegister) {
-    throw new SessionUsageError(
-      'The redis store takes a client of node-redis, ioredis or iovalkey: redis(await createClient().connect())',
-    )
-  }
   return new RedisStore({
     script: new Script(run, prefix),
     servers: serversOf(client, prefix),
@@ -204,12 +199,13 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /**
-   * Makes the index complete, if there is one. Without one Redis needs no preparation, and this checks that it answers.
-   * Warns where Redis evicts keys when its memory is full.
+   * Makes the index complete, if there is one. Without one Redis needs no preparation, and this checks that it answers, for
+   * many keys at once too. Warns where Redis evicts keys when its memory is full.
    */
   async setup(): Promise<void> {
     await this.#register.write()
-    await this.#script.load('')
+    // Some clients of a cluster ask one node for the keys of several.
+    await Promise.all(Array.from({ length: 16 }, (_, key) => this.#script.load(`${key}`)))
     await this.#sweep?.complete()
     // Whoever may not ask for it can do without the warning.
     const policy = await this.#servers.evicting().catch(() => undefined)

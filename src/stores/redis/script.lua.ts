@@ -509,7 +509,7 @@ secret,
 began,
 ownIdle,
 idle,
-authenticated,
+loggedIn,
 noted,
 lines,
 count
@@ -540,7 +540,7 @@ version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), pri
 hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
 previous, previousUntil, previousKind = 'null', 'null', 'null'
 created = began == '' and clock or began
-authAt = authenticated ~= '' and clock or 'null'
+authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
 local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
 local reply = show('{"now":' .. clock, meta, together, apart)
@@ -712,7 +712,7 @@ if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
 export const LOAD = ['judged'] as const
 export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
-export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'authenticated', 'noted', 'lines', 'count'] as const
+export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'loggedIn', 'noted', 'lines', 'count'] as const
 export const PROOF = ['secret', 'maxLifetime', 'bound'] as const
 export const DESTROY = ['began', 'state'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const

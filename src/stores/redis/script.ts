@@ -22,14 +22,14 @@ export class Script {
 
   /** Inserts a session; undefined if its id is taken. `horizon`: until when the index has its values. */
   async create(session: NewSession, horizon: number | undefined): Promise<StoredSession | undefined> {
-    const { id, hash, data, dates = EMPTY_CHAIN, created, maxAge, idle, authenticated } = session
+    const { id, hash, data, dates = EMPTY_CHAIN, created, maxAge, idle, authenticated, authAt } = session
     const { together, apart } = write(data)
     const words = wordsOf(CREATE, {
       secret: hash,
       began: created,
       ownIdle: maxAge,
       idle,
-      authenticated,
+      loggedIn: authenticated ? (authAt ?? 'now') : undefined,
       noted: horizon ?? null,
       lines: together,
       count: apart.length,

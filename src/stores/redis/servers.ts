@@ -1,5 +1,6 @@
 import { LIST_BATCH } from '../../contract/store.ts'
-import { failed, type RedisClient, withoutMapping } from './client.ts'
+import { failed, withoutMapping } from './client.ts'
+import type { RedisClient } from './kind.ts'
 
 /** Every server that holds keys of a store: what is asked of each of them and not of one key. */
 export interface Servers {

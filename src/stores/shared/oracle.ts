@@ -3,7 +3,7 @@ import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { mayDestroy, transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
-import { MAX_TRIES, pause } from './tries.ts'
+import { MAX_TRIES, pause } from './conflicts.ts'
 
 /** The session that a store has found under an id, and the time of its clock when it looked. */
 export interface Reading {

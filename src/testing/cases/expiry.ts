@@ -117,14 +117,25 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
       assert.equal(new Set(answers.map((answer) => changed(answer).expires)).size, 1)
     })
 
-    it('removes what has expired, and nothing else, when it is pruned', async () => {
-      const store = await open()
-      const dead = await visitor(store, {}, { idle: 1 })
-      const alive = await visitor(store, { alive: true })
-      await eventually(() => store.load(dead.access), over)
-      assert.equal(typeof (await store.prune()), 'number')
-      await eventually(() => store.load(dead.access), over)
-      assert.equal((await store.load(alive.access)).outcome, 'live')
+    it('removes what has expired, once, and nothing else, when it is pruned', async () => {
+      // A database may remove one by itself in the moment before it is pruned, but not three of them.
+      for (let tries = 1; ; tries++) {
+        const store = await make()
+        const dead = await visitor(store, {}, { idle: 1 })
+        const alive = await visitor(store, { alive: true })
+        await eventually(() => store.load(dead.access), over)
+        // A dead session keeps its id until it is removed, which no read can show.
+        const begin = () =>
+          store.create({ id: dead.id, hash: dead.hash, data: {}, maxAge: null, idle: MINUTE, authenticated: false })
+        const byItself = (await begin()) !== undefined
+        const removed = await store.prune()
+        assert.equal(await store.prune(), 0)
+        assert.equal((await store.load(alive.access)).outcome, 'live')
+        if (!byItself) assert.ok(await begin(), 'the id is free again')
+        assert.equal((await store.load(dead.access)).outcome, 'live')
+        if (removed === (byItself ? 0 : 1)) return
+        assert.ok(!byItself && removed === 0 && tries < 3, `${removed} were removed`)
+      }
     })
   })
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { commands } from '../../algebra/index.ts'
+import { commands, condition } from '../../algebra/index.ts'
 import type { IndexedStore } from '../../contract/store.ts'
 import { chainOf, changed, changeOf, eventually, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
 
@@ -76,6 +76,28 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       await store.destroy(gone.access)
       const found = () => store.find('user_id', 30, 3_600_000)
       assert.deepEqual(await eventually(found, (records) => records.length === 0), [])
+    })
+
+    it('is as it was after a beginning, or a change, that was refused', async () => {
+      const store = await open()
+      const { id, access } = await visitor(store, { user_id: 80, text: 'x' })
+      const other = { id, hash: access.proof.hash!, data: { user_id: 81 }, maxAge: null, idle: MINUTE }
+      assert.equal(await store.create({ ...other, authenticated: true }), undefined)
+      const { set, inc, unset } = commands
+      for (const commands of [
+        [set('user_id', 82), inc('text')],
+        [unset('user_id'), inc('text')],
+      ]) {
+        assert.equal((await store.update(access, changeOf(chainOf(commands)))).outcome, 'refused')
+      }
+      const held = condition('text', 'y')
+      assert.equal((await store.update(access, changeOf(chainOf(set('user_id', 83), held)))).outcome, 'refused')
+      for (const value of [81, 82, 83]) {
+        assert.deepEqual(await idsOf(store, 'user_id', value), [])
+        assert.equal(await store.destroyAll('user_id', value, undefined), 0)
+      }
+      assert.deepEqual(await idsOf(store, 'user_id', 80), [id])
+      assert.equal(await store.destroyAll('user_id', 80, undefined), 1)
     })
 
     it('finds in pages, in the order of ids, and passes over what no longer holds the value', async () => {

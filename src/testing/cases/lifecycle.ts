@@ -100,6 +100,16 @@ export function lifecycle({ describe, it }: Runner, make: MakeStore): void {
       assert.equal(record.expires, record.rotated + 5 * MINUTE)
     })
 
+    it('notes a log-in of an earlier time, and none for who has not logged in', async () => {
+      const store = await open()
+      const authAt = 1_700_000_000_001
+      const { record, access } = await visitor(store, {}, { authenticated: true, authAt })
+      assert.equal(record.authAt, authAt)
+      const loaded = await store.load(access)
+      assert.ok(loaded.outcome === 'live' && loaded.record.authAt === authAt)
+      assert.equal((await visitor(store, {}, { authAt })).record.authAt, null)
+    })
+
     it('counts a version for each change of the data', async () => {
       const store = await open()
       const { access } = await visitor(store)

@@ -4,7 +4,8 @@
 --      :created        when its lifetime began, in milliseconds; null: now
 --      :maxAge         its own idle time in milliseconds, or null
 --      :idle           the application's idle time
---      :authenticated  whether the visitor has just proven who they are
+--      :authenticated  whether the visitor has proven who they are
+--      :authAt         when that was, in milliseconds; null: now
 --      :dates          commands of currentDate, as a chain for the function; null if there are none
 -- Out: the session as it is stored; no row if the id is taken
 --
@@ -20,7 +21,7 @@ VALUES (
   coalesce(to_timestamp(0) + :created::float8 * interval '1 millisecond', NOW),
   NOW + coalesce(:maxAge::float8, :idle::float8) * interval '1 millisecond',
   :maxAge,
-  CASE WHEN :authenticated::boolean THEN NOW END,
+  CASE WHEN :authenticated::boolean THEN coalesce(to_timestamp(0) + :authAt::float8 * interval '1 millisecond', NOW) END,
   NOW,
   '',
   '',

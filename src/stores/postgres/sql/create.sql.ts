@@ -10,6 +10,7 @@
 
 
 
+
 INSERT INTO ${SESSIONS} AS s
 (id, hash, data, version, created, expires, max_age, auth_at, rotated, epoch, ops, remembered)
 VALUES (
@@ -20,7 +21,7 @@ CASE WHEN :dates::jsonb IS NULL THEN :data::jsonb ELSE ${APPLY}(:data::jsonb, :d
 coalesce(to_timestamp(0) + :created::float8 * interval '1 millisecond', ${NOW}),
 ${NOW} + coalesce(:maxAge::float8, :idle::float8) * interval '1 millisecond',
 :maxAge,
-CASE WHEN :authenticated::boolean THEN ${NOW} END,
+CASE WHEN :authenticated::boolean THEN coalesce(to_timestamp(0) + :authAt::float8 * interval '1 millisecond', ${NOW}) END,
 ${NOW},
 '',
 '',

@@ -1,0 +1,278 @@
+import { memory } from 'koa-atomic-session/memory'
+import { describe, expect, it } from 'vitest'
+import { commands } from '../../src/algebra/index.ts'
+import type { Change, Store } from '../../src/contract/store.ts'
+import { type Asking, ReliableStore } from '../../src/delivery/reliable.ts'
+import { StoreError } from '../../src/errors/index.ts'
+import { chainOf, changeOf, dataOf, hashOf, randomId, visitor } from '../../src/testing/harness.ts'
+
+/** What may become of one try: it is done and answered, done and its reply is lost, lost on its way, or surely not done. */
+const TRIES = ['answered', 'reply lost', 'lost', 'surely not'] as const
+type Try = (typeof TRIES)[number]
+
+/** Every row of one to three tries; after them the store answers. */
+const ROWS: readonly (readonly Try[])[] = [1, 2, 3].flatMap((length) => rows(length))
+function rows(length: number): Try[][] {
+  return length === 0 ? [[]] : rows(length - 1).flatMap((row) => TRIES.map((one) => [...row, one]))
+}
+
+const OPERATIONS = ['load', 'create', 'update', 'destroy', 'find', 'destroyAll'] as const
+type Operation = (typeof OPERATIONS)[number]
+
+/** A store that does with one operation what a row says, try by try, and notes what reached it. */
+function following(row: readonly Try[], operation: Operation) {
+  const store = memory().indexed(['user'])
+  const real = store[operation].bind(store) as (...values: unknown[]) => Promise<unknown>
+  const sent: unknown[][] = []
+  const arm = () => {
+    Object.assign(store, {
+      async [operation](...values: unknown[]) {
+        const now = row[sent.push(values) - 1] ?? 'answered'
+        if (now === 'lost') throw new StoreError('memory', 'lost the call', 'unknown')
+        if (now === 'surely not') throw new StoreError('memory', 'refused the call', false)
+        const answer = await real(...values)
+        if (now === 'reply lost') throw new StoreError('memory', 'lost the reply', 'unknown')
+        return answer
+      },
+    })
+  }
+  return { store, sent, arm }
+}
+
+/** What the application must be told after this row, and how often the store must have been asked. */
+function expected(row: readonly Try[]): { told: unknown; tries: number } {
+  // Only what was surely not done at the first try is known not to be done; it is not tried again.
+  if (row[0] === 'surely not') return { told: false, tries: 1 }
+  const answered = row.indexOf('answered')
+  return { told: 'an answer', tries: (answered < 0 ? row.length : answered) + 1 }
+}
+
+/** Whether any try up to the last one did something. */
+const done = (row: readonly Try[], tries: number) =>
+  [...row, 'answered'].slice(0, tries).some((one) => one === 'answered' || one === 'reply lost')
+
+async function outcome(call: Promise<unknown>) {
+  try {
+    return { told: 'an answer' as unknown, answer: await call }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    return { told: error.applied as unknown, answer: undefined }
+  }
+}
+
+describe('a call to the store, by what becomes of each of its tries', () => {
+  it.each(['load', 'find'] as const)(
+    '%s is asked again until it is answered, unless it was surely refused',
+    async (operation) => {
+      await each(async (row) => {
+        const { store, sent, arm } = following(row, operation)
+        const { access, record } = await visitor(store, { user: 1 })
+        arm()
+        const reliable = new ReliableStore(store, 60_000)
+        const page = { limit: 9, after: '' }
+        const call =
+          operation === 'load' ? reliable.load(access) : reliable.find('user', 1, Number.POSITIVE_INFINITY, page)
+        const { told, answer } = await outcome(call)
+        const { told: should, tries } = expected(row)
+        const found = operation === 'load' ? (answer as { record?: unknown })?.record : (answer as unknown[])?.[0]
+        return [
+          [told, sent.length, found],
+          [should, tries, should === false ? undefined : record],
+        ]
+      })
+    },
+  )
+
+  it('an update is applied once, is sent again as the same one of that moment, and says what became of it', async () => {
+    await each(async (row) => {
+      const { store, sent, arm } = following(row, 'update')
+      const { access } = await visitor(store, { n: 0 })
+      arm()
+      const reliable = new ReliableStore(store, 60_000)
+      await reliable.load(access)
+      const before = Date.now()
+      const change = changeOf(chainOf(commands.inc('n')))
+      const { told, answer } = await outcome(reliable.update(access, change))
+      const { told: should, tries } = expected(row)
+      const changes = sent.map(([, change]) => change as Change)
+      const moments = new Set(changes.slice(1).map(({ repeatedSince }) => repeatedSince))
+      const [moment = before] = moments
+      return [
+        [
+          told,
+          changes.length,
+          (answer as { record?: { data: unknown } })?.record?.data,
+          (await dataOf(store, access)).n,
+          changes.every(({ op, chain }) => op === change.op && chain === change.chain),
+          changes[0]?.repeatedSince,
+          // By the store's clock and not after the moment at which it was sent first; a little before, as clocks are read.
+          moments.size <= 1 && moment <= before + 1 && moment > before - 5000,
+        ],
+        [should, tries, should === false ? undefined : { n: 1 }, done(row, tries) ? 1 : 0, true, undefined, true],
+      ]
+    })
+  })
+
+  it('a session begins once, and who begins it gets it, though the answer came only after the id was taken', async () => {
+    await each(async (row) => {
+      const { store, sent, arm } = following(row, 'create')
+      arm()
+      const id = randomId()
+      const hash = hashOf(id)
+      const session = { id, hash, data: { a: 1 }, maxAge: null, idle: 60_000, authenticated: false }
+      const { told, answer } = await outcome(new ReliableStore(store, 60_000).create(session))
+      const { told: should, tries } = expected(row)
+      const loaded = await store.load({ id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY })
+      return [
+        [told, sent.length, (answer as { id?: string })?.id, loaded.outcome],
+        [should, tries, should === false ? undefined : id, done(row, tries) ? 'live' : 'absent'],
+      ]
+    })
+  })
+
+  it.each(['destroy', 'destroyAll'] as const)(
+    '%s removes, and answers what its last try removed',
+    async (operation) => {
+      await each(async (row) => {
+        const { store, sent, arm } = following(row, operation)
+        const { access } = await visitor(store, { user: 1 })
+        arm()
+        const reliable = new ReliableStore(store, 60_000)
+        const call = operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9)
+        const { told, answer } = await outcome(call)
+        const { told: should, tries } = expected(row)
+        const before = row.slice(0, tries - 1).includes('reply lost')
+        const removed = operation === 'destroy' ? !before : before ? 0 : 1
+        return [
+          [told, sent.length, answer, (await store.load(access)).outcome],
+          [should, tries, should === false ? undefined : removed, done(row, tries) ? 'absent' : 'live'],
+        ]
+      })
+    },
+  )
+
+  /** Compares what is with what should be, for every row. */
+  async function each(check: (row: readonly Try[]) => Promise<[unknown, unknown]>): Promise<void> {
+    const results = await Promise.all(ROWS.map(async (row) => ({ row, pair: await check(row) })))
+    const by = (i: 0 | 1) => Object.fromEntries(results.map(({ row, pair }) => [row.join(', '), pair[i]]))
+    expect(by(0)).toEqual(by(1))
+  }
+
+  it('an id that somebody else has is not given away, though it was asked for twice', async () => {
+    const { store, arm } = following(['lost'], 'create')
+    const { id } = await visitor(store, { mine: true })
+    arm()
+    const session = { id, hash: hashOf('other'), data: {}, maxAge: null, idle: 60_000, authenticated: false }
+    expect(await new ReliableStore(store, 60_000).create(session)).toBeUndefined()
+  })
+
+  it('six tries are all, and the last word is that nobody knows', async () => {
+    const row: Try[] = ['lost', 'surely not', 'lost', 'surely not', 'surely not', 'surely not', 'answered']
+    const { store, sent, arm } = following(row, 'load')
+    const { access } = await visitor(store)
+    arm()
+    await expect(new ReliableStore(store, 60_000).load(access)).rejects.toMatchObject({ applied: 'unknown' })
+    expect(sent).toHaveLength(6)
+  })
+
+  it('what is no failure of the store, or is final, is not tried again', async () => {
+    const final = new StoreError('memory', 'has lost it for good', 'unknown')
+    final.final = true
+    for (const failure of [new TypeError('a fault'), final]) {
+      const store = memory()
+      let calls = 0
+      store.load = async () => {
+        calls++
+        throw failure
+      }
+      await expect(new ReliableStore(store, 60_000).load((await visitor(store)).access)).rejects.toBe(failure)
+      expect(calls).toBe(1)
+    }
+  })
+
+  it('a store that has forgotten what became of a change says so, and is not asked a third time', async () => {
+    const store = memory()
+    const { access } = await visitor(store)
+    let calls = 0
+    store.update = async () => {
+      if (++calls === 1) throw new StoreError('memory', 'lost the reply', 'unknown')
+      return { outcome: 'forgotten' }
+    }
+    const change = changeOf(chainOf(commands.inc('n')))
+    await expect(new ReliableStore(store, 60_000).update(access, change)).rejects.toMatchObject({ applied: 'unknown' })
+    expect(calls).toBe(2)
+  })
+})
+
+describe('a call whose time is over', () => {
+  const asking = (): Asking => ({ alias: undefined, asked: performance.now(), givenUp: Number.NEGATIVE_INFINITY })
+
+  /** A store whose `load` ends only when the test says so. */
+  async function held() {
+    const store = memory()
+    const { access } = await visitor(store)
+    const ends: ((error?: unknown) => void)[] = []
+    const { load } = store
+    store.load = (access) =>
+      new Promise((resolve, reject) => {
+        ends.push((error) => (error ? reject(error) : resolve(load.call(store, access))))
+      })
+    return { store, access, ends }
+  }
+
+  it('nobody knows of, and who has waited behind it is not sent', async () => {
+    const { store, access, ends } = await held()
+    const reliable = new ReliableStore(store, 20)
+    const caller = asking()
+    await expect(reliable.load(access, caller)).rejects.toMatchObject({ applied: 'unknown' })
+    expect(caller.givenUp).toBeGreaterThan(caller.asked)
+    await expect(reliable.load(access, caller)).rejects.toMatchObject({ applied: false })
+    await expect(reliable.load(access, { ...caller, asked: caller.givenUp })).rejects.toMatchObject({ applied: false })
+    expect(ends).toHaveLength(1)
+    const later = reliable.load(access, { ...caller, asked: caller.givenUp + 0.1 })
+    ends[1]?.()
+    expect((await later).outcome).toBe('live')
+  })
+
+  it('is not sent again when it fails after all', async () => {
+    const { store, access, ends } = await held()
+    await expect(new ReliableStore(store, 20).load(access)).rejects.toMatchObject({ applied: 'unknown' })
+    ends[0]?.(new StoreError('memory', 'closed the connection', 'unknown'))
+    await new Promise((resolve) => setTimeout(resolve, 40))
+    expect(ends).toHaveLength(1)
+  })
+
+  it('ends what is between two tries, too', async () => {
+    const store = memory()
+    const { access } = await visitor(store)
+    let calls = 0
+    store.load = async () => {
+      calls++
+      throw new StoreError('memory', 'closed the connection', 'unknown')
+    }
+    // Tries at 0, 0 and 25 ms; the next one would come at 125 ms.
+    await expect(new ReliableStore(store, 60).load(access)).rejects.toThrow('within 60 ms')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(calls).toBeLessThanOrEqual(3)
+  })
+
+  it('does not hold the others up once the store answers: ten without an answer close it, one answer opens it', async () => {
+    const { store, access, ends } = await held()
+    const reliable: Pick<Store, 'load'> = new ReliableStore(store, 20)
+    const hanging = (count: number) => Promise.allSettled(Array.from({ length: count }, () => reliable.load(access)))
+    await hanging(9)
+    // Nine are not enough; the tenth is sent, and the one after it tries whether the store is there again.
+    await hanging(1)
+    await hanging(1)
+    expect(ends).toHaveLength(11)
+    await expect(reliable.load(access)).rejects.toMatchObject({ applied: false })
+    expect(ends).toHaveLength(11)
+    ends[0]?.()
+    // The answer is there one turn of the event loop later.
+    await new Promise((resolve) => setImmediate(resolve))
+    const next = reliable.load(access)
+    ends.at(-1)?.()
+    expect((await next).outcome).toBe('live')
+    expect(ends).toHaveLength(12)
+  })
+})

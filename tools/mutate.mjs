@@ -1,0 +1,124 @@
+// Breaks the rules of src/ one at a time, and says which the tests do not notice.
+//
+//   npm run mutate                      every room of mutate/rooms.mjs
+//   npm run mutate -- visit cookie      these
+//   npm run mutate -- --since HEAD~5    only the lines that have changed since, within --minutes (4)
+//
+// Results are kept in .cache/mutate: the next run tests only what has changed. A room fails below its target, and changed
+// lines where more than one in ten of their mutants, and more than two, live on.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Stryker } from '@stryker-mutator/core'
+import { EQUIVALENTS } from './mutate/equivalents.mjs'
+import { heard } from './mutate/plugin.mjs'
+import { ROOMS } from './mutate/rooms.mjs'
+
+const CACHE = '.cache/mutate'
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { since: { type: 'string' }, minutes: { type: 'string' } },
+})
+const unknown = positionals.filter((name) => !(name in ROOMS))
+if (unknown.length > 0) {
+  console.error(`No room ${unknown.join(', ')}; there are ${Object.keys(ROOMS).join(', ')}`)
+  process.exit(2)
+}
+const { since, minutes = since && '4' } = values
+if (since && !has(since)) {
+  console.log(`There is no commit ${since} here, so there is nothing to compare with.`)
+  process.exit(0)
+}
+
+let failed = false
+/** The room under test, with the mutants that were tested, each by its id. */
+let current
+
+if (minutes) {
+  setTimeout(() => {
+    console.log(`\n${minutes} minutes are over; what was not reached is not counted.`)
+    if (current) report(current)
+    process.exit(failed ? 1 : 0)
+  }, minutes * 60_000).unref()
+}
+for (const name of positionals.length > 0 ? positionals : Object.keys(ROOMS)) {
+  const room = ROOMS[name]
+  const mutate = since ? changed(since, room.files) : [`${room.files}**/*.ts`]
+  if (mutate.length === 0) continue
+  current = { name, ...room, whole: !since, mutants: new Map(), ends: false }
+  heard.mutant = (mutant) => current.mutants.set(mutant.id, mutant)
+  process.env.MUTATE_TESTS = room.tests.join()
+  process.env.STORES = 'none'
+  for (const mutant of await new Stryker(options(name, mutate)).runMutationTest()) heard.mutant(mutant)
+  report({ ...current, ends: true })
+  current = undefined
+}
+if (since && !failed) console.log('Every broken rule that counts was noticed.')
+rmSync(`${CACHE}/sandbox`, { recursive: true, force: true })
+process.exit(failed ? 1 : 0)
+
+function options(name, mutate) {
+  return {
+    mutate,
+    plugins: ['@stryker-mutator/vitest-runner', new URL('mutate/plugin.mjs', import.meta.url).href],
+    testRunner: 'vitest',
+    vitest: { configFile: 'tools/mutate/vitest.config.ts', related: false },
+    ignorers: ['texts'],
+    reporters: ['telling', 'progress-append-only'],
+    incremental: true,
+    incrementalFile: `${CACHE}/${name}.json`,
+    tempDirName: `${CACHE}/sandbox`,
+    ignorePatterns: ['/.cache', '/.github', '/bench', '/dist', '/docs/images', '/test-d'],
+    concurrency: Number(process.env.MUTATE_WORKERS ?? 1),
+    logLevel: 'error',
+    allowEmpty: true,
+  }
+}
+
+function has(commit) {
+  return spawnSync('git', ['rev-parse', '--verify', '--quiet', `${commit}^{commit}`]).status === 0
+}
+
+/** The lines of a room that have changed since a commit, as Stryker takes them: `src/visit/step.ts:3-7`. */
+function changed(commit, files) {
+  const { stdout } = spawnSync('git', ['diff', '-U0', '--diff-filter=d', commit, '--', files], { encoding: 'utf8' })
+  const ranges = []
+  let file
+  for (const line of stdout.split('\n')) {
+    file = /^\+\+\+ b\/(.*\.ts)$/.exec(line)?.[1] ?? file
+    const [, from, count = '1'] = /^@@ \S+ \+(\d+)(?:,(\d+))? @@/.exec(line) ?? []
+    if (file && from && count !== '0') ranges.push(`${file}:${from}-${Number(from) + Number(count) - 1}`)
+  }
+  return ranges
+}
+
+function report({ name, target, whole, ends, mutants }) {
+  const used = new Set()
+  const lost = []
+  let noticed = 0
+  let equivalent = 0
+  for (const mutant of mutants.values()) {
+    if (mutant.status === 'Killed' || mutant.status === 'Timeout') noticed++
+    if (mutant.status !== 'Survived' && mutant.status !== 'NoCoverage') continue
+    const shown = show(mutant)
+    const known = EQUIVALENTS.find((one) => one.line === shown.line && one.becomes.includes(shown.becomes))
+    if (known) {
+      used.add(known)
+      equivalent++
+    } else lost.push(shown)
+  }
+  const all = noticed + lost.length
+  const score = all === 0 ? 100 : (100 * noticed) / all
+  console.log(`\n${name}: ${score.toFixed(1)} % of ${all} noticed, ${equivalent} equivalent`)
+  for (const { at, line, becomes, status } of lost) console.log(`  ${at} ${status}\n    ${line}\n    → ${becomes}`)
+  if (whole ? ends && score < target : lost.length > Math.max(2, all / 10)) failed = true
+}
+
+/** A mutant as mutate/equivalents.mjs names it. */
+function show({ fileName, location: { start, end }, replacement, status }) {
+  const lines = readFileSync(fileName, 'utf8').split('\n')
+  const line = lines[start.line - 1]
+  const tail = end.line === start.line ? line.slice(end.column - 1) : lines[end.line - 1].slice(end.column - 1)
+  const becomes = `${line.slice(0, start.column - 1)}${replacement}${tail}`.replace(/\s+/g, ' ').trim()
+  return { at: `${fileName.replace(`${process.cwd()}/`, '')}:${start.line}`, line: line.trim(), becomes, status }
+}
