@@ -46,6 +46,7 @@ export default defineConfig({
         'guide/index',
         'guide/log-in',
         'guide/devices',
+        'guide/bound',
         'guide/carts',
         'guide/messages',
         'guide/csrf',
