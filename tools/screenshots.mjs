@@ -1,12 +1,14 @@
 // npm run screenshots: the README's pictures, taken from the running race lab by a headless Chromium.
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { createExamples } from '../examples/server.mjs'
 
 const { server, close } = await createExamples({ url: 'memory:', keys: ['a key for the pictures only'] })
 await new Promise((resolve) => server.listen(0, 'localhost', resolve))
+/** The machine's, or the one that the tests have brought. */
+const found = ['/usr/bin/chromium', '.cache/servers/bin/chromium'].find((path) => existsSync(path))
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM ?? found ?? 'chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
 })
 mkdirSync('docs/images', { recursive: true })

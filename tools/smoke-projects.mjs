@@ -101,15 +101,16 @@ if (tests.length < 200) throw new Error('only ' + tests.length + ' tests')
 
 /** The README's first program, which counts a first visit. */
 const [, README] = /<!-- run: app -->\n```ts\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))
-const QUICK_START = `process.env.SESSION_KEY = 'a key that nobody can guess'
-const { app, sessions } = await import('./app.mjs')
-const server = app.listen(0, async () => {
-  const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text()
-  if (text !== 'page 1, seen /') throw new Error('said ' + text)
-  server.close()
-  server.closeAllConnections()
-  await sessions.close()
-})
+const QUICK_START = `import { once } from 'node:events'
+process.env.SESSION_KEY = 'a key that nobody can guess'
+process.env.PORT = '0'
+const { server, sessions } = await import('./app.mjs')
+if (!server.listening) await once(server, 'listening')
+const text = await (await fetch('http://127.0.0.1:' + server.address().port)).text()
+if (text !== 'page 1, seen /') throw new Error('said ' + text)
+server.close()
+server.closeAllConnections()
+await sessions.close()
 `
 
 /** The examples of Request and Response, each on its own runtime. Their one line says the port. */

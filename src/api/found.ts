@@ -119,7 +119,7 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FoundSession<D>, void> {
     const question = this.#ask()
-    for (let { asked } = question; ; ) {
+    for (let asked: Asked = { ...question.asked, reading: {} }; ; ) {
       const found = await this.#page({ ...question, asked })
       yield* found
       if (found.length < asked.limit) return
@@ -133,8 +133,9 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
   }
 
   async #page({ asked, read, idle }: Question): Promise<FoundSession<D>[]> {
-    const { limit, after, order, seen } = asked
-    if (order === 'id') return (await read({ limit, after })).map((record) => foundOf<D>(record, idle))
+    const { order, seen, ...page } = asked
+    const { limit } = page
+    if (order === 'id') return (await read(page)).map((record) => foundOf<D>(record, idle))
     const last = seen && { id: seen.id, seen: new Date(seen.at) }
     let first: FoundSession<D>[] = []
     for await (const records of pages(read)) {

@@ -176,10 +176,11 @@ export class Sessions<D> {
   ): Promise<number> {
     const wanted = this.#lookedUp(field, value)
     const { reliable } = this.hostOf()
+    const reading = {}
     let count = 0
     try {
       for (let removed = LIST_BATCH; removed === LIST_BATCH; count += removed) {
-        removed = await reliable.destroyAll(field, wanted, except, LIST_BATCH)
+        removed = await reliable.destroyAll(field, wanted, except, LIST_BATCH, reading)
       }
     } catch (error) {
       if (count > 0 && isSessionError(error)) error.applied = 'unknown'

@@ -8,7 +8,7 @@ export async function* pages<T extends { readonly id: string }>(
   read: (page: Page) => Promise<T[]>,
   first: Page = FIRST_PAGE,
 ): AsyncGenerator<T[], void> {
-  for (let page = first; ; ) {
+  for (let page: Page = { reading: {}, ...first }; ; ) {
     const found = await read(page)
     yield found
     if (found.length < page.limit) return

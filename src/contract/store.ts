@@ -70,9 +70,15 @@ export interface IndexedStore extends Store {
   find(field: string, value: IndexValue, maxLifetime: number, page?: Page): Promise<SessionRecord[]>
   /**
    * Removes at most `limit` of those sessions, of which none is the one with the id `except`, and loads no data. Answers
-   * how many. Fewer than `limit` say that none is left.
+   * how many. Fewer than `limit` say that none is left. `reading`: see {@link Page}.
    */
-  destroyAll(field: string, value: IndexValue, except: string | undefined, limit?: number): Promise<number>
+  destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit?: number,
+    reading?: object,
+  ): Promise<number>
 }
 
 /** Which part of what was found is wanted. */
@@ -80,6 +86,11 @@ export interface Page {
   readonly limit: number
   /** Only sessions whose ids come after this one; `''` for the first page. */
   readonly after: string
+  /**
+   * The same object for all pages of one reading; absent for a page by itself. A store may keep by it what it has found for
+   * the first page, so a session that begins meanwhile may be missing in the later ones.
+   */
+  readonly reading?: object
 }
 
 /** A value that an index can find. BSON values, such as an `ObjectId`, only on MongoDB. */

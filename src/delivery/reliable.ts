@@ -123,9 +123,17 @@ export class ReliableStore {
   }
 
   /** For a store that can. If a reply was lost, the answer does not count what the first try removed. */
-  destroyAll(field: string, value: IndexValue, except: string | undefined, limit: number): Promise<number> {
+  destroyAll(
+    field: string,
+    value: IndexValue,
+    except: string | undefined,
+    limit: number,
+    reading: object,
+  ): Promise<number> {
     const store = this.#store as IndexedStore
-    const removing = this.#call({ operation: 'destroyAll' }, () => store.destroyAll(field, value, except, limit))
+    const removing = this.#call({ operation: 'destroyAll' }, () =>
+      store.destroyAll(field, value, except, limit, reading),
+    )
     return this.#hearing ? this.#heard(removing, (to, count) => count > 0 && to.removedAll(field, value)) : removing
   }
 

@@ -89,7 +89,13 @@ function kindOf(error: DriverError, sentence: string | undefined): string {
     // A fault of a program says nothing without its kind.
     return /^(?:Type|Range|Reference)Error$/.test(name) ? `${name}:` : ''
   }
-  return [name === 'Error' || name === 'ReplyError' ? '' : name, known].filter(Boolean).join(' ') || 'no reason given'
+  return [name === 'Error' || name === 'ReplyError' ? '' : name, known].filter(Boolean).join(' ') || classOf(error)
+}
+
+/** What a driver's class is called, for errors that say nothing else: node-redis gives its own neither name nor message. */
+function classOf(error: DriverError): string {
+  const { name } = (error.constructor ?? {}) as { name?: unknown }
+  return typeof name === 'string' && /^\w+Error$/.test(name) ? name : 'no reason given'
 }
 
 /** What the error says, on one line and without a password; undefined where that can quote a session. */

@@ -34,7 +34,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await finished(page)
   }
 
-  it('shows on opening that one lane loses changes and the other none', async () => {
+  it('shows on opening that one lane loses changes and the others none', async () => {
     const page = await examples.visitor(browser)
     await page.goto('/')
     await finished(page)
@@ -74,7 +74,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await page.goto('/')
     await finished(page)
     await race(page, 'drop')
-    expect(await verdict(page, 'whole')).toBe('administrator again')
+    expect(await verdict(page, 'whole')).toBe('admin again')
     expect(await verdict(page, 'atomic')).toBe('the privilege is gone')
     expect(await verdict(page, 'classic')).toBe('the privilege is gone')
   })
@@ -99,7 +99,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await page.goto('/')
     await finished(page)
     expect(await page.evaluate('mostRunning')).toBe(6)
-    for (const lane of ['whole', 'atomic']) {
+    for (const lane of ['whole', 'atomic', 'classic']) {
       const bars = (await page.evaluate(
         `Array.from(document.querySelectorAll('[data-lane="${lane}"] .timeline li > :first-child'), ({ style }) =>
           ['--from', '--length'].map((name) => Number(style.getPropertyValue(name))))`,
@@ -132,11 +132,11 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     [360, 740],
     [320, 640],
     [1000, 700],
-  ])('shows both verdicts without scrolling on %i by %i', async (width, height) => {
+  ])('shows all three verdicts without scrolling on %i by %i', async (width, height) => {
     const page = await examples.visitor(browser, { viewport: { width, height } })
     await page.goto('/')
     await finished(page)
-    for (const lane of ['whole', 'atomic']) {
+    for (const lane of ['whole', 'atomic', 'classic']) {
       const box = (await page.locator(`[data-lane="${lane}"] .verdict`).boundingBox())!
       expect(box.x).toBeGreaterThanOrEqual(0)
       expect(box.x + box.width).toBeLessThanOrEqual(width)

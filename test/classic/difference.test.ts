@@ -1,13 +1,17 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { apply, type Data, equal } from '../../src/algebra/index.ts'
 import { difference } from '../../src/classic/difference.ts'
 import { namesOf } from '../../src/classic/names.ts'
+import { SessionObject } from '../../src/classic/object.ts'
 import { overlay } from '../../src/classic/overlay.ts'
 import { document, value } from '../../src/testing/arbitraries.ts'
 import { Copy, change, written } from './traps.ts'
 
 const NAMES = [namesOf(), namesOf(['a', 'b.*'], ['c', 'b.*', 'a.0'])]
+
+const json = (value: unknown) => JSON.parse(JSON.stringify(value))
 
 /** Sums of floating-point numbers differ in their last digit. */
 function near(a: unknown, b: unknown): boolean {
@@ -32,6 +36,30 @@ describe('the difference of two states of a session', () => {
         const result = apply(before, written(difference(before, after, { names, origin })), 0)
         if (!result.ok) throw new Error(JSON.stringify(result.problem))
         expect(i === 0 ? equal(result.data, after) : near(result.data, after)).toBe(true)
+      }),
+      { numRuns: 10_000 },
+    )
+  })
+
+  it.each([...NAMES.entries()])('makes the one of the other again after each save, names %i', (i, names) => {
+    const form = { members: new Set<string>(), ignores: () => false }
+    fc.assert(
+      fc.property(document, fc.gen(), (before, gen) => {
+        const session = new SessionObject(form, names, () => ({}))
+        session.show(before)
+        let stored = before
+        for (let saves = 0; saves < 3; saves++) {
+          change(session.object as Record<string, unknown>, gen, value)
+          const made = session.change()
+          const result = apply(stored, written(made.chain), 0)
+          if (!result.ok) throw new Error(JSON.stringify(result.problem))
+          const shown = new SessionObject(form, names, () => ({}))
+          shown.show(result.data)
+          const same = i === 0 ? (a: unknown, b: unknown) => isDeepStrictEqual(json(a), json(b)) : near
+          expect(same(shown.object, session.object)).toBe(true)
+          session.stored(made)
+          stored = result.data
+        }
       }),
       { numRuns: 10_000 },
     )

@@ -252,6 +252,23 @@ describe.each([
     expect(app.errors).toEqual([])
   })
 
+  it('changes in place what an earlier save() has stored, so what others did within it stays', async () => {
+    const alice = app.visitor()
+    handler = (ctx) => Object.assign(ctx.session, { read: { a: 1, b: 2 } })
+    await alice.fetch('/')
+    handler = async (ctx) => {
+      const { session } = ctx
+      session.assigned = { a: 1, b: 2 }
+      session.read.a = 5
+      await session.save()
+      await ctx.atomic().set({ 'assigned.b': 3, 'read.b': 3 })
+      session.assigned.a = 9
+      session.read.a = 9
+    }
+    await alice.fetch('/')
+    expect(await stored(alice)).toEqual({ assigned: { a: 9, b: 3 }, read: { a: 9, b: 3 } })
+  })
+
   it('does as JSON.stringify with what is no JSON', async () => {
     const alice = app.visitor()
     class Money {

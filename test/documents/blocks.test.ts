@@ -8,7 +8,7 @@ import { begin } from '../../src/contract/record.ts'
 import { toDocument } from '../../src/stores/mongodb/document.ts'
 import { blocks, root } from './examples.ts'
 
-const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { name: own, scripts, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What a block of each language can have done with it. */
 const WAYS: Record<string, readonly string[]> = { ts: ['run', 'compile'], js: ['compare'], sql: ['compare'] }
@@ -63,7 +63,8 @@ describe('command lines in the documents', () => {
       .replace(/^(?:[A-Z]+=\S+ )+/, '')
       .replaceAll(/[[\]]/g, '')
       .split(/ +/)
-    if (program === 'export') expect(args.join(' ')).toMatch(/^STORE=|^SESSION_KEY="\$\(openssl rand -base64 32\)"$/)
+    if (program === 'export')
+      expect(args.join(' ')).toMatch(/^STORE=|^\w+_URL=\w+:\/\/\S+$|^SESSION_KEY="\$\(openssl rand -base64 32\)"$/)
     else if (program === 'openssl') expect(args).toEqual(['rand', '-base64', '32'])
     else if (program === 'node') expect(args).toEqual(['app.ts'])
     else if (program === 'npx') {
@@ -75,6 +76,9 @@ describe('command lines in the documents', () => {
       expect(program).toBe('npm')
       if (command === 'run') expect(scripts).toHaveProperty(name!)
       else expect(['start', 'cit', 'install', 'test']).toContain(command)
+      // What is installed is what these tests have tried.
+      if (command === 'install')
+        for (const wanted of args.slice(1)) expect([own, ...Object.keys(devDependencies)]).toContain(wanted)
     }
   })
 })

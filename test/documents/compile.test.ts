@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
-import { root, writeDocstrings, writeExamples } from './examples.ts'
+import { root, writeDeclarations, writeDocstrings, writeExamples } from './examples.ts'
 
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)
@@ -19,7 +19,7 @@ it('every TypeScript block of the documents compiles', { timeout: TIMEOUT }, () 
   const files = writeExamples()
   expect(files.length).toBeGreaterThan(20)
   expect(new Set(files).size).toBe(files.length)
-  expect(diagnosticsOf(files)).toBe('')
+  expect(diagnosticsOf([...files, writeDeclarations()])).toBe('')
 })
 
 // In a program of their own: one of them augments SessionData, which holds for a whole program.

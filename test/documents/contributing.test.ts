@@ -19,7 +19,7 @@ describe('a command that is added by CONTRIBUTING alone', () => {
   beforeAll(() => {
     rmSync(copy, { recursive: true, force: true })
     mkdirSync(join(copy, '.changeset'), { recursive: true })
-    for (const part of ['src', 'README.md']) cpSync(join(root, part), join(copy, part), { recursive: true })
+    for (const part of ['src', 'docs/reference']) cpSync(join(root, part), join(copy, part), { recursive: true })
     writeFileSync(join(copy, 'bit.diff'), diff)
     execFileSync('git', ['apply', '--directory=.cache/contributing', '.cache/contributing/bit.diff'], { cwd: root })
   })

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
 import express from 'express'
 import fastify from 'fastify'
@@ -11,50 +10,14 @@ import { atomicSession } from 'koa-atomic-session'
 import { fetchSessions } from 'koa-atomic-session/fetch'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
-import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { KEY, TestApp, Visitor } from '../visitor.ts'
-import { root, writeDocstrings } from './examples.ts'
+import { writeDocstrings } from './examples.ts'
+import { documented, PUBLIC } from './public.ts'
 
 const files = writeDocstrings()
 const of = (part: RegExp) => files.filter((file) => part.test(basename(file)))
 const example = async (file: string) => (await import(/* @vite-ignore */ file)).default
-
-/** What users call. Each method has an example; `catch` and `finally` are those of every promise. */
-const PUBLIC: Record<string, RegExp> = {
-  'api/types.ts': /^(SessionHandle|SessionChain|LoadedSession)$/,
-  'api/chaining.ts': /^Chaining$/,
-  'api/commands.ts': /^Commands$/,
-  'api/at.ts': /^(SessionAt|ChainAt)$/,
-  'api/sessions.ts': /^Sessions$/,
-  'koa/sessions.ts': /^KoaSessions$/,
-  'koa/index.ts': /^atomicSession$/,
-  'http/index.ts': /^(httpSessions|HttpSessions)$/,
-}
-const PROMISE = new Set(['catch', 'finally'])
-
-type Documented = ts.MethodSignature | ts.MethodDeclaration | ts.FunctionDeclaration
-
-const tagged = (node: Documented, tag: string) => ts.getJSDocTags(node).some(({ tagName }) => tagName.text === tag)
-
-function documented(file: string, names: RegExp): string[][] {
-  const source = ts.createSourceFile(file, readFileSync(join(root, 'src', file), 'utf8'), ts.ScriptTarget.Latest, true)
-  const found = new Map<string, boolean>()
-  const note = (name: string, node: Documented) => {
-    if (!tagged(node, 'internal')) found.set(name, found.get(name) || tagged(node, 'example'))
-  }
-  for (const node of source.statements) {
-    if (ts.isFunctionDeclaration(node) && names.test(node.name?.text ?? '')) note(node.name!.text, node)
-    if (!(ts.isInterfaceDeclaration(node) || ts.isClassDeclaration(node)) || !names.test(node.name?.text ?? ''))
-      continue
-    for (const member of node.members) {
-      if (!(ts.isMethodSignature(member) || ts.isMethodDeclaration(member)) || !ts.isIdentifier(member.name)) continue
-      if (!PROMISE.has(member.name.text)) note(`${node.name!.text}.${member.name.text}`, member)
-    }
-  }
-  const all = [...found]
-  return [all.map(([name]) => name), all.filter(([, has]) => !has).map(([name]) => name)]
-}
 
 describe('the examples of docstrings', () => {
   it.each(Object.entries(PUBLIC))('are there for every command, method and function of %s', (file, names) => {

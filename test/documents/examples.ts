@@ -48,7 +48,8 @@ return sessions
 }
 `
 
-function documents(): string[] {
+/** The documents that people read, as paths from the root. */
+export function documents(): string[] {
   const markdown = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name))
@@ -89,6 +90,43 @@ export function writeExamples(): string[] {
     write(file, /^(import|export) /m.test(code) ? code : fragment(code))
     return file
   })
+}
+
+/** What the examples use of packages that come without types. */
+export function writeDeclarations(): string {
+  const file = join(folder, 'untyped.d.ts')
+  write(
+    file,
+    `import 'koa'
+declare module 'koa' {
+  interface DefaultContextExtends {
+    login(user: object): Promise<void>
+    logout(): Promise<void>
+    isAuthenticated(): boolean
+  }
+}
+declare module 'koa-passport' {
+  type Done = (error: unknown, value?: unknown) => void
+  export class KoaPassport {
+    use(strategy: object): void
+    use(name: string, strategy: object): void
+    serializeUser(serialize: (user: any, done: Done) => void): void
+    serializeUser(user: any, request: any, done: Done): void
+    deserializeUser(deserialize: (id: any, done: Done) => void): void
+    deserializeUser(user: any, request: any, done: Done): void
+    initialize(): import('koa').Middleware
+    session(): import('koa').Middleware
+    authenticate(name: string, options: object): import('koa').Middleware<any, any>
+  }
+}
+declare module 'passport-local' {
+  export class Strategy {
+    constructor(verify: (name: string, password: string, done: (error: unknown, user?: unknown) => void) => void)
+  }
+}
+`,
+  )
+  return file
 }
 
 /** The TypeScript blocks in the docstrings of the sources, written likewise. */

@@ -1,18 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { TestDevice, TLS } from '../dbsc/device.ts'
 import { Visitor } from '../visitor.ts'
 import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
-
-/** Runs what makes files in the folder in which it runs. */
-async function inFolder(run: () => Promise<void>): Promise<void> {
-  const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), 'guide-'))]
-  process.chdir(folder)
-  await run().finally(() => process.chdir(before))
-  rmSync(folder, { recursive: true, force: true })
-}
 
 describe("the guide's examples", () => {
   beforeAll(() => {
@@ -22,17 +11,6 @@ describe("the guide's examples", () => {
     const served = await serve(name)
     await use(served).finally(() => served.stop())
   }
-
-  it('getting started: counts pages, logs in and out', () =>
-    inFolder(() =>
-      during('start', async ({ visitor }) => {
-        expect(await visitor.text('/')).toBe('Hello stranger, this is page 1.')
-        await visitor.fetch('/login')
-        expect(await visitor.text('/')).toBe('Hello Ada, this is page 2.')
-        await visitor.fetch('/logout')
-        expect(await visitor.text('/')).toBe('Hello stranger, this is page 1.')
-      }),
-    ))
 
   it('log-in: renews the secret, remembers who asks for it, asks again, ends', () =>
     during('login', async ({ visitor, base }) => {
@@ -169,6 +147,6 @@ describe("the guide's examples", () => {
   })
 
   it('are all run', () => {
-    expectAllRun(/^docs\/(guide|start)/)
+    expectAllRun(/^docs\/guide/)
   })
 })

@@ -7,11 +7,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { RESERVED } from '../../src/data/types.ts'
 import { dataOf, visitor } from '../../src/testing/harness.ts'
 import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
+import { documented, PUBLIC } from './public.ts'
 
 const [mongo, postgres, redis, mysql] = [inject('mongodb'), inject('postgres'), inject('redis'), inject('mariadb')]
 const missing = [mongo, postgres, redis, mysql].some((server) => 'missing' in server)
 
-describe("the README's examples", () => {
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+
+describe('the front page and the reference', () => {
   const directory = process.cwd()
   const work = mkdtempSync(join(tmpdir(), 'readme-'))
 
@@ -70,9 +73,9 @@ describe("the README's examples", () => {
   })
 
   it('list every reserved name, as a command or by itself', () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8')
-    const [, list] = /nor one of the session's own: (.*)\.$/m.exec(readme)!
-    const table = readme.slice(readme.indexOf('## Commands'), readme.indexOf('A field of a session'))
+    const page = read('docs/reference/commands.md')
+    const [, list] = /nor one of the session's own: (.*)\.$/m.exec(page)!
+    const table = page.slice(page.indexOf('| command'), page.indexOf('A field of a session'))
     const commands = new Set([...table.matchAll(/[`]([a-zA-Z]+)\(/g)].map(([, name]) => name!))
     expect([...list!.split(', ').map((name) => name.replaceAll('`', '')), ...commands].sort()).toEqual(
       [...RESERVED].sort(),
@@ -80,16 +83,39 @@ describe("the README's examples", () => {
   })
 
   it('list every option', () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8')
-    const rows = readme
-      .slice(readme.indexOf('## Options'), readme.indexOf('Durations are'))
-      .matchAll(/^\| `(.*?)` +\|/gm)
-    const options = readFileSync(join(root, 'src', 'settings', 'options.ts'), 'utf8').split('/** What `adopt`')[0]!
+    const rows = read('docs/reference/options.md').matchAll(/^\| `(.*?)` +\|/gm)
+    const options = read('src/settings/options.ts').split('/** What `adopt`')[0]!
     const all = [...options.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name)
     expect([...rows].flatMap(([, names]) => names!.split('`, `')).sort()).toEqual(all.sort())
   })
 
+  it.each(['api/types.ts', 'api/sessions.ts', 'koa/sessions.ts', 'api/chaining.ts'])(
+    'name every method of %s',
+    (file) => {
+      const page = read('docs/reference/session.md') + read('docs/reference/commands.md')
+      const [all] = documented(file, PUBLIC[file]!)
+      const names = all!.map((name) => name.split('.')[1]!).filter((name) => name !== 'toJSON')
+      expect(names.length).toBeGreaterThan(2)
+      expect(names.filter((name) => !page.includes(`.${name}(`) && !page.includes(`\`${name}(`))).toEqual([])
+    },
+  )
+
+  it('list every error with its status', () => {
+    const rows = read('docs/reference/errors.md').matchAll(/^\| `(ERR_\w+)` +\| (\d+) /gm)
+    const classes = read('src/errors/index.ts').matchAll(/readonly code = '(\w+)'\n {2}status = (\d+)/g)
+    const pairs = (found: Iterable<RegExpExecArray>) => [...found].map(([, code, status]) => `${code} ${status}`).sort()
+    expect(pairs(rows)).toEqual(pairs(classes))
+  })
+
+  it('have a heading over every column of the reference, and no empty cell', () => {
+    for (const page of ['commands', 'session', 'options', 'errors'].map((name) => read(`docs/reference/${name}.md`)))
+      expect(page.match(/^.*\| *\|.*$/gm) ?? []).toEqual([])
+  })
+
   it('are all run', () => {
-    expectAllRun(/^README/, [...('missing' in mongo ? ['original'] : []), ...(missing ? ['stores'] : [])])
+    expectAllRun(/^(README|docs\/(original|reference|stores\/README))/, [
+      ...('missing' in mongo ? ['original'] : []),
+      ...(missing ? ['stores'] : []),
+    ])
   })
 })

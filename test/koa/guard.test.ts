@@ -327,7 +327,7 @@ describe.each([
         session.rows.find((row: Loose) => row.id === 1),
       )
       seen.push(structuredClone(session.data), structuredClone(session.toJSON().user))
-      // V8 clones no Proxy, and says so: what is plain is session.data.
+      // Decision 23: V8 clones no Proxy, and says so. What is plain is session.data.
       expect(() => structuredClone(session)).toThrow('could not be cloned')
       // What was shown can be stored again, and shows under its new name.
       await session.set('copy', session.user).rename('rows', 'lines')

@@ -1,4 +1,4 @@
-import { type FetchOptions, fetchSessions, type SessionHandle } from 'koa-atomic-session/fetch'
+import { type FetchOptions, type FetchUse, fetchSessions, type SessionHandle } from 'koa-atomic-session/fetch'
 import { memory } from 'koa-atomic-session/memory'
 import { counting, KEY, Visitor } from '../visitor.ts'
 
@@ -30,6 +30,7 @@ export function site({ store = memory(), ...options }: Partial<FetchOptions> = {
     cookie: string,
     handler: (session: Handle, request: Request) => unknown,
     headers: Record<string, string> = {},
+    use?: FetchUse,
   ): Promise<Outcome> {
     const sent = new Headers(headers)
     if (cookie) sent.set('cookie', cookie)
@@ -46,6 +47,7 @@ export function site({ store = memory(), ...options }: Partial<FetchOptions> = {
         }
         return new Response(null)
       },
+      use,
     )
     return {
       value,
@@ -75,8 +77,9 @@ export class Browser {
   async visit(
     handler: (session: Handle, request: Request) => unknown,
     headers?: Record<string, string>,
+    use?: FetchUse,
   ): Promise<Outcome> {
-    const outcome = await this.#send(this.cookie, handler, headers)
+    const outcome = await this.#send(this.cookie, handler, headers, use)
     this.keep(outcome)
     return outcome
   }

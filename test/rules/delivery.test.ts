@@ -1,7 +1,9 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { memory } from 'koa-atomic-session/memory'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import type { Change, Store } from '../../src/contract/store.ts'
+import { Breaker } from '../../src/delivery/breaker.ts'
 import { type Asking, ReliableStore } from '../../src/delivery/reliable.ts'
 import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, hashOf, randomId, visitor } from '../../src/testing/harness.ts'
@@ -138,7 +140,8 @@ describe('a call to the store, by what becomes of each of its tries', () => {
         const { access } = await visitor(store, { user: 1 })
         arm()
         const reliable = new ReliableStore(store, 60_000)
-        const call = operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9)
+        const call =
+          operation === 'destroy' ? reliable.destroy(access) : reliable.destroyAll('user', 1, undefined, 9, {})
         const { told, answer } = await outcome(call)
         const { told: should, tries } = expected(row)
         const before = row.slice(0, tries - 1).includes('reply lost')
@@ -157,6 +160,13 @@ describe('a call to the store, by what becomes of each of its tries', () => {
     const by = (i: 0 | 1) => Object.fromEntries(results.map(({ row, pair }) => [row.join(', '), pair[i]]))
     expect(by(0)).toEqual(by(1))
   }
+
+  it('a session that begins at once is not looked for', async () => {
+    const store = memory()
+    store.load = () => Promise.reject(new TypeError('was asked'))
+    const session = { id: randomId(), hash: 'h', data: {}, maxAge: null, idle: 60_000, authenticated: false }
+    expect(await new ReliableStore(store, 60_000).create(session)).toMatchObject({ id: session.id })
+  })
 
   it('an id that somebody else has is not given away, though it was asked for twice', async () => {
     const { store, arm } = following(['lost'], 'create')
@@ -199,7 +209,10 @@ describe('a call to the store, by what becomes of each of its tries', () => {
       return { outcome: 'forgotten' }
     }
     const change = changeOf(chainOf(commands.inc('n')))
-    await expect(new ReliableStore(store, 60_000).update(access, change)).rejects.toMatchObject({ applied: 'unknown' })
+    await expect(new ReliableStore(store, 60_000).update(access, change)).rejects.toMatchObject({
+      applied: 'unknown',
+      message: expect.stringContaining('too much has happened since'),
+    })
     expect(calls).toBe(2)
   })
 })
@@ -256,6 +269,24 @@ describe('a call whose time is over', () => {
     expect(calls).toBeLessThanOrEqual(3)
   })
 
+  it('is counted once: each that ends, in time or late, leaves room for one other, and not for two', async () => {
+    const { store, access, ends } = await held()
+    const quick = new ReliableStore(memory(), 60_000)
+    for (let i = 0; i <= 10_000; i++) await quick.load(access)
+    const reliable = new ReliableStore(store, 20)
+    const late = Array.from({ length: 5 }, () => reliable.load(access).catch(() => {}))
+    await Promise.all(late)
+    for (const end of ends) end()
+    await new Promise((resolve) => setImmediate(resolve))
+    const waiting = Array.from({ length: 10_000 }, () => reliable.load(access).catch((error) => error))
+    await expect(reliable.load(access)).rejects.toMatchObject({
+      applied: false,
+      message: expect.stringContaining('takes no more'),
+    })
+    await Promise.all(waiting)
+    expect(ends).toHaveLength(10_005)
+  })
+
   it('does not hold the others up once the store answers: ten without an answer close it, one answer opens it', async () => {
     const { store, access, ends } = await held()
     const reliable: Pick<Store, 'load'> = new ReliableStore(store, 20)
@@ -274,5 +305,114 @@ describe('a call whose time is over', () => {
     ends.at(-1)?.()
     expect((await next).outcome).toBe('live')
     expect(ends).toHaveLength(12)
+  })
+})
+
+describe('a store that hangs', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance'], now: 1000 })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+  const refusal = { applied: false, message: expect.stringContaining('redis') }
+  const hang = (breaker: Breaker, calls: number) => {
+    for (let i = 0; i < calls; i++) {
+      breaker.begin()
+      breaker.giveUp()
+    }
+  }
+
+  it('takes ten thousand calls at once, and one more for each that ends or is given up', () => {
+    const breaker = new Breaker('redis')
+    const full = () => expect(() => breaker.begin()).toThrow(expect.objectContaining(refusal))
+    for (let i = 0; i < 10_000; i++) breaker.begin()
+    full()
+    breaker.end()
+    breaker.begin()
+    full()
+    breaker.giveUp()
+    breaker.begin()
+    full()
+  })
+
+  it('is tried at longer and longer intervals after ten calls without an answer, until there is one', () => {
+    const breaker = new Breaker('redis')
+    const closed = () => expect(() => breaker.begin()).toThrow(expect.objectContaining(refusal))
+    for (let round = 0; round < 2; round++) {
+      hang(breaker, 9)
+      hang(breaker, 1)
+      for (const pause of [250, 500, 1000, 2000, 2000]) {
+        hang(breaker, 1)
+        closed()
+        vi.advanceTimersByTime(pause - 1)
+        closed()
+        vi.advanceTimersByTime(1)
+      }
+      breaker.answered()
+      // Nine are not ten: none of them waits.
+      hang(breaker, 9)
+      breaker.begin()
+      breaker.end()
+      breaker.answered()
+    }
+  })
+
+  it('is not closed by calls that end in time, however many fail', () => {
+    const breaker = new Breaker('redis')
+    for (let i = 0; i < 20_000; i++) {
+      breaker.begin()
+      breaker.end()
+    }
+    hang(breaker, 10)
+    breaker.begin()
+    expect(() => breaker.begin()).toThrow(expect.objectContaining(refusal))
+  })
+})
+
+describe('a trace of a call', () => {
+  it('says what was asked, by whom, how often, and what came of it', async () => {
+    const seen: unknown[] = []
+    const channel = tracingChannel<string, Record<string, unknown>>('koa-atomic-session:store')
+    const listener = {
+      asyncEnd: ({ store, operation, session, commands, outcome, attempts }: Record<string, unknown>) => {
+        seen.push([store, operation, session, commands, outcome, attempts])
+      },
+    }
+    channel.subscribe(listener as never)
+    try {
+      const store = memory()
+      const indexed = store.indexed(['user'])
+      const { access, id } = await visitor(store, { user: 1 })
+      const { load } = indexed
+      let lost = 2
+      indexed.load = async (access) => {
+        if (lost-- > 0) throw new StoreError('memory', 'lost the call', 'unknown')
+        return load.call(indexed, access)
+      }
+      const reliable = new ReliableStore(indexed, 60_000)
+      const asking: Asking = { alias: 'alias', asked: 1, givenUp: 0 }
+      const session = { id: randomId(), hash: 'h', data: { user: 1 }, maxAge: null, idle: 60_000, authenticated: false }
+      await reliable.load(access, asking)
+      await reliable.create(session, asking)
+      await reliable.update(access, changeOf(chainOf([commands.inc('n'), commands.unset('m')])), asking)
+      await reliable.find('user', 1, Number.POSITIVE_INFINITY, { limit: 5, after: '' })
+      await reliable.get(id)
+      await reliable.get('none')
+      await reliable.destroy(access, asking)
+      await reliable.destroyAll('user', 1, undefined, 5)
+    } finally {
+      channel.unsubscribe(listener as never)
+    }
+    expect(seen).toEqual([
+      ['memory', 'load', 'alias', [], 'live', 3],
+      ['memory', 'create', 'alias', [], 'done', 1],
+      ['memory', 'update', 'alias', ['inc', 'unset'], 'changed', 1],
+      ['memory', 'find', undefined, [], '2', 1],
+      ['memory', 'get', undefined, [], 'done', 1],
+      ['memory', 'get', undefined, [], 'nothing', 1],
+      ['memory', 'destroy', 'alias', [], 'done', 1],
+      ['memory', 'destroyAll', undefined, [], '1', 1],
+    ])
   })
 })

@@ -44,6 +44,7 @@ const REQUESTS: Record<string, [(session: Any) => unknown, Record<string, string
 describe.each([
   ['ends with the browser', {}],
   ['is kept', { maxAge: '10 days' }],
+  ['is kept, and does not slide yet', { maxAge: '10 days', touchAfter: '9 days' }],
 ] satisfies [string, SessionOptions][])(
   'a response to a secret that was replaced, where the cookie %s',
   (_, options) => {

@@ -348,13 +348,13 @@ describe('identifier and life cycle', () => {
   })
 
   it('ID-14: the documents state the defaults as they are', () => {
-    const readme = readFileSync('README.md', 'utf8').replace(/ +/g, ' ')
+    const options = readFileSync('docs/reference/options.md', 'utf8').replace(/ +/g, ' ')
     const { idle, maxLifetime, rotateEvery, cookie, timeout } = settingsOf({})
-    expect(readme).toContain(`| \`maxAge\` | \`'${idle / 86_400_000} days'\` |`)
-    expect(readme).toContain(`| \`maxLifetime\` | ${Number.isFinite(maxLifetime) ? maxLifetime : 'none'} |`)
-    expect(readme).toContain(`| \`rotateEvery\` | ${Number.isFinite(rotateEvery) ? rotateEvery : 'never'} |`)
-    expect(readme).toContain(`| \`timeout\` | ${timeout} |`)
-    expect(readme).toContain(`| \`key\` | \`'${cookie.name}'\` |`)
+    expect(options).toContain(`| \`maxAge\` | \`'${idle / 86_400_000} days'\` |`)
+    expect(options).toContain(`| \`maxLifetime\` | ${Number.isFinite(maxLifetime) ? maxLifetime : 'none'} |`)
+    expect(options).toContain(`| \`rotateEvery\` | ${Number.isFinite(rotateEvery) ? rotateEvery : 'never'} |`)
+    expect(options).toContain(`| \`timeout\` | ${timeout} |`)
+    expect(options).toContain(`| \`key\` | \`'${cookie.name}'\` |`)
     for (const word of ['NIST', 'idle', 'absolute', 'parallel']) {
       expect(readFileSync('docs/security.md', 'utf8')).toContain(word)
     }

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import Koa from 'koa'
+import { atomicSession } from 'koa-atomic-session'
 import { redis } from 'koa-atomic-session/redis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
@@ -89,6 +91,10 @@ describe.skipIf('missing' in inject('redis'))('the index on Redis, where it can 
 
   it('sees that a server was started anew', async () => {
     const { id } = await visitor(store, { user_id: 1 })
+    // So nothing but its name tells it from the one before.
+    await client.sendCommand(['CONFIG', 'RESETSTAT'])
+    await client.del(`${prefix}index`)
+    await store.setup()
     const ready = new Promise((resolve) => client.once('ready', resolve))
     await server.kill()
     await server.restart()
@@ -116,6 +122,80 @@ describe.skipIf('missing' in inject('redis'))('the index on Redis, where it can 
     const answers = await Promise.all(Array.from({ length: 50 }, () => idsOf(1)))
     expect(answers.every((ids) => ids.length === 1)).toBe(true)
     expect(await scans()).toBeLessThanOrEqual(3 * single)
+  })
+
+  describe('through the application', () => {
+    const idle = { maxAge: '1 hour', timeout: 60_000 } as const
+    const open = (index = ['user_id']) => {
+      const app = new Koa()
+      app.keys = ['a key of the tests that is long enough']
+      return atomicSession(app, { store: redis(client, { prefix }), index, ...idle })
+    }
+    /** Sessions of one user, which are not noted, so the index can't be trusted. */
+    const fill = async (count: number, data = {}) => {
+      const plain = redis(client, { prefix })
+      const made = []
+      // As many at once as the client sends before its time for a command is over.
+      for (let left = count; left > 0; left -= 50) {
+        const next = Array.from({ length: Math.min(left, 50) }, () => visitor(plain, { user_id: 1, ...data }))
+        made.push(...(await Promise.all(next)))
+      }
+      return made
+    }
+    /** How many commands of these names the server has run. */
+    const counted = async (work: () => Promise<unknown>, names = ['evalsha', 'eval', 'scan', 'zrange']) => {
+      await client.sendCommand(['CONFIG', 'RESETSTAT'])
+      await work()
+      const stats = await client.info('commandstats')
+      return Object.fromEntries(
+        names.map((name) => [name, Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0)]),
+      )
+    }
+    const all = async (sessions: ReturnType<typeof open>) => {
+      let count = 0
+      for await (const _ of sessions.find('user_id', 1, { limit: 5 })) count++
+      return count
+    }
+
+    it('looks at every session once for all pages that are read, however many there are', async () => {
+      const sessions = open()
+      const scripts = []
+      for (const count of [20, 180]) {
+        await fill(count)
+        const once = await counted(() => sessions.find('user_id', 1))
+        const paged = await counted(async () => expect(await all(sessions)).toBe(scripts.length ? 200 : 20))
+        expect(paged.scan).toBe(once.scan)
+        scripts.push(paged.evalsha! + paged.eval!)
+      }
+      expect(scripts[0]).toBeGreaterThan(20)
+      expect(scripts[1]).toBeLessThan(12 * scripts[0]!)
+    })
+
+    it('asks an index that is complete once for all pages, and for the data of no other session', async () => {
+      const sessions = open()
+      await fill(200)
+      await client.del(`${prefix}index`)
+      await sessions.ensureIndex()
+      const { scan, zrange, evalsha } = await counted(async () => expect(await all(sessions)).toBe(200))
+      expect({ scan, zrange }).toEqual({ scan: 0, zrange: 1 })
+      expect(evalsha).toBeLessThan(210)
+    })
+
+    it('removes all in one look, in several batches, and loads no data', async () => {
+      // One of its fields holds what no index has.
+      const sessions = open(['user_id', 'large'])
+      const [kept] = await fill(1200, { large: ['x'.repeat(20_000)] })
+      const once = await counted(() => sessions.find('user_id', 1, { limit: 1 }))
+      const removal = await counted(async () =>
+        expect(await sessions.destroyAll('user_id', 1, { except: kept!.id })).toBe(1199),
+      )
+      expect(removal.scan).toBe(once.scan)
+      // Three scripts for the look at each, four for its removal, and a few for the register.
+      expect(removal.evalsha! + removal.eval!).toBeLessThan(7 * 1200 + 20)
+      const [, sent] = /total_net_output_bytes:(\d+)/.exec(await client.info('stats'))!
+      expect(Number(sent)).toBeLessThan(6_000_000)
+      expect(await all(sessions)).toBe(1)
+    })
   })
 
   it('warns at set-up of a server that evicts', async () => {

@@ -1,6 +1,7 @@
 import Libsql from 'libsql'
 import { BSON, MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb'
 import pg from 'pg'
+import { TimeoutError } from 'redis'
 import { describe, expect, it } from 'vitest'
 import { StoreError } from '../../src/errors/index.ts'
 
@@ -73,6 +74,7 @@ const TABLE: Record<string, readonly [error: unknown, message: string]> = {
     reply("OOM command not allowed when used memory > 'maxmemory'."),
     "failed: OOM command not allowed when used memory > 'maxmemory'.",
   ],
+  'Redis: a command that was not sent in time, by node-redis': [new TimeoutError(), 'failed: TimeoutError'],
   'Redis: no rights for a command': [
     reply("NOPERM User app has no permissions to run the 'evalsha' command"),
     "failed: NOPERM User app has no permissions to run the 'evalsha' command",

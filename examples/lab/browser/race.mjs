@@ -20,7 +20,7 @@ export const ACTIONS = {
     once: 'drop',
     changes: (state) => (state.admin ? 0 : 1),
     kept: () => 'the privilege is gone',
-    lost: () => 'administrator again',
+    lost: () => 'admin again',
   },
 }
 

@@ -200,10 +200,14 @@ function compilePull(values: List): readonly [string, Document] | undefined {
   return values.every(isScalar) ? ['$pull', { $in: values, $not: { $type: ARRAY } }] : undefined
 }
 
-/** In a query null also matches a field that is missing. */
+/**
+ * In a query null also matches a field that is missing. Servers other than MongoDB's own take a number for the index of an
+ * element that is a list.
+ */
 function compileFields(fields: Data): readonly [string, Document] | undefined {
   const entries = Object.entries(fields)
-  if (entries.length === 0 || !entries.every(([, value]) => value !== null && isScalar(value))) return undefined
+  const isPlain = ([key, value]: [string, Value]) => value !== null && isScalar(value) && indexOf(key) < 0
+  if (entries.length === 0 || !entries.every(isPlain)) return undefined
   return ['$pull', Object.fromEntries(entries.map(([key, value]) => [key, { $eq: value, $not: { $type: ARRAY } }]))]
 }
 

@@ -18,6 +18,8 @@ export interface FoundAnswer {
   readonly meta?: MetaList
   readonly data?: Data
   readonly device?: Device
+  /** In place of the data, where places were named: what stands there; null for a list, an object, or nothing. */
+  readonly values?: readonly Value[]
 }
 
 /** What the script answers to `update`. `clamped`: the index has kept the session from sliding all the way. */
@@ -85,15 +87,15 @@ export interface StateReading extends Reading {
   readonly horizon: number | null
   /** What stands there is another program's. */
   readonly foreign: boolean
+  /** What stands at the places that were named; the data are left out then. */
+  readonly values: readonly Value[]
 }
 
-export function readingOf(
-  id: string,
-  { now, ops = '', state, meta, data, device, foreign }: FoundAnswer,
-): StateReading {
-  if (foreign || (meta && !isMeta(meta))) return { stored: undefined, now, state, horizon: null, foreign: true }
-  const stored = meta && storedFrom(id, meta, data!, device, ops)
-  return { stored, now, state, horizon: meta ? horizonOf(meta) : null, foreign: false }
+export function readingOf(id: string, answer: FoundAnswer): StateReading {
+  const { now, ops = '', state, meta, data = {}, device, values = [] } = answer
+  const foreign = answer.foreign === true || (meta !== undefined && !isMeta(meta))
+  if (foreign || !meta) return { stored: undefined, now, state, horizon: null, foreign, values: [] }
+  return { stored: storedFrom(id, meta, data, device, ops), now, state, horizon: horizonOf(meta), foreign, values }
 }
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */

@@ -4,7 +4,7 @@
  * @module koa-atomic-session/redis
  */
 import { randomUUID } from 'node:crypto'
-import { type Chain, EMPTY_CHAIN, onlyIf, parsePath, type Value } from '../../algebra/index.ts'
+import { EMPTY_CHAIN } from '../../algebra/index.ts'
 import { liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
@@ -15,19 +15,19 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Page,
   SessionRecord,
   Updated,
 } from '../../contract/store.ts'
-import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
 import { assertNames } from '../../settings/names.ts'
-import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, expiring, knows } from '../shared/oracle.ts'
 import { type StateReading, updatedOf } from './answers.ts'
 import { scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
 import { Index } from './indexing.ts'
 import type { RedisClient } from './kind.ts'
+import { Lookups } from './lookups.ts'
 import { REGISTER_LUA } from './register.lua.ts'
 import { Register } from './register.ts'
 import { SCRIPT_LUA } from './script.lua.ts'
@@ -95,6 +95,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   #register: Register
   #index: Index | undefined
   #sweep: Sweep | undefined
+  #lookups: Lookups | undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -106,7 +107,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
   async create(session: NewSession): Promise<SessionRecord | undefined> {
     const { id, data, maxAge, idle } = session
     await this.#register.write()
-    const horizon = await this.#index?.note(id, data, 2 * (maxAge ?? idle))
+    const horizon = await this.#index?.note(id, this.#index.heldBy(data), 2 * (maxAge ?? idle))
     const stored = await this.#script.create(session, horizon)
     return stored && recordOf(stored)
   }
@@ -132,8 +133,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
 
   async destroy(access: Access): Promise<boolean> {
     const index = this.#index
-    const held = index && (await this.#script.load(access.id)).stored
-    const entries = (held && (await index.former(access.id, held.data))) ?? []
+    const held = index && (await this.#lookups!.heldBy(access.id))
+    const entries = (held && (await index.former(access.id, held))) ?? []
     const removed = (await this.#script.destroy(access)) ?? (await this.#destroyBySecret(access))
     if (removed) await index?.forget(access.id, entries)
     return removed
@@ -144,39 +145,22 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     this.#index = indexOf(fields)
     this.#register = registerOf(fields)
     this.#sweep = new Sweep(this.#index, this.#register, this.#script, this.#servers)
+    this.#lookups = new Lookups(this.#index, this.#sweep, this.#script)
     return this
   }
 
-  async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
-    const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id > page.after).sort()
-    const found: SessionRecord[] = []
-    const holds = holding(field, value)
-    // A candidate may hold another value by now, so a page may take more of them than it has places.
-    while (ids.length > 0 && found.length < page.limit) {
-      const next = ids.splice(0, page.limit - found.length)
-      for (const { stored, now } of await Promise.all(next.map((id) => this.#script.load(id)))) {
-        const record = liveRecord(stored, now, maxLifetime)
-        if (record && holds(record)) found.push(record)
-      }
-    }
-    return found
+  find(field: string, value: IndexValue, maxLifetime: number, page?: Page): Promise<SessionRecord[]> {
+    return this.#lookups!.find(field, value, maxLifetime, page)
   }
 
-  async destroyAll(
+  destroyAll(
     field: string,
     value: IndexValue,
     except: string | undefined,
-    limit: number = LIST_BATCH,
+    limit?: number,
+    reading?: object,
   ): Promise<number> {
-    const ids = (await this.#sweep!.candidates(field, value as Value)).filter((id) => id !== except)
-    const condition = onlyIf(EMPTY_CHAIN, { path: parsePath(field), value: value as Value })
-    let count = 0
-    while (ids.length > 0 && count < limit) {
-      const next = ids.splice(0, limit - count)
-      const removed = await Promise.all(next.map((id) => this.#destroyHaving(id, condition)))
-      count += removed.filter(Boolean).length
-    }
-    return count
+    return this.#lookups!.destroyAll(field, value, except, limit, reading)
   }
 
   async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
@@ -234,8 +218,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
     const read = async () => (found = await this.#script.load(access.id, true))
     return compareAndSet(this.name, access, change, read, async (next, answer, before) => {
       const index = this.#index
-      const horizon = await index?.note(access.id, next.data, 2 * idleOf(change, before))
-      const former = (await index?.former(access.id, before.data, next.data)) ?? []
+      const horizon = await index?.note(access.id, index.heldBy(next.data), 2 * idleOf(change, before))
+      const former = (await index?.former(access.id, index.heldBy(before.data), next.data)) ?? []
       const applied = updatedOf(await this.#script.write(access, change, next, found, horizon), access, change)
       if (applied?.outcome === 'done') await index?.forget(access.id, former)
       return applied?.outcome === 'done' ? expiring(answer, applied.expires) : applied
@@ -262,15 +246,6 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
       maxBytes: change.maxBytes,
     }
     return this.#compute({ ...access, proof: { hash: change.rotation?.to ?? access.proof.hash } }, slide)
-  }
-
-  async #destroyHaving(id: string, condition: Chain): Promise<boolean> {
-    const { stored } = await this.#script.load(id)
-    if (!stored) return false
-    const entries = await this.#index!.former(id, stored.data)
-    const removed = await this.#script.destroyIf(id, condition)
-    if (removed) await this.#index!.forget(id, entries)
-    return removed
   }
 }
 

@@ -17,10 +17,14 @@ import { json } from './compile.ts'
 import { FORGET, NOTE, SCORE } from './indexing.lua.ts'
 import { wordsOf } from './words.ts'
 
-/** An entry that was found in the index. */
-export interface Entry {
+/** A value of an indexed field. */
+export interface Held {
   readonly field: string
   readonly value: Value
+}
+
+/** An entry that was found in the index. */
+export interface Entry extends Held {
   /** Until when it is good, which tells whether it was noted again since. */
   readonly score: string
 }
@@ -51,13 +55,10 @@ export class Index {
     this.#run = run
   }
 
-  /**
-   * Notes the session under each indexed value of these data. Answers until when all of its entries are good; undefined if
-   * the data have no such value.
-   */
-  async note(id: string, data: Data, duration: number): Promise<number | undefined> {
+  /** Notes a session under each of its values. Answers until when all of its entries are good; undefined if it has none. */
+  async note(id: string, held: readonly Held[], duration: number): Promise<number | undefined> {
     let horizon: number | undefined
-    for (const { field, value } of this.valuesOf(data)) {
+    for (const { field, value } of held) {
       const until = Number(await this.#run(this.keyOf(field, value), ['note', ...wordsOf(NOTE, { id, duration })]))
       if (horizon === undefined || until < horizon) horizon = until
     }
@@ -70,11 +71,11 @@ export class Index {
   }
 
   /**
-   * The entries of values that these data have and `next` do not. To be asked for before the session is written, and
+   * The entries of values that a session holds and `next` does not. To be asked for before the session is written, and
    * forgotten after that.
    */
-  async former(id: string, data: Data, next: Data = {}): Promise<Entry[]> {
-    const lost = this.valuesOf(data).filter(({ field, value }) => {
+  async former(id: string, held: readonly Held[], next: Data = {}): Promise<Entry[]> {
+    const lost = held.filter(({ field, value }) => {
       const after = valueAt(next, this.fields.get(field)!)
       return after === undefined || !equal(after, value)
     })
@@ -101,9 +102,14 @@ export class Index {
   }
 
   /** The indexed values of these data. */
-  valuesOf(data: Data): { field: string; value: Value }[] {
-    return [...this.fields].flatMap(([field, path]) => {
-      const value = valueAt(data, path)
+  heldBy(data: Data): Held[] {
+    return this.held([...this.fields.values()].map((path) => valueAt(data, path)))
+  }
+
+  /** The indexed values among what stands at the fields, in their order. */
+  held(values: readonly (Value | undefined)[]): Held[] {
+    return [...this.fields.keys()].flatMap((field, i) => {
+      const value = values[i]
       return isIndexable(value) ? [{ field, value }] : []
     })
   }

@@ -43,6 +43,9 @@ end
 -- data counts the version, and each rotation renews the hash.
 local function stateOf(meta, device) return redis.sha1hex(meta .. (device or '')) end
 
+-- load: what is stored. It may be followed by a chain of conditions that name places: then the answer has the values at
+-- these places instead of the data, see values.lua.
+local head
 if action == 'load' then
   -- @names load
   local
@@ -53,13 +56,14 @@ if action == 'load' then
   if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
   local meta, together, device, ops = unpack(found)
   if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
-  local head = '{"now":' .. clock
+  head = '{"now":' .. clock
   if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-  return show(head, meta, together, match(meta, '%d+'), device)
+  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, together, match(meta, '%d+'), device) end
 end
 
 -- @include fields.lua
 -- @include interpreter.lua
 -- @include chain.lua
+-- @include values.lua
 -- @include create.lua
 -- @include update.lua

@@ -43,6 +43,9 @@ end
 
 local function stateOf(meta, device) return redis.sha1hex(meta .. (device or '')) end
 
+
+
+local head
 if action == 'load' then
 
 local
@@ -53,9 +56,9 @@ local found = redis.pcall('HMGET', key, '$m', '$d', '$b', judged == '' and '' or
 if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
 local meta, together, device, ops = unpack(found)
 if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
-local head = '{"now":' .. clock
+head = '{"now":' .. clock
 if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-return show(head, meta, together, match(meta, '%d+'), device)
+if #ARGV == 1 + 1 then return show(head, meta, together, match(meta, '%d+'), device) end
 end
 
 
@@ -499,6 +502,19 @@ for name, value in pairs(after) do
 if type(value) == 'table' then after[name] = textOf(value) end
 end
 return commands, taken
+end
+
+
+if action == 'load' then
+local first = 2 + 1
+local meta = fetch(first)
+local values = {}
+for at = first, #ARGV, 5 do
+local text = found(ARGV[at + 1], ARGV[at + 2])
+local nested = text and (byte(text) == 91 or byte(text) == 123 and sub(text, 1, 9) ~= '{"$date":')
+values[#values + 1] = not nested and text or 'null'
+end
+return head .. ',"meta":' .. meta .. ',"values":[' .. concat(values, ',') .. ']}'
 end
 
 

@@ -1,4 +1,4 @@
-import { type Chain, canGrow, EMPTY_CHAIN, takes } from '../../algebra/index.ts'
+import { type Chain, canGrow, EMPTY_CHAIN, type Path, takes } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, NewSession, Rotation } from '../../contract/store.ts'
@@ -41,6 +41,13 @@ export class Script {
   /** What is stored under an id; the remembered operations and the state only where they are to be judged. */
   async load(id: string, judged = false): Promise<StateReading> {
     return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { judged })]))
+  }
+
+  /** The same without the data, but with the values at these places. */
+  async values(id: string, places: readonly Path[]): Promise<StateReading> {
+    const conditions = places.map((path) => ({ path, value: undefined }))
+    const words = ['load', ...wordsOf(LOAD, { judged: true })]
+    return readingOf(id, await this.#call(id, compile({ conditions, commands: [] }, words)))
   }
 
   /**

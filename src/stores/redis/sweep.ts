@@ -93,13 +93,12 @@ export class Sweep {
   async #note(id: string, wanted: ReadonlyMap<string, Set<string>>): Promise<void> {
     // Each try meets another change of this session.
     for (;;) {
-      const found = await this.#script.load(id, true)
-      const { stored, now, horizon } = found
+      const found = await this.#script.values(id, [...this.#index.fields.values()])
+      const { stored, now, horizon, values } = found
       if (!stored || !isLive(stored, now)) return
-      for (const { field, value } of this.#index.valuesOf(stored.data)) {
-        wanted.get(this.#index.keyOf(field, value))?.add(id)
-      }
-      const until = await this.#index.note(id, stored.data, 2 * (stored.expires - now))
+      const held = this.#index.held(values)
+      for (const { field, value } of held) wanted.get(this.#index.keyOf(field, value))?.add(id)
+      const until = await this.#index.note(id, held, 2 * (stored.expires - now))
       if (until === undefined || (horizon !== null && horizon <= until)) return
       if (await this.#script.limit(randomUUID(), found, until)) return
     }

@@ -1,0 +1,311 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { SessionEvent, SessionOptions } from 'koa-atomic-session'
+import { memory } from 'koa-atomic-session/memory'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { KEY } from '../visitor.ts'
+import { type Any, type Browser, type Outcome, site } from './browser.ts'
+
+const MINUTE = 60_000
+const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A visitor with a session. */
+async function begun(options: SessionOptions = {}) {
+  const shop = site(options)
+  const browser = shop.browser()
+  await browser.visit((session) => session.set('n', 1))
+  shop.store.calls.length = 0
+  return { shop, browser, calls: shop.store.calls }
+}
+const maxAgeOf = ({ cookies }: Outcome) => /Max-Age=(\d+)/.exec(cookies[0] ?? '')?.[1]
+const expiryOf = async (browser: Browser) =>
+  (await browser.visit(async (session) => (await session).expires.getTime(), {}, { touch: false })).value
+
+describe('a session whose expiry slides by ten minutes', () => {
+  const read = (session: Any) => session
+  const inc = (session: Any) => session.inc('n')
+  const poll = { touch: false }
+  const BEFORE = 10 * MINUTE - 1
+  const AT = 10 * MINUTE
+
+  /** After so long a request does this: what the store is asked, and whether session and cookie slide. */
+  it.each<[string, number, (session: Any) => unknown, { touch: boolean } | undefined, string, boolean]>([
+    ['reads, not yet due', BEFORE, read, undefined, 'load', false],
+    ['reads', AT, read, undefined, 'load update', true],
+    ['writes, not yet due', BEFORE, inc, undefined, 'update', false],
+    ['writes', AT, inc, undefined, 'update', true],
+    ['writes and does not wait', AT, (session) => void session.inc('n'), undefined, 'update', true],
+    ['reads, then writes', AT, async (session) => (await session).inc('n'), undefined, 'load update', true],
+    ['reads twice', AT, async (session) => (await session).update(), undefined, 'load load update', true],
+    ['polls', AT, read, poll, 'load', false],
+    ['polls and writes', AT, inc, poll, 'update', false],
+    ['polls and reads, then writes', AT, async (session) => (await session).inc('n'), poll, 'load update', false],
+    ['touches at once', 1, (session) => session.touch(), undefined, 'update', true],
+    ['polls and touches', AT, (session) => session.touch(), poll, 'update', true],
+    ['reads and touches', AT, async (session) => (await session).touch(), undefined, 'load update', true],
+    ['is refused by a form', AT, async (session) => (await session).assertCSRF('x'), undefined, 'load', false],
+  ])('%s', async (_, after, handler, use, calls, slides) => {
+    for (const persistent of [true, false]) {
+      const visit = await begun({ maxAge: '1 hour', touchAfter: '10 minutes', persistent })
+      const before = Date.now() + 60 * MINUTE
+      later(after)
+      const outcome = await visit.browser.visit(handler, {}, use)
+      expect(visit.calls.join(' ')).toBe(calls)
+      expect(maxAgeOf(outcome)).toBe(slides && persistent ? '3600' : undefined)
+      expect(outcome.cookies).toHaveLength(slides && persistent ? 1 : 0)
+      expect(await expiryOf(visit.browser)).toBe(slides ? before + after : before)
+    }
+  })
+
+  it('has an idle time of its own from touch() on, until touch(null) or a log-in', async () => {
+    const { browser } = await begun({ maxAge: '1 hour', touchAfter: '10 minutes', persistent: false })
+    const lasts = async (handler: (session: Any) => unknown) => {
+      const outcome = await browser.visit(handler)
+      return [maxAgeOf(outcome), ((await expiryOf(browser)) - Date.now()) / MINUTE]
+    }
+    expect(await lasts((session) => session.touch('2 hours'))).toEqual(['7200', 120])
+    later(AT)
+    expect(await lasts(inc)).toEqual(['7200', 120])
+    later(AT)
+    expect(await lasts(read)).toEqual(['7200', 120])
+    expect(await lasts((session) => session.touch(null))).toEqual([undefined, 60])
+    await lasts((session) => session.touch('2 hours'))
+    expect(await lasts((session) => session.rotate().set('role', 'x'))).toEqual(['7200', 120])
+    expect(await lasts((session) => session.rotate({ authenticated: true }).set('user', 1))).toEqual([undefined, 60])
+    const first = site({ maxAge: '1 hour', persistent: false }).browser()
+    expect(maxAgeOf(await first.visit((session) => session.touch('2 hours').set('n', 1)))).toBe('7200')
+  })
+})
+
+describe('a secret that is renewed every hour', () => {
+  const HOUR = 60 * MINUTE
+  const options = { maxAge: '1 day', touchAfter: '1 day', rotateEvery: '1 hour' } as const
+
+  it.each<[string, number, (session: Any) => unknown, string, boolean]>([
+    ['reads, not yet due', HOUR - 1, (session) => session, 'load', false],
+    ['reads', HOUR, (session) => session, 'load update', true],
+    ['writes', HOUR, (session) => session.inc('n'), 'update update', true],
+    [
+      'reads, then writes and does not wait',
+      HOUR,
+      async (session) => void (await session).inc('n'),
+      'load update update',
+      true,
+    ],
+    ['reads, then rotates', HOUR, async (session) => (await session).rotate(), 'load update', true],
+    ['destroys', HOUR, async (session) => (await session).destroy(), 'load destroy', false],
+    ['is refused by a form', HOUR, async (session) => (await session).assertCSRF('x'), 'load', false],
+  ])('%s', async (says, after, handler, calls, renews) => {
+    const visit = await begun(options)
+    const before = visit.browser.cookie
+    later(after)
+    await visit.browser.visit(handler)
+    expect(visit.calls.join(' ')).toBe(calls)
+    expect([visit.browser.cookie !== before && visit.browser.cookie !== '', renews]).toEqual([renews, renews])
+    if (!renews) return
+    // The first request with it notes that it has arrived, and no later one.
+    visit.calls.length = 0
+    const arrived = await visit.browser.visit((session) => session)
+    const again = await visit.browser.visit((session) => session)
+    // An explicit rotation is no automatic one: nothing is to be noted of it.
+    const noted = says === 'reads, then rotates' ? 'load load' : 'load update load'
+    expect([visit.calls.join(' '), arrived.cookies, again.cookies]).toEqual([noted, [], []])
+    expect((await visit.browser.visit(async (session) => (await session).n)).value).toBeGreaterThan(0)
+  })
+})
+
+describe('the end of a session', () => {
+  it.each<[string, SessionOptions, (session: Any) => unknown, string]>([
+    ['destroy()', {}, (session) => session.destroy(), 'destroy'],
+    ['destroy() after a read', {}, async (session) => (await session).destroy(), 'load destroy'],
+    ['destroy() twice', {}, async (session) => [await session.destroy(), await session.destroy()], 'destroy'],
+    ['regenerate()', {}, (session) => session.regenerate(), 'destroy'],
+    ['regenerate() and a command', {}, async (session) => (await session.regenerate()).set('a', 1), 'destroy create'],
+    ['regenerate() within a lifetime', { maxLifetime: '1 day' }, (session) => session.regenerate(), 'load destroy'],
+  ])('by %s asks the store no more than it must', async (_, options, handler, calls) => {
+    const visit = await begun(options)
+    await visit.browser.visit(handler)
+    expect(visit.calls.join(' ')).toBe(calls)
+    const none = site(options)
+    const outcome = await none.browser().visit(handler)
+    expect([none.store.calls.join(' '), outcome.error]).toEqual([calls.includes('create') ? 'create' : '', undefined])
+  })
+
+  it('keeps its lifetime through regenerate(), and only where there is one', async () => {
+    for (const [maxLifetime, created] of [
+      ['1 day', 0],
+      [undefined, MINUTE],
+    ] as const) {
+      const visit = await begun(maxLifetime ? { maxLifetime } : {})
+      const began = Date.now()
+      later(MINUTE)
+      const { value } = await visit.browser.visit(async (session) =>
+        (await (await session.regenerate()).set('a', 1)).created.getTime(),
+      )
+      expect(value - began).toBe(created)
+    }
+  })
+
+  it('says 409 to a log-out that came too late, and clears nothing', async () => {
+    const { browser, shop } = await begun()
+    const old = browser.cookie
+    await browser.visit((session) => session.rotate({ authenticated: true }).set('user', 1))
+    later(61_000)
+    const late = await shop.send(old, (session) => session.destroy())
+    expect([late.error, late.cookies]).toEqual(['ERR_SESSION_ROTATED', []])
+    expect((await browser.visit(async (session) => (await session).user)).value).toBe(1)
+  })
+
+  it('clears a cookie whose session is gone already', async () => {
+    const { browser, shop } = await begun()
+    const old = browser.cookie
+    await browser.visit((session) => session.destroy())
+    const again = await shop.send(old, (session) => session.destroy())
+    expect([again.status, again.cookies.length, again.cookies[0]?.startsWith('sid=;')]).toEqual([200, 1, true])
+  })
+})
+
+describe('what happens to sessions is told', () => {
+  const events: SessionEvent[] = []
+  const listen = (event: unknown) => void events.push(event as SessionEvent)
+  beforeEach(() => {
+    events.length = 0
+    subscribe('koa-atomic-session:event', listen)
+  })
+  afterEach(() => unsubscribe('koa-atomic-session:event', listen))
+  const told = () => events.splice(0).map(({ type, reason }) => (reason === undefined ? type : `${type} ${reason}`))
+
+  it('once each, by its word', async () => {
+    const shop = site({ rotateEvery: '1 hour', maxAge: '1 day' })
+    const browser = shop.browser()
+    const read = (session: Any) => session
+    await browser.visit((session) => session.set('n', 1))
+    expect(told()).toEqual(['created'])
+    await browser.visit(read)
+    await browser.visit((session) => session.inc('n'))
+    expect(told()).toEqual([])
+    const first = browser.cookie
+    await browser.visit((session) => session.rotate().set('user', 1))
+    expect(told()).toEqual(['rotated'])
+    await shop.send(first, read)
+    expect(told()).toEqual(['stale'])
+    const second = browser.cookie
+    later(60 * MINUTE)
+    await browser.visit(read)
+    expect(told()).toEqual(['rotated'])
+    await browser.visit(read)
+    later(31_000)
+    await shop.send(second, read)
+    // Two parties have the session's cookie, so it ends.
+    expect(told()).toEqual(['reused', 'destroyed reused'])
+    await browser.visit(read)
+    expect(told()).toEqual(['unknown'])
+    await browser.visit((session) => session.set('n', 1))
+    expect(told()).toEqual(['unknown', 'created'])
+    await browser.visit(async (session) => (await session).assertCSRF('x'))
+    expect(told()).toEqual(['csrf token'])
+    const third = browser.cookie
+    await browser.visit((session) => session.destroy())
+    expect(told()).toEqual(['destroyed'])
+    await shop.send(third, (session) => session.destroy())
+    expect(told()).toEqual([])
+    await shop.send('sid=forged', read)
+    expect(told()).toEqual(['forged'])
+    await shop.send(`${first}; ${second}`, read)
+    expect(told()).toEqual(['duplicate'])
+    await browser.visit((session) => session.set('n', 1))
+    later(25 * 60 * MINUTE)
+    await browser.visit(read)
+    expect(told()).toEqual(['created', 'expired'])
+  })
+
+  it('of a session that ends while a request holds it', async () => {
+    const { browser, shop } = await begun()
+    events.length = 0
+    for (const [end, word, code] of [
+      [(session: Any) => session.rotate().set('a', 1), 'rotated stale', 'ERR_SESSION_ROTATED'],
+      [(session: Any) => session.destroy(), 'destroyed gone', 'ERR_SESSION_GONE'],
+    ] as const) {
+      const held = browser.cookie
+      const outcome = await shop.send(held, async (session) => {
+        const loaded = await session
+        await browser.visit(end)
+        await loaded.inc('n')
+      })
+      expect([outcome.error, outcome.cookies, told().join(' ')]).toEqual([code, [], word])
+    }
+  })
+})
+
+describe('failures of one request', () => {
+  it('that nobody awaits: the first is its own, and each other one is told', async () => {
+    const { browser, shop } = await begun()
+    await browser.visit((session) => session.set('text', 'x'))
+    const outcome = await browser.visit((session) => {
+      void session.inc('text')
+      void session.push('text', 1)
+      void session.if('n', 7).set('a', 1)
+    })
+    expect(outcome.status).toBe(500)
+    const codes = shop.errors.map(({ code, command }) => `${code} ${command ?? ''}`.trim())
+    expect(codes.sort()).toEqual(['ERR_SESSION_CONDITION', 'ERR_SESSION_TYPE inc', 'ERR_SESSION_TYPE push'])
+  })
+
+  it('take() whose answer was lost says that nobody knows', async () => {
+    const store = memory()
+    const shop = site({ store })
+    const browser = shop.browser()
+    await browser.visit((session) => session.set('n', 1))
+    const { update } = store
+    store.update = async (...values) => {
+      const { taken: _, ...answer } = (await update.apply(store, values)) as Any
+      return answer
+    }
+    const outcome = await browser.visit((session) => session.take('n').catch((error: Any) => error.applied))
+    expect(outcome.value).toBe('unknown')
+  })
+
+  it('a store whose create() always says that the id is taken is found out', async () => {
+    const store = memory()
+    store.create = async () => undefined
+    expect(
+      (
+        await site({ store })
+          .browser()
+          .visit((session) => session.set('n', 1))
+      ).error,
+    ).toBe('ERR_SESSION_USAGE')
+  })
+
+  it('requireFresh() is kept to the moment', async () => {
+    const { browser } = await begun()
+    const fresh = async (session: Any) => (await session).requireFresh('5 minutes')
+    expect((await browser.visit(fresh)).error).toBe('ERR_SESSION_AUTH')
+    await browser.visit((session) => session.rotate({ authenticated: true }).set('user', 1))
+    later(5 * MINUTE - 1000)
+    expect((await browser.visit(fresh)).error).toBeUndefined()
+    later(1001)
+    expect((await browser.visit(fresh)).error).toBe('ERR_SESSION_AUTH')
+  })
+})
+
+describe('a cookie that an older key has signed', () => {
+  it('is written again by whatever is let in, and once', async () => {
+    const keys = [KEY]
+    for (const handler of [(session: Any) => session, (session: Any) => session.inc('n')]) {
+      keys.splice(0, 2, KEY)
+      const shop = site({ keys })
+      const browser = shop.browser()
+      await browser.visit((session) => session.set('n', 1))
+      keys.unshift('a key that nobody can guess, 2')
+      expect((await browser.visit(handler)).cookies).toHaveLength(1)
+      expect((await browser.visit(handler)).cookies).toEqual([])
+    }
+  })
+})
