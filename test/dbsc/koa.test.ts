@@ -215,6 +215,12 @@ describe('a session that is bound to a device', () => {
     await get(device.visitor, '/login')
     expect((await device.register(second)).status).toBe(403)
     const made = device.proof('made up', { jwk: device.jwk })
+    const asked = /challenge="([^"]+)"/.exec(
+      (await get(device.visitor, '/login')).headers.get('secure-session-registration')!,
+    )![1]
+    // The key of one, signed by another.
+    expect((await device.sends('/session-binding', other.proof(asked, { jwk: device.jwk }))).status).toBe(403)
+    expect(told('unproven').at(-1)).toMatchObject({ reason: 'signature' })
     expect((await device.sends('/session-binding', made)).status).toBe(403)
     expect((await device.sends('/session-binding')).status).toBe(403)
     expect(await (await get(device.visitor, '/me')).json()).toEqual({ user: 42, bound: false })
