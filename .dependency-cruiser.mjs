@@ -84,7 +84,7 @@ const ROOMS = {
     why: 'The published suite sees a store as the contract shows it, and needs no test runner.',
   },
   cli: {
-    may: ['algebra', 'contract', 'errors', 'stores/open.ts'],
+    may: ['algebra', 'contract', 'data', 'errors', 'settings', 'stores/open.ts'],
     why: 'The inspector sees a store as the contract shows it.',
   },
 }

@@ -55,7 +55,7 @@ export function targetsOf(results) {
       what: 'a request that uses no session but carries its cookie, against Koa without any',
       least: 0.97,
       figures: against('no session used', 'koa'),
-      why: 'such a request runs one callback and one property read of ours (`KoaSessions.around`), and sends nothing to the store',
+      why: 'such a request runs one callback of ours around all middleware (`KoaSessions.around`) and one after each (`KoaSessions.after`), and sends nothing to the store',
     },
     {
       what: '`ctx.session().inc()`, against the hand-written command with the same cookie check',

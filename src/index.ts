@@ -59,5 +59,5 @@ export {
   type SessionFunction,
 } from './koa/index.ts'
 export type { Duration } from './settings/duration.ts'
-export type { Adopted, LimitOptions, SessionOptions } from './settings/options.ts'
+export type { Adopted, ClientDescription, LimitOptions, SessionOptions } from './settings/options.ts'
 export type { RotateOptions } from './visit/step.ts'

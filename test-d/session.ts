@@ -2,10 +2,13 @@
 import Koa from 'koa'
 import {
   atomicSession,
+  type ClientDescription,
   type LoadedSession,
+  type Minted,
   type ReservedName,
   type Session,
   type SessionContext,
+  type SessionEvent,
   type SessionHandle,
 } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
@@ -283,3 +286,30 @@ shown.nobody
 // Every command's name is reserved, and whatever else a session has; a new one can't be forgotten.
 exactly<keyof typeof commands, CommandName>(true)
 exactly<ReservedName, (keyof LoadedSession<Shop> & string) | 'then' | 'catch' | 'finally'>(true)
+
+// A session for a test takes the application's fields, and gives two texts.
+const minted = await sessions.mint({ user_id: 42, role: 'admin' }, { authAt: new Date() })
+exactly<typeof minted, Minted>(true)
+exactly<Minted['cookie'], string>(true)
+// @ts-expect-error: a user_id is a number
+sessions.mint({ user_id: '42' })
+// @ts-expect-error: no such field
+sessions.mint({ nobody: 1 })
+// @ts-expect-error: authAt is a Date
+sessions.mint({ user_id: 42 }, { authAt: 7 })
+memory({ now: () => 7 })
+// @ts-expect-error: a clock gives milliseconds
+memory({ now: () => new Date() })
+
+// What is kept of a client is shown with what is found.
+const [device] = await sessions.find('user_id', 42)
+exactly<(typeof device & object)['client'], ClientDescription | undefined>(true)
+atomicSession(app, { client: (ctx: Koa.Context) => ({ agent: ctx.get('user-agent'), network: ctx.ip }) })
+atomicSession(app, { client: () => undefined })
+// @ts-expect-error: a client has no address
+atomicSession(app, { client: () => ({ address: '::1' }) })
+// @ts-expect-error: it answers at once
+atomicSession(app, { client: async () => ({ agent: 'x' }) })
+// @ts-expect-error: a subject is the path of one field
+atomicSession(app, { subject: ['user_id'] })
+exactly<SessionEvent['subject'], string | number | boolean | undefined>(true)

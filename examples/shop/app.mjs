@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import Koa from 'koa'
 import { atomicSession } from 'koa-atomic-session'
 import { cartActions, cartPage } from './cart.mjs'
-import { deviceActions, devicesPage } from './devices.mjs'
+import { deviceActions, devicesPage, nameOf } from './devices.mjs'
 import { readForm } from './forms.mjs'
 import { html, page } from './html.mjs'
 import { loginActions, loginPage } from './login.mjs'
@@ -13,7 +13,8 @@ const css = readFileSync(new URL('shop.css', import.meta.url), 'utf8')
 export function createShop({ store, keys, secure, proxy }) {
   const app = new Koa({ proxy })
   app.keys = keys
-  const sessions = atomicSession(app, { store, secure, maxAge: '1 day', index: ['user'] })
+  const client = (ctx) => ({ agent: nameOf(ctx.get('user-agent')), network: ctx.ip })
+  const sessions = atomicSession(app, { store, secure, maxAge: '1 day', index: ['user'], client })
   const actions = { ...cartActions, ...loginActions, ...deviceActions(sessions) }
   const pages = {
     '/shop': {
@@ -39,7 +40,7 @@ async function act(ctx, action) {
   const session = await ctx.session()
   const fields = await readForm(ctx)
   session.assertCSRF(fields.get('csrf'))
-  await action(session, fields, ctx)
+  await action(session, fields)
   // After a POST the browser is sent on, so that reloading the page repeats nothing.
   ctx.redirect(ctx.path.startsWith('/devices') ? '/devices' : '/shop')
   ctx.status = 303

@@ -28,8 +28,8 @@ export async function devicesPage(sessions, session, csrf) {
   return html`<table>
     <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Last used</th><td></td></tr></thead>
     <tbody>${devices.map(
-      ({ id, data, authAt, created, seen }) => html`<tr>
-      <th scope="row">${data.device}</th><td>${when(authAt ?? created)}</td><td>${when(seen)}</td>
+      ({ id, client, authAt, created, seen }) => html`<tr>
+      <th scope="row">${client?.agent} <small>${client?.network}</small></th><td>${when(authAt ?? created)}</td><td>${when(seen)}</td>
       <td>${
         id === session.id
           ? 'this one'
@@ -42,4 +42,11 @@ export async function devicesPage(sessions, session, csrf) {
     )}</tbody>
   </table>
   <p>${form(csrf, '/devices/others', html`<button>Log out everywhere else</button>`)}</p>`
+}
+
+/** What a list of devices calls a browser. */
+export function nameOf(agent) {
+  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(agent)?.[0] ?? 'unknown system'
+  const browser = /Firefox|Edg|Chrome|Safari/.exec(agent)?.[0] ?? 'Browser'
+  return `${browser} on ${system}`
 }

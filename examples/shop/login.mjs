@@ -3,11 +3,10 @@ import { form, html } from './html.mjs'
 
 export const loginActions = {
   /** The secret changes with the privilege, in one atomic update; whatever is in the cart stays there. */
-  '/login'(session, fields, ctx) {
+  '/login'(session, fields) {
     const user = fields.get('user')?.trim().slice(0, 40)
     if (!user) throw badRequest('Say who you are')
-    const device = deviceOf(ctx.get('user-agent'))
-    const signedIn = session.rotate({ authenticated: true }).set({ user, device, flash: `Welcome, ${user}.` })
+    const signedIn = session.rotate({ authenticated: true }).set({ user, flash: `Welcome, ${user}.` })
     return fields.has('remember') ? signedIn.touch('90 days') : signedIn
   },
   '/logout': (session) => session.destroy(),
@@ -22,10 +21,4 @@ export function loginPage(csrf) {
     <label><input type="checkbox" name="remember"> Remember me for 90 days</label>
     <button>Log in</button>`,
   )
-}
-
-function deviceOf(agent) {
-  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(agent)?.[0] ?? 'unknown system'
-  const browser = /Firefox|Edg|Chrome|Safari/.exec(agent)?.[0] ?? 'Browser'
-  return `${browser} on ${system}`
 }

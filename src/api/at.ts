@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
-import { apply, type Data, takes, type Value } from '../algebra/index.ts'
+import { type Chain, type Data, takes, type Value } from '../algebra/index.ts'
 import type { Access, InspectableStore, SessionRecord } from '../contract/store.ts'
-import { isId, newOperation } from '../cookie/credential.ts'
-import { errorOf, SessionGoneError, SessionUsageError } from '../errors/index.ts'
+import { isId, newId, newOperation, newSecret } from '../cookie/credential.ts'
+import { errorOf, isSessionError, SessionGoneError, SessionUsageError } from '../errors/index.ts'
 import { outsideChange, takenOf } from '../visit/change.ts'
 import type { Host } from '../visit/exchange.ts'
 import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
@@ -160,8 +160,9 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
   }
 
   /**
-   * Removes the session if the conditions before it hold: for visitors who name one of their own by its id. They are
-   * judged on what is read a moment before. Answers whether there was a session.
+   * Removes the session if the conditions before it hold: for visitors who name one of their own by its id. The database
+   * judges them, and from that moment on no request of that session gets in, so it can't become somebody else's before it
+   * is removed. Answers whether there was a session.
    *
    * @example
    * ```ts
@@ -245,11 +246,31 @@ export class Target {
 
   async remove({ chain }: Step): Promise<Outcome> {
     const record = await this.#find()
-    const judged = record && apply(record.data, chain, 0)
-    if (judged && !judged.ok) throw errorOf(judged.problem)
-    const removed = record !== undefined && (await this.host.reliable.destroy(this.#access()))
-    if (removed) this.#removed(record.data)
-    return { removed }
+    if (!record) return { removed: false }
+    const conditional = chain.conditions.length > 0
+    if (conditional && !(await this.#close(chain))) return { removed: false }
+    try {
+      const removed = await this.host.reliable.destroy(this.#access())
+      if (removed) this.#removed(record.data)
+      return { removed }
+    } catch (error) {
+      // Nobody can use it any more, though it may be there.
+      if (conditional && isSessionError(error)) error.applied = 'unknown'
+      throw error
+    }
+  }
+
+  /**
+   * Gives the session a new secret which nobody is told, if the conditions hold: one update. Every request of the visitor
+   * is refused from then on, so what has been judged can't become another's before it is removed.
+   */
+  async #close(chain: Chain): Promise<boolean> {
+    const { settings, reliable } = this.host
+    const change = outsideChange({ ...EMPTY_STEP, chain }, settings, newOperation(), false)
+    const rotation = { to: newSecret(this.#id).hash, grace: 0, epoch: newId() }
+    const updated = await reliable.update(this.#access(), { ...change, rotation })
+    if (updated.outcome === 'refused') throw errorOf(updated.problem)
+    return updated.outcome === 'changed' || updated.outcome === 'done'
   }
 
   /** The session that this is about; not another one that has taken its id. */

@@ -4,6 +4,8 @@ import { isId } from '../cookie/credential.ts'
 import type { SessionView } from '../data/types.ts'
 import { InvalidValueError, SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
+import type { ClientDescription } from '../settings/options.ts'
+import { clientIn, ownData } from '../visit/client.ts'
 import { picture } from './picture.ts'
 
 /** A session as `find` shows it. */
@@ -15,6 +17,8 @@ export interface FoundSession<D> {
   readonly authAt: Date | undefined
   /** When it was last used, exact to `touchAfter`: when its expiry last slid. */
   readonly seen: Date
+  /** What the option `client` said of who began the session, or logged in last. */
+  readonly client: ClientDescription | undefined
 }
 
 /** Which part of what is found is wanted. */
@@ -70,11 +74,12 @@ export function foundOf<D>(record: SessionRecord, idle: number): FoundSession<D>
   const { id, data, created, expires, authAt, maxAge } = record
   return {
     id,
-    data: picture(data) as SessionView<D>,
+    data: picture(ownData(data)) as SessionView<D>,
     created: new Date(created),
     expires: new Date(expires),
     authAt: authAt === null ? undefined : new Date(authAt),
     seen: new Date(Math.max(created, expires - (maxAge ?? idle))),
+    client: clientIn(data),
   }
 }
 

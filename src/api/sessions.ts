@@ -50,7 +50,7 @@ export class Sessions<D> {
   #pruning: NodeJS.Timeout | undefined
   #watching: Watching | undefined
   /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
-  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.hostOf().reliable, this.settings))
+  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.store, this.hostOf().reliable, this.settings))
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
@@ -369,7 +369,7 @@ export class Sessions<D> {
     return this.#host
   }
 
-  /** A value that can be looked up, with one verdict on every store: none would stand for every session without the field. */
+  /** A value that can be looked up, with one verdict on every store: none would stand forevery session without the field. */
   #lookedUp(field: string, value: unknown): IndexValue {
     if (!this.settings.index.includes(field)) {
       throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)

@@ -72,7 +72,8 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   destroy(options?: DestroyOptions): Call<void>
 
   /**
-   * Removes the session without reading it, and goes on with a brand new one without data.
+   * Ends the session, and goes on with a brand new one without data. The old id stays empty for one minute and opens for
+   * nobody, so a request that comes too late for it is refused with `ERR_SESSION_ROTATED` (409).
    *
    * @example
    * ```ts
@@ -185,7 +186,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   destroy(options?: DestroyOptions): Call<void>
 
   /**
-   * Removes the session, and goes on with a brand new one without data, which its first command saves.
+   * Ends the session, and goes on with a brand new one without data, which its first command saves. The old id stays empty
+   * for one minute and opens for nobody, so a request that comes too late for it is refused with `ERR_SESSION_ROTATED` (409).
    *
    * @example
    * ```ts

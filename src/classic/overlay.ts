@@ -9,7 +9,7 @@ export interface Overlaid {
 
 /**
  * What this request changed, laid over what others have changed meanwhile. What they removed stays removed, unless this
- * request assigned it anew; to two writes of one field the later one, which is this, wins. Pure.
+ * request assigned it again; to two writes of one field the later one, which is this, wins. Pure.
  */
 export function overlay(before: Data, mine: Data, theirs: Data, lens: Lens): Overlaid {
   const overlay = new Overlay(lens)

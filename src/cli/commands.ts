@@ -1,5 +1,6 @@
 import { type Value, valueAt } from '../algebra/index.ts'
 import type { InspectableStore, SessionRecord, Store } from '../contract/store.ts'
+import { applyEdit } from './edit.ts'
 import type { Column, CommandName, Options } from './options.ts'
 import { type Output, type Row, rowOf, textOf } from './output.ts'
 
@@ -41,28 +42,20 @@ export const COMMANDS: Readonly<
   },
 
   async revoke(call) {
-    const { store, id, options, output } = call
-    // Without their data, which may be large.
-    const doomed: Pick<SessionRecord, 'id' | 'created'>[] = []
-    const consider = (record: SessionRecord) => {
-      doomed.push({ id: record.id, created: record.created })
-      if (options.dryRun) output.row(rowOf(record, userOf(record, options), false))
-    }
-    if (id === undefined) for await (const record of matching(call)) consider(record)
-    else [(await store.get(id)) ?? []].flat().forEach(consider)
-    if (options.dryRun) {
-      const sentence = `${doomed.length === 1 ? '1 session' : `${doomed.length} sessions`} would be revoked`
-      output.result(sentence, { wouldRevoke: doomed.length })
-      return doomed.length > 0
-    }
+    const meant = await found(call)
+    if (call.options.dryRun) return wouldBe('revoked', 'wouldRevoke', meant, call.output)
     let revoked = 0
-    for (const [i, record] of doomed.entries()) {
-      output.progress('revoking', i, doomed.length)
-      if (await destroy(store, record)) revoked++
+    for (const [i, { id, created }] of meant.entries()) {
+      call.output.progress('revoking', i, meant.length)
+      if (await destroy(call.store, { id, created })) revoked++
     }
-    output.result(revoked === 1 ? '1 session revoked' : `${revoked} sessions revoked`, { revoked })
+    call.output.result(`${sessions(revoked)} revoked`, { revoked })
     return revoked > 0
   },
+
+  set: edit,
+  unset: edit,
+  touch: edit,
 
   async prune({ store, output }) {
     // One statement on most stores: nobody can tell how far it is.
@@ -103,6 +96,54 @@ export const COMMANDS: Readonly<
   },
 }
 
+/** What a command on several sessions is about, without their data, which may be large. */
+interface Meant extends Pick<SessionRecord, 'id' | 'created'> {
+  readonly user: Value | undefined
+}
+
+/** The session of the id, or those of the user; shown where nothing is to happen. */
+async function found(call: Call): Promise<Meant[]> {
+  const { store, id, options, output } = call
+  const meant: Meant[] = []
+  const consider = (record: SessionRecord) => {
+    const user = userOf(record, options)
+    meant.push({ id: record.id, created: record.created, user })
+    if (options.dryRun) output.row(rowOf(record, user, false))
+  }
+  if (id === undefined) for await (const record of matching(call)) consider(record)
+  else [(await store.get(id)) ?? []].flat().forEach(consider)
+  return meant
+}
+
+function wouldBe(done: string, key: string, { length }: readonly Meant[], output: Output): boolean {
+  output.result(`${sessions(length)} would be ${done}`, { [key]: length })
+  return length > 0
+}
+
+/** `set`, `unset` and `touch`: one after another, and each only while it is the user's. */
+async function edit(call: Call): Promise<boolean> {
+  const { store, id, options, output } = call
+  const meant = await found(call)
+  if (options.dryRun) return wouldBe('changed', 'wouldChange', meant, output)
+  let changed = 0
+  for (const [i, one] of meant.entries()) {
+    output.progress('changing', i, meant.length)
+    const theirs = id === undefined ? { path: options.field, value: one.user } : undefined
+    try {
+      if (await applyEdit(store, one, options.edit!, theirs)) changed++
+    } catch (error) {
+      if (changed > 0) output.note(`${sessions(changed)} changed before it failed`)
+      throw error
+    }
+  }
+  output.result(`${sessions(changed)} changed`, { changed })
+  return changed > 0
+}
+
+function sessions(count: number): string {
+  return count === 1 ? '1 session' : `${count} sessions`
+}
+
 /** The newest, latest, largest first; what is a name in its own order. */
 function sorted(rows: readonly Row[], by: Column): Row[] {
   const names = by === 'id' || by === 'user'
@@ -113,7 +154,6 @@ function sorted(rows: readonly Row[], by: Column): Row[] {
 
 /** How many sessions there are, as far as that is known. */
 function told(count: number, limit: number, all: boolean): string {
-  const sessions = (n: number) => (n === 1 ? '1 session' : `${n} sessions`)
   if (count < limit || (all && count === limit)) return sessions(count)
   return all ? `the first ${limit} of ${sessions(count)}` : `the first ${sessions(count)}`
 }

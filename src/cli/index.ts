@@ -9,8 +9,9 @@ import { isSessionError } from '../errors/index.ts'
 import { visible } from '../errors/visible.ts'
 import { openStore, storeSchema } from '../stores/open.ts'
 import { COMMANDS } from './commands.ts'
-import { HELP, parse, UsageError } from './options.ts'
+import { HELP, parse } from './options.ts'
 import { Output } from './output.ts'
+import { UsageError } from './usage.ts'
 
 const require = createRequire(import.meta.url)
 

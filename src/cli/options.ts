@@ -1,13 +1,19 @@
 import { parseArgs } from 'node:util'
 import { type Path, parsePath, Refusal } from '../algebra/index.ts'
 import { errorOf } from '../errors/index.ts'
+import { type Edit, editOf } from './edit.ts'
+import { UsageError } from './usage.ts'
 
-export const HELP = `Shows and removes the sessions of a store.
+export const HELP = `Shows, changes and removes the sessions of a store.
 
   koa-atomic-session list                    every live session
   koa-atomic-session show ID                 one session
   koa-atomic-session revoke ID               log one session out
   koa-atomic-session revoke --user 42        log out every session of a user
+  koa-atomic-session set ID PATH VALUE       write a field; VALUE is JSON, or else a text
+  koa-atomic-session unset ID PATH …         remove fields
+  koa-atomic-session touch ID DURATION       expires that long from now, and keeps this idle time: '30 days'
+  koa-atomic-session set --user 42 role user the same forevery session of a user; unset and touch too
   koa-atomic-session prune                   remove what has expired
   koa-atomic-session watch                   what is created, changed and removed, until Ctrl-C
   koa-atomic-session schema                  the SQL that makes the tables of PostgreSQL
@@ -20,7 +26,7 @@ export const HELP = `Shows and removes the sessions of a store.
   --field NAME    the field that holds the user (user_id)
   --sort COLUMN   list by id, user, created, expires, changes or bytes; the largest comes first, ids and users ascend
   --limit N       list the first N sessions only
-  --dry-run       revoke says what it would remove, and removes nothing
+  --dry-run       revoke, set, unset and touch say which sessions they mean, and leave them as they are
   --data          show the sessions' data, which are hidden otherwise
   --json          one JSON object a line
   --every SECONDS how often watch looks (2)
@@ -30,7 +36,19 @@ export const HELP = `Shows and removes the sessions of a store.
 Exit codes: 0 done, 1 the store failed, 2 wrong usage, 3 nothing found.
 `
 
-const COMMANDS = ['list', 'show', 'revoke', 'prune', 'watch', 'schema', 'help', 'version'] as const
+const COMMANDS = [
+  'list',
+  'show',
+  'revoke',
+  'set',
+  'unset',
+  'touch',
+  'prune',
+  'watch',
+  'schema',
+  'help',
+  'version',
+] as const
 export type CommandName = (typeof COMMANDS)[number]
 
 export interface Options {
@@ -47,6 +65,8 @@ export interface Options {
   readonly limit: number
   readonly dryRun: boolean
   readonly index: readonly string[]
+  /** What set, unset and touch do; undefined for the other commands. */
+  readonly edit: Edit | undefined
 }
 
 /** By what a list can be sorted. */
@@ -57,14 +77,11 @@ export type Column = (typeof SORTS)[number]
 const ONLY: Readonly<Record<string, readonly CommandName[]>> = {
   sort: ['list'],
   limit: ['list'],
-  'dry-run': ['revoke'],
+  'dry-run': ['revoke', 'set', 'unset', 'touch'],
   every: ['watch'],
   index: ['schema'],
   data: ['list', 'show', 'watch'],
 }
-
-/** The arguments say something that can't be done. */
-export class UsageError extends Error {}
 
 /** @throws {@link UsageError} */
 export function parse(args: readonly string[]): { command: CommandName; id: string | undefined; options: Options } {
@@ -76,8 +93,10 @@ export function parse(args: readonly string[]): { command: CommandName; id: stri
     if (option in values && command !== 'help' && !commands.includes(command))
       throw new UsageError(`${command} takes no --${option}: it is for ${commands.join(', ')}`)
   }
-  const [id, ...more] = command === 'show' || command === 'revoke' ? ids : [undefined, ...ids]
-  if (more.length > 0) throw new UsageError(`${command} takes no '${more[0]}'`)
+  const edits = command === 'set' || command === 'unset' || command === 'touch'
+  const named = command === 'show' || command === 'revoke' || (edits && values.user === undefined)
+  const [id, more] = named ? [ids[0], ids.slice(1)] : [undefined, ids]
+  if (!edits && more.length > 0) throw new UsageError(`${command} takes no '${more[0]}'`)
   const store = values.store || process.env.STORE
   if (!store && command !== 'help' && command !== 'version') {
     throw new UsageError('Which store? Pass --store redis://localhost:6379, or set the variable STORE')
@@ -86,6 +105,11 @@ export function parse(args: readonly string[]): { command: CommandName; id: stri
   if (command === 'revoke' && (id === undefined) === (values.user === undefined)) {
     throw new UsageError('Which session? revoke ID, or revoke --user 42')
   }
+  if (edits && named && !id) throw new UsageError(`Which session? ${command} ID …, or ${command} --user 42 …`)
+  if (edits && !named && ID.test(more[0] ?? '')) {
+    throw new UsageError(`Which session? ${command} ID …, or ${command} --user 42 …, but not both`)
+  }
+  const edit = edits ? editOf(command, more) : undefined
   const every = Number(values.every ?? 2) * 1000
   if (!(every >= 100 && every <= 3_600_000)) throw new UsageError('--every takes seconds, from 0.1 to 3600')
   const { user, data = false, json = false, index = [], 'dry-run': dryRun = false } = values
@@ -101,7 +125,7 @@ export function parse(args: readonly string[]): { command: CommandName; id: stri
   return {
     command,
     id,
-    options: { store: store ?? '', user, field, data, json, every, place, sort, limit, dryRun, index },
+    options: { store: store ?? '', user, field, data, json, every, place, sort, limit, dryRun, index, edit },
   }
 }
 
@@ -114,14 +138,18 @@ function fieldOf(name = 'user_id', option = '--field'): Path {
   }
 }
 
+const ID = /^[\w-]{22}$/
 /** One id in 64 begins with '-' and is no option all the same. */
 const ID_LIKE_OPTION = /^-[\w-]{21}$/
+/** Before such an id, while the options are told apart from the rest. */
+const HIDING = ' '
 
 function read(args: readonly string[]) {
-  const ids = args.includes('--') ? [] : args.filter((arg) => ID_LIKE_OPTION.test(arg))
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  const hidden = args.map((arg, i) => (i < end && ID_LIKE_OPTION.test(arg) ? HIDING + arg : arg))
   try {
-    return parseArgs({
-      args: ids.length > 0 ? [...args.filter((arg) => !ids.includes(arg)), '--', ...ids] : [...args],
+    const { values, positionals } = parseArgs({
+      args: hidden,
       allowPositionals: true,
       options: {
         store: { type: 'string' },
@@ -141,6 +169,7 @@ function read(args: readonly string[]) {
         help: { type: 'boolean', short: 'h' },
       },
     })
+    return { values, positionals: positionals.map((arg) => (args.includes(arg) ? arg : arg.slice(HIDING.length))) }
   } catch (error) {
     throw new UsageError((error as Error).message)
   }

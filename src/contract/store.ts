@@ -55,6 +55,29 @@ export interface InspectableStore extends Store {
   get(id: string): Promise<SessionRecord | undefined>
 }
 
+/** A store that can tell what becomes of sessions in the moment when it happens, whichever process does it. */
+export interface TellingStore extends Store {
+  /** Begins to tell `hear`. Undefined if the store was given nothing to listen with. */
+  notices(hear: (notice: Notice) => void): Notices | undefined
+}
+
+/** What a store tells. A notice may be lost, come late or come twice, so nobody relies on it alone. */
+export interface Notices {
+  /** Tells of this session too, from the moment when this resolves. Rejects if the store can't listen now. */
+  follow(id: string): Promise<void>
+  unfollow(id: string): void
+  close(): void
+}
+
+/** What has become of a session. It holds no data and no secret. */
+export interface Notice {
+  readonly id: string
+  /** Tells the session from a later one that took the same id. */
+  readonly created: number
+  /** It is gone; or its secret was rotated on purpose, so it has another epoch; or its data have this version. */
+  readonly what: 'gone' | 'rotated' | number
+}
+
 /** A store that can keep an index of some fields: dotted paths of letters, digits, `_` and `-`. */
 export interface IndexableStore extends Store {
   /** This store, which from now on maintains an index of these fields. Called once, before any other method. */

@@ -59,6 +59,10 @@ export class CookieJar {
   readonly present: boolean
   readonly #outdated: boolean
   #pending: Pending | undefined
+  /** What is pending may be written if the headers leave now: the store has just said that it still counts. */
+  #verified: 'in this turn' | 'to the end' | undefined
+  /** The cookie has left with a new Max-Age. */
+  #slid = false
   #siteData: string | undefined
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
@@ -103,9 +107,31 @@ export class CookieJar {
     if (this.#outdated && !this.#pending) this.keep(credential, maxAge)
   }
 
-  /** The response will carry the secret that the request came with, and it must still be the live one then. */
+  /** The response will carry the secret that the request came with: only if it is {@link verify verified}. */
   get carries(): boolean {
     return this.#pending?.came === true && this.credential?.kind === 'session'
+  }
+
+  /**
+   * The store has said that the secret which the request came with is the live one. That holds for this turn of the event
+   * loop: in a later one another response may have set a better cookie. At the request's end it holds until the headers leave.
+   */
+  verify(atTheEnd = false): void {
+    if (atTheEnd) this.#verified = 'to the end'
+    if (!this.carries || this.#verified) return
+    this.#verified = 'in this turn'
+    setImmediate(() => {
+      if (this.#verified === 'in this turn') this.#verified = undefined
+    })
+  }
+
+  get verified(): boolean {
+    return this.#verified !== undefined
+  }
+
+  /** The browser has got the new Max-Age. */
+  get slid(): boolean {
+    return this.#slid
   }
 
   /** What the request came with is not the live secret any more: it is not written, but a secret of its own is. */
@@ -152,6 +178,9 @@ export class CookieJar {
   #write(response: ResponseHead): void {
     vary(response, 'Cookie')
     if (this.#siteData !== undefined) response.appendHeader('Clear-Site-Data', this.#siteData)
+    // Its request has done other things since it asked the store, or has not ended.
+    if (this.carries && !this.verified) this.#pending = undefined
+    this.#slid = this.#pending?.slides !== undefined
     const duplicate = this.refused === 'duplicate'
     if (!(this.#pending || duplicate)) return
     const lines = duplicate ? this.#elsewhere() : []

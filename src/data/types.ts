@@ -47,7 +47,11 @@ const OWN = [
 ] as const
 
 export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands)]
-const reserved: ReadonlySet<string> = new Set(RESERVED)
+
+/** Where the data hold what the option `client` says. No application's command reaches it, and it is shown to none. */
+export const CLIENT = '@client'
+
+const reserved: ReadonlySet<string> = new Set([...RESERVED, CLIENT])
 
 export function isReserved(key: string): boolean {
   return reserved.has(key)

@@ -50,8 +50,13 @@ export type HttpBinding = (
  *
  * @example
  * ```ts
+ * import Koa from 'koa'
+ * import { atomicSession } from 'koa-atomic-session'
  * import { deviceBound } from 'koa-atomic-session/dbsc'
+ * import { sqlite } from 'koa-atomic-session/sqlite'
  *
+ * const app = new Koa()
+ * const sessions = atomicSession(app, { store: sqlite('sessions.db'), secure: true })
  * app.use(deviceBound(sessions, { cookieAge: '10 minutes' }))
  * ```
  * @throws `SessionUsageError` for an option that can't work, and when it is called twice.

@@ -14,7 +14,7 @@ const PROBES = { first: 250, longest: 2000 }
 export class Breaker {
   readonly #name: string
   #waiting = 0
-  /** Calls that were given up since the last answer; a driver may keep them for ever. */
+  /** Calls that were given up since the last answer; a driver may keep them forever. */
   #hanging = 0
   #nextProbe = 0
   #pause = PROBES.first

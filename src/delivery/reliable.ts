@@ -128,7 +128,7 @@ export class ReliableStore {
     value: IndexValue,
     except: string | undefined,
     limit: number,
-    reading: object,
+    reading?: object,
   ): Promise<number> {
     const store = this.#store as IndexedStore
     const removing = this.#call({ operation: 'destroyAll' }, () =>

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ResponseHead } from '../cookie/head.ts'
 import { addressOf, forwarded } from '../http/forwarded.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import type { Exchange } from '../visit/exchange.ts'
 
 /** The headers of the response that the handler will give: until then there are none. */
@@ -39,6 +40,7 @@ class FetchHead implements ResponseHead {
 
 /** A request and its response, as a visit sees them. */
 export class FetchExchange implements Exchange {
+  readonly arrived: number
   readonly headers: IncomingHttpHeaders
   readonly response: FetchHead | undefined
   readonly context: Request
@@ -49,6 +51,7 @@ export class FetchExchange implements Exchange {
 
   /** `hops` proxies are trusted. `upgrade`: nothing can be answered in headers. */
   constructor(request: Request, hops: number, client: string | undefined, upgrade = false) {
+    this.arrived = arrivalOf(request)
     const { protocol, host, pathname, search } = new URL(request.url)
     // Some servers keep the host for the URL alone.
     this.headers = { host, ...Object.fromEntries(request.headers) }

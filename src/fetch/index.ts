@@ -16,6 +16,7 @@ import { hopsOf } from '../http/forwarded.ts'
 import { assertNames } from '../settings/names.ts'
 import type { SessionOptions } from '../settings/options.ts'
 import { settingsOf } from '../settings/settings.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import { FetchExchange } from './exchange.ts'
 import { lazy } from './lazy.ts'
 
@@ -96,6 +97,7 @@ export class FetchSessions<D> extends Sessions<D> {
   async fetch(request: Request, handler: FetchHandler<D>, use: FetchUse = {}): Promise<Response> {
     assertNames(use, ['touch', 'client'], 'sessions.fetch()')
     const { client, ...how } = use
+    arrivalOf(request)
     if (this.#serving.has(request)) return handler(this.of(request, how), request)
     const serving: Serving<D> = { exchange: undefined, left: false, entry: () => this.entryOf(request) ?? begin() }
     const begin = () => {

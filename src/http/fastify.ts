@@ -3,6 +3,7 @@ import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import { isSessionError, SessionUsageError } from '../errors/index.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import { entryOf, holdEnd } from './node.ts'
 
 /** The part of a Fastify request that is used. */
@@ -48,6 +49,7 @@ export function fastify<D>(sessions: Sessions<D>): FastifyPlugin {
     }
     app.decorateRequest(property, null)
     app.addHook('onRequest', async (request, reply) => {
+      arrivalOf(request.raw)
       define(request, (use?: SessionUse) => {
         const from = { secure: request.protocol === 'https', client: request.ip }
         holdEnd(sessions, request.raw, reply.raw)

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import onHeaders from 'on-headers'
 import type { Entry, Sessions } from '../api/sessions.ts'
 import { isSessionError } from '../errors/index.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import type { Exchange } from '../visit/exchange.ts'
 import { whenClosed } from '../watch/closed.ts'
 import { addressOf, forwarded } from './forwarded.ts'
@@ -14,6 +15,7 @@ export interface Origin {
 }
 
 class HttpExchange implements Exchange {
+  readonly arrived: number
   readonly headers: IncomingHttpHeaders
   readonly response: ServerResponse | undefined
   readonly context: unknown
@@ -22,6 +24,7 @@ class HttpExchange implements Exchange {
   readonly url: string | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse | undefined, context: unknown, from: Origin) {
+    this.arrived = arrivalOf(request)
     this.headers = request.headers
     // Routers of Express cut the beginning off.
     this.url = (request as { originalUrl?: string }).originalUrl ?? request.url
@@ -76,6 +79,7 @@ export function holdEnd<D>(
 ): void {
   if (response[HELD]) return
   response[HELD] = true
+  arrivalOf(request)
   const { end } = response
   let ending = false
   response.end = function (this: ServerResponse, ...args: unknown[]) {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import onHeaders from 'on-headers'
+import { arrivalOf } from '../visit/arrival.ts'
 import type { Exchange } from '../visit/exchange.ts'
 import { whenClosed } from '../watch/closed.ts'
 
@@ -14,12 +15,14 @@ export interface KoaContext {
 
 /** A class, because an object literal with getters costs more to make than everything else of a handle. */
 export class KoaExchange implements Exchange {
+  readonly arrived: number
   readonly headers: IncomingHttpHeaders
   readonly response: ServerResponse | undefined
   readonly context: KoaContext
 
   constructor(ctx: KoaContext) {
     this.context = ctx
+    this.arrived = arrivalOf(ctx.req)
     this.headers = ctx.req.headers
     this.response = ctx.res
   }

@@ -5,6 +5,7 @@ import { type SessionUse, used } from '../api/use.ts'
 import type { Store } from '../contract/store.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
+import { arrivalOf } from '../visit/arrival.ts'
 import type { Host } from '../visit/exchange.ts'
 import { type CsrfOptions, csrf } from './csrf.ts'
 import { type KoaContext, KoaExchange, UpgradeExchange } from './exchange.ts'
@@ -127,7 +128,7 @@ export class KoaSessions<D> extends Sessions<D> {
       const visit = this.entryOf(ctx.req)?.visit
       return outermost ? visit?.settle() : visit?.catchUp()
     }
-    // Two callbacks, because this runs for every request, and an async function costs several times as much.
+    // Two callbacks, because this runs forevery request, and an async function costs several times as much.
     return ran.then(
       (value) => settle()?.then(() => value) ?? value,
       async (error) => {
@@ -150,6 +151,7 @@ export class KoaSessions<D> extends Sessions<D> {
       )
     }
     req[this.#claim] = this
+    arrivalOf(req)
     // The method that arrived, before an override.
     this.#methods?.set(ctx.req, ctx.req.method)
     this.#define(ctx)

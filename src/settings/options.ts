@@ -104,7 +104,7 @@ export interface SessionOptions {
    */
   readonly pruneEvery?: Duration
   /**
-   * The data of a visitor's session in another library, for moving over without logging anybody out. Asked once for a
+   * The data of a visitor's session in another library, to migrate without logging anybody out. Asked once for a
    * request that has no cookie of ours, when it first uses its session; gets the Koa context, or the request of another
    * server. What it gives becomes a new session in one insert, with whatever the request itself does; undefined gives
    * none. It must take the old cookie away, or a visitor who logs out comes back with it. When it throws, the request
@@ -112,6 +112,16 @@ export interface SessionOptions {
    */
   // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
   readonly adopt?: (context: any) => Adopted | Promise<Adopted>
+  /**
+   * What a list of devices shows of a client: `client: (ctx) => ({ agent: ctx.get('user-agent'), network: ctx.ip })`. Asked
+   * when a session begins and at each log-in; gets the Koa context, or the request of another server. It is kept beside the
+   * data, and `find` and `at` show it as `client`. Each text is cut (256 bytes of `agent`, 64 of `network`), and of an
+   * address as `network` only its network is kept: `203.0.113.0/24`, `2001:db8:7::/48`. Undefined keeps what was known.
+   * When it throws, the request fails.
+   * @default nothing is kept
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
+  readonly client?: (context: any) => ClientDescription | null | undefined
   /**
    * A schema of zod, valibot, arktype or any other that follows https://standardschema.dev: it gives the session its
    * types, and what a command writes is validated before any I/O (`InvalidValueError`, 400). What is stored is the
@@ -149,6 +159,14 @@ export interface LimitOptions {
   readonly max: number
   /** Which are removed. Refusing the newcomer is not offered: two that log in at once would not see each other. */
   readonly beyond: 'oldest'
+}
+
+/** What is kept of a client: see the option `client`. */
+export interface ClientDescription {
+  /** The browser, as the application names it. */
+  readonly agent?: string | undefined
+  /** Where it comes from: a network, a city. */
+  readonly network?: string | undefined
 }
 
 /** What `adopt` may hand over: the data, or nothing. */

@@ -21,6 +21,7 @@ export interface Settings {
   /** 0: never. */
   readonly pruneEvery: number
   readonly adopt: SessionOptions['adopt']
+  readonly client: SessionOptions['client']
   readonly schema: StandardSchema | undefined
   readonly property: string
   readonly timeout: number
@@ -62,6 +63,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   subject: true,
   pruneEvery: true,
   adopt: true,
+  client: true,
   schema: true,
   property: true,
   timeout: true,
@@ -119,6 +121,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     subject: subjectOf(options.subject),
     pruneEvery: given('pruneEvery') ? Math.min(positive(options.pruneEvery, 'pruneEvery'), RAREST) : 0,
     adopt: functionOf(options.adopt, 'adopt'),
+    client: functionOf(options.client, 'client'),
     schema: schemaOf(options.schema),
     property,
     timeout: given('timeout') ? Math.min(positive(options.timeout, 'timeout'), LONGEST_TIMER) : 2000,

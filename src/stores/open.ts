@@ -226,7 +226,7 @@ interface Connectable {
   on(event: 'error', listener: (error: unknown) => void): unknown
 }
 
-/** Connects a client of Redis, which itself would try for ever: here somebody is waiting to hear that it can't. */
+/** Connects a client of Redis, which itself would try forever: here somebody is waiting to hear that it can't. */
 async function promptly(client: Connectable): Promise<void> {
   let failure: unknown
   client.on('error', (error) => {

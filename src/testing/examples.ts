@@ -129,6 +129,12 @@ export const EXAMPLES: readonly Example[] = [
     command: mul('n', 2147483647),
     after: { n: 9223372032559809000 },
   },
+  {
+    says: 'set takes a key that begins with a sign',
+    before: {},
+    command: set('@client', { agent: 'Firefox', network: '2001:db8:7::/48' }),
+    after: { '@client': { agent: 'Firefox', network: '2001:db8:7::/48' } },
+  },
   { says: 'mul refuses a boolean', before: { n: true }, command: mul('n', 3), after: refused('mul', 'n', 'boolean') },
   { says: 'min keeps the smaller', before: { n: 5 }, command: min('n', 7), after: { n: 5 } },
   { says: 'min takes the smaller', before: { n: 5 }, command: min('n', 3), after: { n: 3 } },

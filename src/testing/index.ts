@@ -17,11 +17,14 @@ import { limits } from './cases/limits.ts'
 import { outside } from './cases/outside.ts'
 import { rotations } from './cases/rotations.ts'
 import { secret } from './cases/secret.ts'
+import { type Telling, telling } from './cases/telling.ts'
+import { users } from './cases/users.ts'
 import { type DifferentialOptions, differential } from './differential.ts'
 import type { MakeStore, Runner } from './harness.ts'
 
 export { document } from './arbitraries.ts'
 export type { Beside } from './cases/beside.ts'
+export type { Telling } from './cases/telling.ts'
 export { chain } from './chains.ts'
 export type { DifferentialOptions } from './differential.ts'
 export { EXAMPLES, type Example } from './examples.ts'
@@ -34,6 +37,8 @@ export interface ConformanceOptions extends DifferentialOptions {
   readonly makeIndexed?: MakeStore<IndexedStore>
   /** Gives two stores over the same sessions, of which one indexes {@link INDEXED_FIELDS}; absent where none can be. */
   readonly makeBeside?: () => Promise<Beside>
+  /** Gives two stores over the same sessions, both with {@link INDEXED_FIELDS}, of which one tells; absent for a store that can't. */
+  readonly makeTelling?: () => Promise<Telling>
 }
 
 /**
@@ -52,7 +57,11 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   limits(runner, make)
   atomicity(runner, make)
   inspection(runner, make)
-  if (options.makeIndexed) index(runner, options.makeIndexed)
+  if (options.makeIndexed) {
+    index(runner, options.makeIndexed)
+    users(runner, options.makeIndexed)
+  }
   if (options.makeBeside) beside(runner, options.makeBeside)
+  if (options.makeTelling) telling(runner, options.makeTelling)
   differential(runner, make, options)
 }

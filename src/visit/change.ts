@@ -25,7 +25,7 @@ export function accessOf(state: Unread | Live | Late, maxLifetime: number, bound
   return { id, proof: { hash, created, epoch }, maxLifetime, bound }
 }
 
-/** What a step that rotates makes anew. */
+/** What a step that rotates makes again. */
 export interface Renewal {
   readonly secret: SessionCredential
   readonly epoch: string

@@ -8,6 +8,8 @@ import type { Settings } from '../settings/settings.ts'
 
 /** What a visit needs of the server it runs in. */
 export interface Exchange {
+  /** When the request arrived, by `performance.now()`. */
+  readonly arrived: number
   readonly headers: IncomingHttpHeaders
   /** Absent where nothing can be answered in headers: a WebSocket's upgrade. */
   readonly response: ResponseHead | undefined

@@ -3,11 +3,13 @@ import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar, placeOf } from '../cookie/jar.ts'
 import type { Place } from '../cookie/places.ts'
+import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
 import { skippedOf } from './binding.ts'
+import { ownData } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
 
@@ -23,6 +25,8 @@ export abstract class Progress<V> {
   protected readonly exchange: Exchange
   protected readonly jar: CookieJar
   protected state: State
+  /** The data of a record as the application sees them. */
+  #shown: { readonly record: SessionRecord; readonly data: Data } | undefined
   /** The id under which a session is being created. */
   protected beginning: string | undefined
 
@@ -50,7 +54,12 @@ export abstract class Progress<V> {
   }
 
   get data(): Data {
-    return this.record?.data ?? NO_DATA
+    const { record } = this
+    if (!record) return NO_DATA
+    if (!Object.hasOwn(record.data, CLIENT)) return record.data
+    // One object for one record, because what is shown of it keeps its parts.
+    if (this.#shown?.record !== record) this.#shown = { record, data: ownData(record.data) }
+    return this.#shown.data
   }
 
   get isNew(): boolean {
@@ -82,6 +91,7 @@ export abstract class Progress<V> {
       case 'renew':
         if (state.kind === 'live') this.jar[cookie](state.credential, cookieAge(state, this.settings))
         else if (state.kind === 'new' && state.id) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)
+        this.jar.verify()
         break
       case 'clear':
         this.jar.clear()

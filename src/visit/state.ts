@@ -130,6 +130,8 @@ export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
+type Times = Pick<SessionRecord, 'expires' | 'maxAge'>
+
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = {
   absent: 'unknown',
@@ -163,36 +165,41 @@ export function whenLoaded(state: Unread | Live, answer: LiveAnswer, rules: Rule
   return { state: next, cookie: live ? (touch && isPersistent(next, rules) ? 'slide' : 'renew') : 'nothing' }
 }
 
-/** The store has applied a change. `credential`: the secret that it has set. */
+/**
+ * The store has applied a change. `credential`: the secret that it has set. `defers`: the expiry slides at the end of the
+ * request, where the change has not moved it.
+ */
 export function whenApplied(
   state: Unread | Live | Late,
   change: Change,
   answer: Applied,
   credential: SessionCredential | undefined,
   rules: Rules,
+  defers = false,
 ): Turn<Live> {
   const { secret, now } = answer
-  const next = applied(credential ? { ...state, credential } : state, change, answer, rules)
+  const next = applied(credential ? { ...state, credential } : state, change, answer, rules, defers)
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
-  const expiry = answer.outcome === 'changed' ? answer.record : answer
-  const slid = hasSlid(change, expiry, now, rules) && isPersistent(next, rules)
+  const moved = hasSlid(change, timesOf(answer), now, rules)
+  const slid = (moved || next.due.touch) && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
   return { state: next, cookie: slid ? 'slide' : 'renew' }
 }
 
-function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules): Live {
+function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules, defers: boolean): Live {
   const { secret, now } = answer
+  const touch = defers && slides(timesOf(answer), now, rules)
   if (answer.outcome !== 'done') {
     const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
-    return known(state, record, secret, { ...NOTHING_DUE, rotate: rotates(secret, record, now, rules) })
+    return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
   }
   const before = state.kind === 'live' ? state : undefined
   const record = before?.record && afterDone(before.record, change, answer)
   const { created, epoch, maxAge } = answer
   const rotate = secret === 'lost' || (isCurrent(secret) && !change.rotation && before?.due.rotate === true)
-  const due = { ...NOTHING_DUE, rotate }
+  const due = { ...NOTHING_DUE, touch, rotate }
   return {
     kind: 'live',
     credential: state.credential,
@@ -205,6 +212,10 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
     fresh: false,
     due,
   }
+}
+
+function timesOf(answer: Applied): Times {
+  return answer.outcome === 'changed' ? answer.record : answer
 }
 
 /** The state with a record that the store has just told. */
@@ -303,7 +314,8 @@ export function cookieAge(state: Live, { idle, cookie }: Rules): number | undefi
   return cookie.persistent || state.maxAge !== null ? (state.maxAge ?? idle) : undefined
 }
 
-function isPersistent(state: Live, rules: Rules): boolean {
+/** The cookie has a Max-Age. */
+export function isPersistent(state: Live, rules: Rules): boolean {
   return cookieAge(state, rules) !== undefined
 }
 

@@ -1,8 +1,9 @@
 import type { Value } from '../algebra/index.ts'
-import type { Absent, Access } from '../contract/store.ts'
+import { type Absent, type Access, ROTATION_GRACE } from '../contract/store.ts'
 import { isBound } from '../cookie/bound.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
+import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUnboundError, SessionUsageError } from '../errors/index.ts'
@@ -10,13 +11,16 @@ import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { askToBind, skippedOf } from './binding.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
+import { clientOf, withClient } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { dataOf } from './progress.ts'
 import { endOf, Proofs } from './proofs.ts'
 import { Queue } from './queue.ts'
+import { retire } from './retirement.ts'
 import {
   type Gone,
+  isPersistent,
   isUnbound,
   type Late,
   type Live,
@@ -37,10 +41,10 @@ import {
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
 
 /**
- * For how many milliseconds an answer of the store is good enough to write its secret again: about as long as two
- * responses may overtake each other on their way to the browser.
+ * A request that takes longer than this many milliseconds renews no secret by itself. The browser has most likely got a
+ * newer one in the meantime, which it has not needed yet: it would be taken for lost.
  */
-const RECENT = 10
+const SLOW = ROTATION_GRACE / 2
 
 /**
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
@@ -53,7 +57,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   #loading: Promise<void> | undefined
   /** This request does not keep the session alive. */
   #quiet = false
-  /** What this request did has slid the store's expiry, so its cookie must follow. */
+  /** What this request did has slid the session, or will at its end. */
   #slid = false
   /** The request has shown that it comes from the device of the session with its cookie's id. Undefined: nobody has looked yet. */
   #bound: boolean | undefined
@@ -118,13 +122,13 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#queue.failed(error, watched)
   }
 
-  /** Waits for everything that was begun so far; rejects with the first failure that nobody watched. */
+  /** Waits foreverything that was begun so far; rejects with the first failure that nobody watched. */
   async catchUp(): Promise<void> {
     await this.#queue.drain()
     this.#queue.raise()
   }
 
-  /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
+  /** Waits foreverything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
     await this.#maintain()
@@ -140,14 +144,17 @@ export class Visit extends Proofs<Visit> implements Asking {
     }
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
-    const change = changeOf(step, state, this.#context(), answer || this.#looksAt(step), renewal)
+    // Not for a step that begins a session instead: that asks by itself.
+    const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
+    const defers = !this.#quiet && this.#defers(step, state)
+    const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
     const updated = await this.#guarded(state, (access) => this.host.reliable.update(access, change, this))
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.clock = readingOf(updated.now)
-        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings))
+        this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
         this.#loggedIn(step)
         await this.#limit(step)
         return takenOf(step, updated, this.store)
@@ -164,15 +171,26 @@ export class Visit extends Proofs<Visit> implements Asking {
     }
   }
 
-  #applied(turn: Turn): void {
+  #applied(turn: Turn<Live>): void {
     this.#slid ||= turn.cookie === 'slide'
     this.turn(turn)
+  }
+
+  /**
+   * The expiry slides in the store when it does in the browser: at the end, when the store is asked whether the secret
+   * still counts. A response that leaves before then slides neither.
+   */
+  #defers({ rotate, touch }: Step, state: Unread | Live | Late): boolean {
+    const { response } = this.exchange
+    const persistent = state.kind === 'live' ? isPersistent(state, this.settings) : this.settings.cookie.persistent
+    return persistent && response !== undefined && !rotate && !touch
   }
 
   /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
   beQuiet(): void {
     this.#quiet = true
-    if (!this.#slid) this.jar.stay()
+    if (this.#slid) return
+    this.jar.stay()
     if (this.state.kind === 'live') this.state = withoutTouch(this.state)
   }
 
@@ -201,12 +219,12 @@ export class Visit extends Proofs<Visit> implements Asking {
 
   regenerate(): Promise<void> {
     return this.enqueue(async () => {
+      const { id } = this
+      const retired = await this.#retire()
+      this.turn(whenDestroyed(retired !== undefined), id)
+      // The absolute lifetime goes on, or a session could be kept alive forever by regenerating it.
       const limited = this.settings.maxLifetime !== Number.POSITIVE_INFINITY
-      // The absolute lifetime goes on, or a session could be kept alive for ever by regenerating it.
-      if (limited && this.state.kind === 'unread') await this.#read()
-      const created = limited && this.state.kind === 'live' ? this.state.created : undefined
-      await this.#destroy()
-      this.turn(whenRegenerated(created))
+      this.turn(whenRegenerated(limited ? retired : undefined))
     })
   }
 
@@ -276,7 +294,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     return turn.state
   }
 
-  /** A step for a session that is over: a touch passes over it, a log-in begins anew, anything else fails. */
+  /** A step for a session that is over: a touch passes over it, a log-in starts again, anything else fails. */
   async #over(step: Step, state: Late | Gone): Promise<Value | undefined> {
     // Whoever has just proven who they are is not refused. Their session begins with this chain alone.
     if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())
@@ -291,9 +309,11 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (this.state.kind === 'new') this.state = state
     if (Object.keys(result.data).length === 0) return result.taken
     this.jar.assertWritable()
+    const client = this.settings.client && clientOf(this.settings, this.exchange.context)
+    const described = client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, result, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined
@@ -320,6 +340,17 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!removed) await this.#assertNowhere(state, access)
     }
     this.turn(whenDestroyed(removed), id)
+  }
+
+  /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
+  async #retire(): Promise<number | undefined> {
+    await this.#adoption.forget(this.store)
+    const { state } = this
+    if (state.kind === 'new' || state.kind === 'gone') return undefined
+    const known = this.record?.data ?? {}
+    // As a log-out, it needs no device.
+    const access = { ...this.#access(state), bound: true }
+    return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
   }
 
   /** What the step makes of the session is asked for, though the application may not wait for it. */
@@ -355,25 +386,29 @@ export class Visit extends Proofs<Visit> implements Asking {
   async #maintain(): Promise<void> {
     const state = this.state
     if (state.kind !== 'live') return
-    const { touch, rotate, claim } = state.due
-    const writable = this.exchange.response?.headersSent === false
-    // Another response may have set a better cookie since the store answered: a secret that is written again is asked
-    // for once more.
-    const again = this.jar.carries && writable && performance.now() - this.clock.here > RECENT
+    const { jar, exchange } = this
+    const writable = exchange.response?.headersSent === false
+    const touches = state.due.touch && (writable || jar.slid || !isPersistent(state, this.settings))
     // A new secret whose cookie can't be sent any more would lock the visitor out.
-    const rotates = rotate && writable
-    if (!(touch || rotates || claim || again) || this.forged) return
+    const rotates = state.due.rotate && writable && performance.now() - exchange.arrived < SLOW
+    const again = jar.carries && writable && !jar.verified
+    if (this.forged) return
+    if (!(touches || rotates || state.due.claim || again)) {
+      if (jar.verified) jar.verify(true)
+      return
+    }
     const rested = withoutDue(state)
     this.state = rested
     this.asked = performance.now()
     const secret = rotates ? newSecret(state.credential.id) : undefined
-    const change = maintenance(state, this.#context(), secret)
+    const change = maintenance(touches ? state : withoutTouch(state), this.#context(), secret)
     try {
       const updated = await this.host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
         this.turn(whenApplied(rested, change, updated, secret, this.settings))
+        jar.verify(true)
       } else if (updated.outcome === 'outrun') {
-        this.jar.leave()
+        jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {
         this.turn(whenAbsent(rested, updated))
       }
@@ -395,8 +430,8 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#asksToBind = askToBind(this.host, this.exchange, () => this.state)
   }
 
-  #context(): ChangeContext {
+  #context(quiet = false): ChangeContext {
     const { idle, touchAfter, maxBytes } = this.settings
-    return { idle, touchAfter, maxBytes, op: newOperation(), quiet: this.#quiet }
+    return { idle, touchAfter, maxBytes, op: newOperation(), quiet: this.#quiet || quiet }
   }
 }

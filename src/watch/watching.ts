@@ -1,5 +1,15 @@
 import { equal, parsePath, type Value, valueAt } from '../algebra/index.ts'
-import type { Access, Change, IndexValue, Loaded, Updated } from '../contract/store.ts'
+import type {
+  Access,
+  Change,
+  IndexValue,
+  Loaded,
+  Notice,
+  Notices,
+  Store,
+  TellingStore,
+  Updated,
+} from '../contract/store.ts'
 import type { Asking, Hearing, ReliableStore } from '../delivery/reliable.ts'
 import { SessionGoneError, SessionRotatedError, SessionUnboundError } from '../errors/index.ts'
 import { isUnbound } from '../visit/state.ts'
@@ -18,6 +28,8 @@ interface WatchedSession {
   /** The store is being asked, and has to be asked once more. */
   looking: boolean
   again: boolean
+  /** The store tells of it, or will in a moment. */
+  followed: boolean
 }
 
 /**
@@ -36,12 +48,23 @@ export class Watching implements Hearing {
   readonly #joined = new Map<Watcher, WatchedSession>()
   /** Where the store failed when a request was to read its session, the request itself. */
   readonly #wheel: Wheel<WatchedSession | Watcher>
+  readonly #notices: Notices | undefined
 
-  constructor(reliable: ReliableStore, { recheck, maxLifetime }: { recheck: number; maxLifetime: number }) {
+  constructor(
+    store: Store,
+    reliable: ReliableStore,
+    { recheck, maxLifetime }: { recheck: number; maxLifetime: number },
+  ) {
     this.#reliable = reliable
     this.#maxLifetime = maxLifetime
-    this.#wheel = new Wheel(recheck, (due) => void (due instanceof Watcher ? this.#read(due) : this.#look(due)))
+    this.#wheel = new Wheel(recheck, (due) => {
+      if (due instanceof Watcher) return void this.#read(due)
+      // If that has failed. Nobody waits for it, or a listener that is down would stop the rechecks.
+      this.#follow(due)
+      void this.#look(due)
+    })
     reliable.hearing = this
+    this.#notices = (store as Partial<TellingStore>).notices?.((notice) => this.#notice(notice))
   }
 
   /** What this request is told of its session, from now on and until it closes. */
@@ -67,6 +90,7 @@ export class Watching implements Hearing {
     for (const watcher of this.#joined.keys()) watcher.close()
     this.#joined.clear()
     this.#sessions.clear()
+    this.#notices?.close()
   }
 
   wants(id: string): boolean {
@@ -154,9 +178,19 @@ export class Watching implements Hearing {
     if (there && there.created > created) return undefined
     if (there) this.#end(there)
     const watchers = new Set<Watcher>()
-    const session = { id, created, watchers, version: 0, epoch: undefined, looking: false, again: false }
+    const session = {
+      id,
+      created,
+      watchers,
+      version: 0,
+      epoch: undefined,
+      looking: false,
+      again: false,
+      followed: false,
+    }
     this.#sessions.set(id, session)
     this.#wheel.add(session)
+    this.#follow(session)
     return session
   }
 
@@ -170,6 +204,7 @@ export class Watching implements Hearing {
   #forget(session: WatchedSession): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id)
     this.#wheel.delete(session)
+    this.#notices?.unfollow(session.id)
   }
 
   /** The session is gone. */
@@ -199,6 +234,26 @@ export class Watching implements Hearing {
     else this.#join(watcher)
   }
 
+  #notice({ id, created, what }: Notice): void {
+    const session = this.#sessions.get(id)
+    if (session?.created !== created) return
+    if (what === 'gone') this.#end(session)
+    else if (what === 'rotated') void this.#look(session)
+    else this.#changed(session, what)
+  }
+
+  /** Once the store tells of it, it is looked at: what happened between its last answer and that moment was not told. */
+  #follow(session: WatchedSession): void {
+    if (!this.#notices || session.followed) return
+    session.followed = true
+    this.#notices.follow(session.id).then(
+      () => (this.#sessions.get(session.id) === session ? this.#look(session) : undefined),
+      () => {
+        session.followed = false
+      },
+    )
+  }
+
   /** Asks the store: the answer comes to `answered`. Nothing is told while it fails, because nothing is known. */
   async #look(session: WatchedSession): Promise<void> {
     if (session.looking) {
@@ -215,12 +270,11 @@ export class Watching implements Hearing {
   }
 
   #gone(session: WatchedSession, created: number | undefined, sent: number): void {
-    // Without it, what was asked for before this session began says nothing of it.
-    const meant =
-      created === undefined
-        ? [...session.watchers].every(({ visit }) => visit.since < sent)
-        : created === session.created
-    if (meant) this.#end(session)
+    if (created === session.created) this.#end(session)
+    if (created !== undefined) return
+    // Without it, an answer that was asked for before somebody saw this session may be about an earlier one.
+    if ([...session.watchers].every(({ visit }) => visit.since < sent)) this.#end(session)
+    else void this.#look(session)
   }
 
   #told(
@@ -235,6 +289,10 @@ export class Watching implements Hearing {
     if (!session.epoch || sent > session.epoch.sent) session.epoch = heard
     const own = asking && this.#watchers.get(asking)
     for (const watcher of session.watchers) if (watcher !== own) this.#judge(watcher, heard)
+    this.#changed(session, version)
+  }
+
+  #changed(session: WatchedSession, version: number): void {
     if (version <= session.version) return
     session.version = version
     for (const watcher of session.watchers) watcher.changed(version)

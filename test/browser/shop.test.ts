@@ -123,6 +123,7 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     for (const page of [here, phone, tablet]) await logIn(page, 'Lin')
     await here.goto('/devices')
     expect(await here.getByRole('row').count()).toBe(4)
+    expect(await here.getByRole('rowheader', { name: /^Chrome on \w+ 127\.0\.0\.0\/24$/ }).count()).toBe(3)
     await here.getByRole('button', { name: 'Log out there' }).first().click()
     expect(await here.getByRole('row').count()).toBe(3)
     await here.getByRole('button', { name: 'Log out everywhere else' }).click()

@@ -1,5 +1,6 @@
 import express, { type Request, type Response } from 'express'
 import express4 from 'express4'
+import { isSessionError } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { counting } from '../visitor.ts'
@@ -177,6 +178,33 @@ describe.each([
     }
     expect(await alice.text('/')).toBe('early')
     expect(await stored(alice)).toEqual({ c: 3 })
+  })
+
+  const cycle: Record<string, unknown> = {}
+  cycle.b = { cycle }
+  it.each([
+    ['a cycle', { cycle }, 'cycle.b.cycle', 400],
+    ['a BigInt', { in: [1n] }, 'in.0', 400],
+    ['a NUL character', { in: { 'a.b': 'x\0' } }, 'in.a.b', 400],
+    ['a lone surrogate', { in: '\ud800' }, 'in', 400],
+    ['100 KiB', { in: 'x'.repeat(102_400) }, undefined, 413],
+    ['a method of the session', { sessionStore: 1, save: 1 }, 'save', 400],
+  ])('refuses %s with a typed error, and keeps the session as it was', async (_, fields, path, status) => {
+    const alice = app.visitor()
+    handler = (req) => {
+      req.session.before = 1
+    }
+    await alice.fetch('/')
+    handler = async (req) => {
+      const { save } = req.session
+      Object.assign(req.session, { good: 1 }, fields)
+      const error = await called((done) => save.call(req.session, done)).catch((error: unknown) => error)
+      expect(isSessionError(error)).toBe(true)
+      expect(error).toMatchObject(path === undefined ? { status } : { status, path })
+    }
+    const response = await alice.fetch('/')
+    expect([response.status, response.headers.getSetCookie()]).toEqual([status, []])
+    expect(await stored(alice)).toEqual({ before: 1 })
   })
 
   it('answers with an error when it could not be stored, and nothing of the page', async () => {

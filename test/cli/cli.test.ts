@@ -173,6 +173,59 @@ for (const [name, place] of Object.entries(places)) {
       expect((await run('revoke', id, '--dry-run', ...store)).code).toBe(3)
     })
 
+    it('changes one session, or those of a user, and keeps none of them alive by that', async () => {
+      const [a, b, other] = [
+        await visitor(opened.store, { user_id: 'edited', role: 'admin', cart: [{ qty: 1 }] }),
+        await visitor(opened.store, { user_id: 'edited', role: 'admin' }),
+        await visitor(opened.store, { user_id: 'other', role: 'admin' }),
+      ]
+      const all = () => Promise.all([a, b, other].map(async ({ id }) => (await opened.store.get(id))!.data))
+      const dry = await run('unset', '--user', 'edited', 'role', '--dry-run', '--json', ...store)
+      expect(lines(dry).at(-1)).toEqual({ wouldChange: 2 })
+      expect(await run('unset', '--user', 'edited', 'role', 'nothing', ...store)).toEqual({
+        code: 0,
+        out: '2 sessions changed\n',
+        err: '',
+      })
+      expect(await run('set', a.id, 'cart.0.qty', '2', ...store)).toMatchObject({ code: 0, out: '1 session changed\n' })
+      for (const [path, value] of Object.entries({
+        plan: 'pro',
+        text: '"42"',
+        on: 'true',
+        list: '[1,"x"]',
+        none: 'null',
+      })) {
+        expect((await run('set', a.id, path, value, ...store)).code).toBe(0)
+      }
+      expect(await all()).toEqual([
+        { user_id: 'edited', cart: [{ qty: 2 }], plan: 'pro', text: '42', on: true, list: [1, 'x'], none: null },
+        { user_id: 'edited' },
+        { user_id: 'other', role: 'admin' },
+      ])
+      expect((await opened.store.get(a.id))!.expires).toBe(a.record.expires)
+      expect(lines(await run('set', '--user', 'edited', 'plan', 'free', '--json', ...store))).toEqual([{ changed: 2 }])
+      const wrong = await run('set', a.id, 'plan.name', 'x', ...store)
+      expect(wrong).toMatchObject({
+        code: 1,
+        out: '',
+        err: expect.stringContaining("set('plan.name') does not work on a string"),
+      })
+      for (const { access } of [a, b, other]) await opened.store.destroy(access)
+      expect((await run('set', a.id, 'plan', 'pro', ...store)).code).toBe(3)
+      expect((await run('unset', '--user', 'edited', 'plan', ...store)).code).toBe(3)
+    })
+
+    it('gives a session another idle time from now on', async () => {
+      const { id, access, record } = await visitor(opened.store, { user_id: 'touched' })
+      expect((await run('touch', id, '2 days', ...store)).code).toBe(0)
+      const touched = (await opened.store.get(id))!
+      expect(touched).toEqual({ ...record, maxAge: 48 * 60 * MINUTE, expires: touched.expires })
+      expect(touched.expires - record.expires).toBeGreaterThan(47 * 60 * MINUTE)
+      expect((await run('touch', '--user', 'touched', '60000', ...store)).out).toBe('1 session changed\n')
+      expect((await opened.store.get(id))!.expires).toBeLessThan(record.expires)
+      await opened.store.destroy(access)
+    })
+
     it('looks where it is told', async () => {
       const option = name === 'redis' ? { prefix: 'shop:' } : { table: 'shop_sessions' }
       const there = await openStore(store[1]!, option)
@@ -248,7 +301,13 @@ for (const [name, place] of Object.entries(places)) {
       for (const id of ['A'.repeat(22), `-${'A'.repeat(21)}`]) {
         expect(await run('show', id, ...store)).toMatchObject({ code: 3, out: `No live session has the id ${id}\n` })
         expect((await run('revoke', id, ...store)).code).toBe(3)
+        expect((await run('set', id, 'role', 'user', ...store)).code).toBe(3)
       }
+      const { id, access } = await visitor(opened.store, { n: 1 }, { id: `-${'B'.repeat(21)}` })
+      expect((await run('set', id, 'n', '2', ...store)).code).toBe(0)
+      expect((await run('unset', ...store, '--', id, 'n')).code).toBe(0)
+      expect((await opened.store.get(id))!.data).toEqual({})
+      await opened.store.destroy(access)
       expect((await run('list', '--user', 'nobody', ...store)).code).toBe(3)
     })
 
@@ -297,6 +356,29 @@ describe('the inspector', () => {
     expect(await run('revoke', '--store', 'memory:')).toMatchObject({ code: 2 })
     expect(await run('list', 'X', '--store', 'x')).toMatchObject({ code: 2, err: "list takes no 'X'\n" })
     expect(await run('prune', 'X', '--store', 'x')).toMatchObject({ code: 2, err: "prune takes no 'X'\n" })
+    const id = 'A'.repeat(22)
+    const edits: [string[], string][] = [
+      [['set'], 'Which session? set ID …, or set --user 42 …'],
+      [['set', id], 'set takes a path and a value'],
+      [['set', id, 'a', 'b', 'c'], 'set takes a path and a value'],
+      [['set', id, '$where', 'x'], "'$where' cannot be a path"],
+      [['set', id, 'authAt', 'x'], "'authAt' is the session's own"],
+      [['set', id, '@client', 'x'], "'@client' is the session's own"],
+      [['set', id, 'a', '12345678901234567890'], `write '"12345678901234567890"' for a text`],
+      [['set', id, 'a', 'x'.repeat(70_000)], 'the limit is 65536'],
+      [['set', '--user', '42', id, 'x'], 'but not both'],
+      [['unset', id], 'unset takes the paths of fields'],
+      [['unset', '--user', '42', id, 'role'], 'but not both'],
+      [['unset', id, 'a', 'a.b'], "change both 'a' and 'a.b'"],
+      [['touch', id], 'touch takes one duration'],
+      [['touch', id, 'soon'], "'soon' is no duration"],
+      [['touch', id, '0'], 'longer than nothing'],
+      [['touch', id, '500 days'], 'at most 400 days'],
+      [['touch', '--every', '3', id, '1 day'], 'touch takes no --every'],
+    ]
+    for (const [words, err] of edits) {
+      expect(await run(...words, '--store', 'x')).toMatchObject({ code: 2, out: '', err: expect.stringContaining(err) })
+    }
     expect(await run('list', '--field', 'a..b', '--store', 'x')).toEqual({
       code: 2,
       out: '',

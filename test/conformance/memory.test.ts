@@ -1,7 +1,12 @@
 import { memory } from 'koa-atomic-session/memory'
-import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { conformance, INDEXED_FIELDS, type Telling } from 'koa-atomic-session/testing'
 import { describe, it } from 'vitest'
 
 const make = async () => memory({ max: 100_000 })
+const makeIndexed = async () => (await make()).indexed(INDEXED_FIELDS)
+const makeTelling = async () => {
+  const store = (await makeIndexed()) as Telling['here']
+  return { here: store, elsewhere: store }
+}
 
-conformance({ describe, it }, make, { makeIndexed: async () => (await make()).indexed(INDEXED_FIELDS) })
+conformance({ describe, it }, make, { makeIndexed, makeTelling })

@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
-import { type PostgresClient, postgres } from 'koa-atomic-session/postgres'
-import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { type PostgresClient, type PostgresListener, postgres } from 'koa-atomic-session/postgres'
+import { conformance, INDEXED_FIELDS, type Telling } from 'koa-atomic-session/testing'
 import postgresJs from 'postgres'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
@@ -11,23 +11,25 @@ const server = inject('postgres')
 const url = 'url' in server ? server.url : ''
 
 /** Clients that are not those of pg, with the settings that applications give them. */
-const clients: Record<string, { make: () => { client: PostgresClient; end: () => Promise<unknown> }; here: boolean }> =
-  {
-    'PostgreSQL by postgres.js': {
-      here: url !== '',
-      make() {
-        const client = postgresJs(url, { onnotice: () => {} })
-        return { client, end: () => client.end() }
-      },
+const clients: Record<
+  string,
+  { make: () => { client: PostgresClient & PostgresListener; end: () => Promise<unknown> }; here: boolean }
+> = {
+  'PostgreSQL by postgres.js': {
+    here: url !== '',
+    make() {
+      const client = postgresJs(url, { onnotice: () => {} })
+      return { client, end: () => client.end() }
     },
-    'PGlite, a postgres in the process': {
-      here: true,
-      make() {
-        const client = new PGlite()
-        return { client, end: () => client.close() }
-      },
+  },
+  'PGlite, a postgres in the process': {
+    here: true,
+    make() {
+      const client = new PGlite()
+      return { client, end: () => client.close() }
     },
-  }
+  },
+}
 
 for (const [name, { make, here }] of Object.entries(clients)) {
   describe.skipIf(!here)(name, () => {
@@ -40,7 +42,15 @@ for (const [name, { make, here }] of Object.entries(clients)) {
       await store.setup()
       return store
     }
-    conformance({ describe, it }, open, { makeIndexed: () => open(INDEXED_FIELDS), cases: 200 })
+    const makeTelling = async () => {
+      opened ??= make()
+      const { client } = opened
+      const options = { table: `${name} "${++tables}"`, listener: client, tellChanges: true }
+      const [here, elsewhere] = [1, 2].map(() => postgres(client, options).indexed(INDEXED_FIELDS) as Telling['here'])
+      await here!.setup()
+      return { here: here!, elsewhere: elsewhere! }
+    }
+    conformance({ describe, it }, open, { makeIndexed: () => open(INDEXED_FIELDS), makeTelling, cases: 200 })
   })
 }
 

@@ -1,5 +1,5 @@
 import { postgres } from 'koa-atomic-session/postgres'
-import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { conformance, INDEXED_FIELDS, type Telling } from 'koa-atomic-session/testing'
 import pg from 'pg'
 import { afterAll, describe, inject, it } from 'vitest'
 
@@ -7,7 +7,11 @@ const server = inject('postgres')
 
 describe.skipIf('missing' in server)('PostgreSQL', () => {
   const pool = new pg.Pool({ connectionString: 'url' in server ? server.url : '' })
-  afterAll(() => pool.end())
+  const closing: (() => Promise<void>)[] = []
+  afterAll(async () => {
+    await Promise.all(closing.map((close) => close()))
+    await pool.end()
+  })
 
   let tables = 0
   const make = async () => {
@@ -25,5 +29,15 @@ describe.skipIf('missing' in server)('PostgreSQL', () => {
     tables++
     return { plain: open(), indexed: open().indexed(INDEXED_FIELDS) }
   }
-  conformance({ describe, it }, make, { makeIndexed, makeBeside })
+  const makeTelling = async () => {
+    const listener = new pg.Client({ connectionString: 'url' in server ? server.url : '' })
+    await listener.connect()
+    closing.push(() => listener.end())
+    const table = `telling${++tables}`
+    const open = () => postgres(pool, { table, listener, tellChanges: true }).indexed(INDEXED_FIELDS) as Telling['here']
+    const here = open()
+    await here.setup()
+    return { here, elsewhere: open() }
+  }
+  conformance({ describe, it }, make, { makeIndexed, makeBeside, makeTelling })
 })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
-import { conformance, INDEXED_FIELDS } from 'koa-atomic-session/testing'
+import { conformance, INDEXED_FIELDS, type Telling } from 'koa-atomic-session/testing'
 import { afterAll, describe, it } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'sessions-'))
@@ -16,4 +16,8 @@ const makeBeside = async () => {
   const plain = await make()
   return { plain, indexed: sqlite(join(folder, `${files}.db`)).indexed(INDEXED_FIELDS) }
 }
-conformance({ describe, it }, make, { makeIndexed, makeBeside })
+const makeTelling = async () => {
+  const here = (await makeIndexed()) as Telling['here']
+  return { here, elsewhere: sqlite(join(folder, `${files}.db`)).indexed(INDEXED_FIELDS) }
+}
+conformance({ describe, it }, make, { makeIndexed, makeBeside, makeTelling })

@@ -144,6 +144,11 @@ describe('a session that is bound to a device', () => {
     expect((await get(device.visitor, '/me')).status).toBe(200)
     expect((await get(thiefOf(device, SHORT), '/logout')).status).toBe(200)
     expect(await (await get(device.visitor, '/me')).json()).toEqual({ bound: false })
+    const other = new TestDevice(app.visitor())
+    expect((await other.register(await get(other.visitor, '/login'))).status).toBe(200)
+    later(2 * MINUTE)
+    expect(await (await get(thiefOf(other, SHORT), '/fresh')).json()).toEqual({ n: 1 })
+    expect((await get(other.visitor, '/count')).status).toBe(409)
     // The browser ends its side of what is over.
     expect((await device.refresh()).status).toBe(404)
   })
@@ -379,6 +384,10 @@ const ROUTES: Record<string, (ctx: Context & { session: any }) => Promise<unknow
     await ctx.session().rotate()
   },
   '/regenerated': async (ctx) => ({ user: (await (await ctx.session()).regenerate()).user }),
+  '/fresh': async (ctx) => {
+    const { user, n } = await (await ctx.session().regenerate()).inc('n')
+    return { user, n }
+  },
   '/twice': async (ctx) => {
     await ctx
       .session()

@@ -11,7 +11,7 @@ import { blocks, root } from './examples.ts'
 const { name: own, scripts, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What a block of each language can have done with it. */
-const WAYS: Record<string, readonly string[]> = { ts: ['run', 'compile'], js: ['compare'], sql: ['compare'] }
+const WAYS: Record<string, readonly string[]> = { ts: ['run', 'compile', 'alone'], js: ['compare'], sql: ['compare'] }
 
 describe('code in the documents', () => {
   const code = blocks().filter(({ language }) => language in WAYS)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
-import { root, writeDeclarations, writeDocstrings, writeExamples } from './examples.ts'
+import { root, writeAlone, writeDeclarations, writeDocstrings, writeExamples } from './examples.ts'
 
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)
@@ -20,6 +20,12 @@ it('every TypeScript block of the documents compiles', { timeout: TIMEOUT }, () 
   expect(files.length).toBeGreaterThan(20)
   expect(new Set(files).size).toBe(files.length)
   expect(diagnosticsOf([...files, writeDeclarations()])).toBe('')
+})
+
+it('every TypeScript block that declares something for a whole program compiles alone', { timeout: TIMEOUT }, () => {
+  const files = writeAlone()
+  expect(files.length).toBeGreaterThan(0)
+  for (const file of files) expect(diagnosticsOf([file])).toBe('')
 })
 
 // In a program of their own: one of them augments SessionData, which holds for a whole program.

@@ -82,10 +82,9 @@ function write(file: string, code: string): void {
   renameSync(draft, file)
 }
 
-/** Every TypeScript block of the documents, written to a file of its own. */
-export function writeExamples(): string[] {
+function writeBlocks(blocks: readonly Block[]): string[] {
   mkdirSync(folder, { recursive: true })
-  return typescript().map(({ name, code }) => {
+  return blocks.map(({ name, code }) => {
     const file = fileOf(name!)
     write(file, /^(import|export) /m.test(code) ? code : fragment(code))
     return file
@@ -127,6 +126,16 @@ declare module 'passport-local' {
 `,
   )
   return file
+}
+
+/** Every TypeScript block of the documents, written to a file of its own. */
+export function writeExamples(): string[] {
+  return writeBlocks(typescript().filter(({ how }) => how !== 'alone'))
+}
+
+/** Those that declare what holds for a whole program. */
+export function writeAlone(): string[] {
+  return writeBlocks(typescript().filter(({ how }) => how === 'alone'))
 }
 
 /** The TypeScript blocks in the docstrings of the sources, written likewise. */

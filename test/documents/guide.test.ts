@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { TestDevice, TLS } from '../dbsc/device.ts'
 import { Visitor } from '../visitor.ts'
 import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
@@ -66,6 +68,7 @@ describe("the guide's examples", () => {
       for (const one of [visitor, phone, tablet]) await one.fetch('/login')
       const devices = await visitor.json('/')
       expect(devices).toHaveLength(3)
+      expect(devices[0].client).toEqual({ agent: 'node', network: '127.0.0.0/24' })
       const { id } = (await phone.json('/')).find(({ here }: { here: boolean }) => here)
       expect(await visitor.json(`/revoke?id=${id}`)).toHaveLength(2)
       expect((await phone.fetch('/')).status).toBe(401)
@@ -82,6 +85,36 @@ describe("the guide's examples", () => {
       expect((await device.register(login)).status).toBe(200)
       expect(await (await get('/pay')).json()).toEqual({ user: 42, bound: true })
       expect((await device.refresh()).status).toBe(200)
+    }))
+
+  it('live: shows what other tabs do, and ends with the session', () =>
+    during('live', async ({ visitor, base }) => {
+      await visitor.fetch('/add')
+      const events = (await visitor.fetch('/events')).body!.pipeThrough(new TextDecoderStream()).getReader()
+      const next = async () => (await events.read()).value
+      expect(await next()).toBe('id: 1\ndata: 1 items\n\n')
+      await visitor.fetch('/add')
+      expect(await next()).toBe('id: 2\ndata: 2 items\n\n')
+      const socket = new WebSocket(base.replace('http', 'ws'), { headers: { cookie: visitor.header } })
+      await once(socket, 'open')
+      const closed = once(socket, 'close')
+      await visitor.fetch('/logout')
+      expect(await next()).toBe('event: ended\ndata: log in again\n\n')
+      expect([(await closed)[0], await next()]).toEqual([4001, undefined])
+    }))
+
+  it('roles: are gone at once, by an administrator who has logged in lately', () =>
+    during('roles', async ({ visitor, base }) => {
+      const admin = new Visitor(base)
+      await visitor.fetch('/login?user=2')
+      expect((await visitor.json('/articles/delete')).deleted).toBe(1)
+      expect((await visitor.fetch('/users/drop?user=1')).status).toBe(403)
+      await admin.fetch('/login?user=1')
+      await admin.fetch('/users/drop?user=2')
+      expect((await visitor.fetch('/articles/delete')).status).toBe(409)
+      expect(await visitor.json('/')).toEqual({ user_id: 2, deleted: 1, notices: ['You are no editor any more.'] })
+      await admin.fetch('/users/end?user=2')
+      expect(await visitor.json('/')).toEqual({})
     }))
 
   it('csrf: takes what comes from its own page or has a token, nothing else', () =>
@@ -146,7 +179,12 @@ describe("the guide's examples", () => {
     await test()
   })
 
+  it('testing: is signed in, and waits for no time to pass', async () => {
+    const { test } = await run('minting')
+    await test()
+  })
+
   it('are all run', () => {
-    expectAllRun(/^docs\/guide/)
+    expectAllRun(/^docs\/guide\/(?!deployment)/)
   })
 })

@@ -1,5 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { RedisStore } from 'connect-redis'
 import express from 'express'
 import expressSession from 'express-session'
@@ -10,9 +14,11 @@ import { createSession } from 'koa-session'
 import type { createClient } from 'redis'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
-import { expectAllRun, run, serve, writeExamples } from './examples.ts'
+import { expectAllRun, root, run, serve, writeExamples } from './examples.ts'
 
 type Client = ReturnType<typeof createClient>
+// biome-ignore lint/suspicious/noExplicitAny: code that was written for another library
+type Loose = any
 const server = inject('redis')
 
 /** The application before: each counts views in a session of its own library. */
@@ -60,7 +66,7 @@ const BEFORE: Record<string, { example: string; app(client: Client): RequestList
     app(client) {
       const app = express()
       const store = new RedisStore({ client })
-      app.use(expressSession({ secret: KEY, resave: false, saveUninitialized: false, store }))
+      app.use(expressSession({ secret: 'short', resave: false, saveUninitialized: false, store }))
       app.get('/', (request, response) => {
         const session = request.session as unknown as { views?: number }
         session.views = (session.views ?? 0) + 1
@@ -78,7 +84,10 @@ async function listen(listener: RequestListener): Promise<{ server: Server; base
 }
 
 describe('a key that is too short here', () => {
-  it('still tells who has an old cookie, and who has forged one', async () => {
+  it.each([
+    ['koa-session', 'koa.sess'],
+    ['koa-generic-session', 'koa.sid'],
+  ])('of %s still tells who has an old cookie, and who has forged one', async (library, name) => {
     writeExamples()
     const { oldKey } = await run('adopt_short_key')
     const rows = new Map<string, object>()
@@ -89,7 +98,7 @@ describe('a key that is too short here', () => {
       set: async (key: string, session: object) => void rows.set(key, session),
       destroy: async (key: string) => void rows.delete(key),
     }
-    before.use(createSession({ store }, before))
+    before.use(library === 'koa-session' ? createSession({ store }, before) : koaGenericSession({ store }))
     before.use((ctx) => {
       const { session } = ctx as unknown as { session: { views?: number } }
       session.views = 1
@@ -98,13 +107,13 @@ describe('a key that is too short here', () => {
     const after = new Koa()
     after.keys = [KEY]
     after.use((ctx) => {
-      ctx.body = { key: oldKey(ctx) ?? null }
+      ctx.body = { key: oldKey(ctx, name) ?? null }
     })
     const [old, now] = [await listen(before.callback()), await listen(after.callback())]
     const [alice, bob, forger] = [new Visitor(old.base), new Visitor(old.base), new Visitor(now.base)]
     await alice.fetch('/')
     await bob.fetch('/')
-    const [first, second] = [...rows.keys()]
+    const [first, second] = [...rows.keys()].map((key) => key.replace('koa:sess:', ''))
     const asked = async (cookies: Map<string, string>) => {
       const visitor = new Visitor(now.base)
       for (const [name, value] of cookies) visitor.cookies.set(name, value)
@@ -112,16 +121,74 @@ describe('a key that is too short here', () => {
     }
     expect([await asked(alice.cookies), await asked(bob.cookies)]).toEqual([first, second])
     for (const [name, value] of alice.cookies) forger.cookies.set(name, value)
-    forger.cookies.set('koa.sess', second!)
+    forger.cookies.set(name, second!)
     expect(await asked(forger.cookies)).toBe(null)
     expect(await asked(new Map())).toBe(null)
     for (const { server } of [old, now]) await new Promise((resolve) => server.close(resolve))
   })
 })
 
+describe('in two lines', () => {
+  /** What the application has written for the library before. */
+  const OLD: Record<string, (app: Loose) => void> = {
+    koa_session: (app) =>
+      app.use((ctx: Loose) => {
+        if (ctx.path === '/logout') ctx.session = null
+        else ctx.session.views = (ctx.session.views ?? 0) + 1
+        ctx.body = ctx.session
+      }),
+    express_session: (app) =>
+      app.use((req: Loose, res: Loose) => {
+        if (req.path === '/logout') return req.session.destroy(() => res.json(null))
+        req.session.views = (req.session.views ?? 0) + 1
+        res.json({ views: req.session.views })
+      }),
+  }
+
+  it.each([
+    ['koa_session', 'koa_session'],
+    ['koa_generic_session', 'koa_session'],
+    ['express_session', 'express_session'],
+  ])('the code for %s goes on as it was, and counts what it lost', async (page, code) => {
+    writeExamples()
+    process.env.SESSION_KEY = KEY
+    const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), 'moving-'))]
+    process.chdir(folder)
+    try {
+      const { app } = await run(`two_lines_${page}`)
+      OLD[code]!(app)
+      const { visitor: alice, base, stop } = await serve(`two_lines_${page}`)
+      const bob = new Visitor(base)
+      expect([await alice.json('/'), await bob.json('/')]).toEqual([{ views: 1 }, { views: 1 }])
+      await Promise.all(Array.from({ length: 20 }, () => alice.fetch('/')))
+      expect([await alice.json('/'), await bob.json('/')]).toEqual([{ views: 22 }, { views: 2 }])
+      await alice.fetch('/logout')
+      expect([await alice.json('/'), await bob.json('/')]).toEqual([{ views: 1 }, { views: 3 }])
+      await stop()
+    } finally {
+      process.chdir(before)
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it.each(['koa-session', 'koa-generic-session', 'express-session'])('the lines for CommonJS of %s run', (page) => {
+    const text = readFileSync(join(root, 'docs', 'moving', `${page}.md`), 'utf8')
+    const lines = [...text.matchAll(/`(const \{ (\w+) \} = require\('[^']+'\))`/g)]
+    expect(lines).toHaveLength(2)
+    const names = lines.map(([, , name]) => name)
+    const program = `${lines.map(([, line]) => line).join('\n')}\nconsole.log(${names.map((name) => `typeof ${name}`)})`
+    const said = execFileSync(process.execPath, ['--input-type=commonjs', '--eval', program], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    expect(said).toBe('function function\n')
+  })
+})
+
 describe.skipIf('missing' in server)('moving over', () => {
   beforeAll(() => {
     writeExamples()
+    process.env.OLD_SECRET = 'short'
     if ('url' in server) process.env.REDIS_URL = server.url
   })
 

@@ -60,6 +60,7 @@ describe("the stores' examples", () => {
     const url = new URL(urlOf('postgres'))
     url.searchParams.set('application_name', 'postgres_store')
     await counts('postgres_store', { connectionString: url.href })
+    await counts('postgres_live', { connectionString: urlOf('postgres') })
     // As a restart of the server: its connections break while they rest.
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
     const admin = new pg.Client({ connectionString: urlOf('postgres') })
@@ -80,6 +81,7 @@ describe("the stores' examples", () => {
 
   it.skipIf('missing' in servers.redis)('redis_store counts', async () => {
     await counts('redis_store', { url: urlOf('redis') })
+    await counts('redis_live', { url: urlOf('redis') })
   })
 
   it.skipIf('missing' in servers.mysql)('mysql_store counts', async () => {
@@ -121,7 +123,9 @@ describe("the stores' examples", () => {
   })
 
   it('are all run', () => {
-    const skipped = Object.entries(servers).flatMap(([name, server]) => ('missing' in server ? [`${name}_store`] : []))
+    const skipped = Object.entries(servers).flatMap(([name, server]) =>
+      'missing' in server ? [`${name}_store`, `${name}_live`] : [],
+    )
     expectAllRun(/^(docs\/stores\/[a-z]|SECURITY)/, skipped)
   })
 })

@@ -85,8 +85,10 @@ class Run {
   readonly unknown: number[] = []
   ended = false
   #numbers = 0
+  #rotated = false
 
   async step(kind: Step, session: Session<Record<string, never>>, id: string): Promise<void> {
+    this.#rotated ||= ['rotate', 'login', 'grace'].includes(kind)
     // A request that goes on with another session, because this one was gone, proves nothing about this one.
     const mine = () => session.id === id
     switch (kind) {
@@ -112,8 +114,9 @@ class Run {
         return void (await session.rotate({ grace: 60_000 }))
       case 'regenerate':
       case 'destroy': {
-        const ends = mine() && !session.isNew
-        // Refused where the session lives on under a secret that this request never had.
+        // Under a secret that this request never had the session lives on: a log-out is refused then, and who begins anew
+        // goes on without it.
+        const ends = mine() && !session.isNew && !(kind === 'regenerate' && this.#rotated)
         await session[kind]()
         this.ended ||= ends
         return
@@ -150,6 +153,7 @@ async function once(store: Store, each: Step[][], chosen: Iterator<number>): Pro
   function request(sessions: Sessions<Record<string, never>>, cookie: string | undefined) {
     const response = new ServerResponse(new IncomingMessage(new Socket()))
     const { handle, visit } = sessions.handle({
+      arrived: performance.now(),
       headers: { cookie },
       response,
       onHead: (write) => onHeaders(response, write),

@@ -137,6 +137,43 @@ describe('what another process does', () => {
   })
 })
 
+describe('a store that tells', () => {
+  const telling = (follow: (id: string) => Promise<void>) => {
+    const all = processes()
+    all.here.store = Object.assign(Object.create(all.store), {
+      notices: () => ({ follow, unfollow() {}, close() {} }),
+    })
+    return all
+  }
+
+  it('and whose listener hangs is asked all the same', async () => {
+    const all = telling(() => new Promise(() => {}))
+    const cookie = await all.begin()
+    const { handle } = all.socket(cookie)
+    await handle
+    const ended = fired(handle.ended)
+    await all.logOut(cookie)
+    expect(await ended).toBe('ERR_SESSION_GONE')
+  })
+
+  it('and can not listen yet is asked to again, and then looked at', async () => {
+    const followed: string[] = []
+    const all = telling(async (id) => {
+      followed.push(id)
+      if (followed.length < 3) throw new Error('the listener is down')
+    })
+    const { handle } = all.socket(await all.begin())
+    await handle
+    void handle.ended
+    await expect.poll(() => followed.length).toBe(3)
+    const loads = () => all.store.calls.length
+    const before = loads()
+    await expect.poll(loads).toBeGreaterThan(before + 3)
+    // Once is enough.
+    expect(followed).toHaveLength(3)
+  })
+})
+
 describe('10,000 sockets in one process', () => {
   it('ask the store at most once for each session and recheck, by one timer, and keep nothing when they close', async () => {
     const intervals = vi.spyOn(globalThis, 'setInterval')

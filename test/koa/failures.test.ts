@@ -52,6 +52,7 @@ describe('a store that fails', () => {
           const session = loaded ? await ctx.session() : ctx.session()
           store.destroy = down
           store.load = down
+          store.update = down
           session[method]()
         }
         expect((await visitor.fetch('/')).status).toBe(503)

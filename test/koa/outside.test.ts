@@ -127,6 +127,36 @@ describe.each([
       }
     })
 
+    it('end none that becomes somebody else between the look and the end', async () => {
+      const id = await idOf(visitor)
+      const { get } = store
+      Object.assign(store, {
+        get: async (...asked: [string]) => {
+          const found = await get.apply(store, asked)
+          Object.assign(store, { get })
+          handler = (ctx) => ctx.session().rotate({ authenticated: true }).set('user_id', 7)
+          await visitor.fetch('/')
+          return found
+        },
+      })
+      await expect(sessions.at(id).if('user_id', 42).destroy()).rejects.toThrow(ConditionFailedError)
+      expect((await sessions.at(id)).data.user_id).toBe(7)
+    })
+
+    it('end for every request once the conditions have held, though the store then fails to remove it', async () => {
+      const id = await idOf(visitor)
+      const { destroy } = store
+      store.destroy = async () => {
+        throw new StoreError('memory', 'is down', false)
+      }
+      const failure = { code: 'ERR_SESSION_STORE', applied: 'unknown' }
+      await expect(sessions.at(id).if('user_id', 42).destroy()).rejects.toMatchObject(failure)
+      handler = (ctx) => ctx.session().inc('n')
+      expect((await visitor.fetch('/')).status).toBe(409)
+      Object.assign(store, { destroy })
+      expect(await sessions.at(id).if('user_id', 42).destroy()).toBe(true)
+    })
+
     it('are never another session that has taken the id', async () => {
       const id = await idOf(visitor)
       const there = sessions.at(id)

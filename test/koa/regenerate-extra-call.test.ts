@@ -26,5 +26,5 @@ it('a session that has just begun is not slid because the one before it was due'
   }
   await visitor.fetch('/')
   await app.close()
-  expect(store.calls).toEqual(['load', 'destroy', 'create'])
+  expect(store.calls).toEqual(['load', 'update', 'create'])
 })

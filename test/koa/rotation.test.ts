@@ -130,6 +130,55 @@ for (const kind of kinds('rotation')) {
       },
     )
 
+    it('a page that was read before a log-in, and sends its headers early but after it, does not bring the old cookie back', async () => {
+      const visitor = await start()
+      const gate = new Gate()
+      handler = async (ctx) => {
+        await ctx.session()
+        await gate.pass()
+        ctx.respond = false
+        ctx.res.writeHead(200)
+        ctx.res.end('page')
+      }
+      const page = fetch(`${app.base}/page`, withCookie(visitor.header))
+      await gate.reached
+      await visitor.fetch('/login')
+      gate.open()
+      expect((await page).headers.getSetCookie()).toEqual([])
+      expect(await me(visitor)).toBe(42)
+    })
+
+    it('requests that come too late for a log-in by regenerate() get 409 and touch no cookie, also where they have read nothing', async () => {
+      const visitor = await start()
+      const gates = Array.from({ length: 10 }, () => new Gate())
+      handler = async (ctx) => {
+        if (ctx.path === '/again') {
+          await ctx.session().regenerate()
+          await ctx.session().set('user', 42)
+          return
+        }
+        const n = Number(ctx.query.n)
+        if (n % 2 === 0) await ctx.session()
+        await gates[n]!.pass()
+        await ctx.session().inc('polls')
+      }
+      const old = visitor.header
+      const pages = gates.map((_, n) => fetch(`${app.base}/poll?n=${n}`, withCookie(old)))
+      await Promise.all(gates.map(({ reached }) => reached))
+      // A double click, and once more.
+      for (const cookie of [visitor.header, old, old]) {
+        const response = await fetch(`${app.base}/again`, withCookie(cookie))
+        expect(response.status).toBe(200)
+        response.headers.getSetCookie().map((line) => visitor.keep(line))
+      }
+      for (const gate of gates) gate.open()
+      for (const response of await Promise.all(pages)) {
+        expect([response.status, response.headers.getSetCookie()]).toEqual([409, []])
+        expect(((await response.json()) as { code: string }).code).toBe('ERR_SESSION_ROTATED')
+      }
+      expect(await me(visitor)).toBe(42)
+    })
+
     it('a double click on "log in" logs in, whichever answer reaches the browser last', async () => {
       for (const last of [0, 1]) {
         const visitor = await start()
@@ -356,7 +405,7 @@ describe('one browser and the time between its requests', () => {
   })
 
   async function start(options: SessionOptions = {}): Promise<Visitor> {
-    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+    vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
     app = new TestApp()
     const sessions = atomicSession(app.koa, { store: memory(), maxAge: '1 day', rotateEvery: '10 minutes', ...options })
     await sessions.ensureIndex()
@@ -373,7 +422,7 @@ describe('one browser and the time between its requests', () => {
     await visitor.fetch('/begin')
     return visitor
   }
-  const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
+  const later = (ms: number) => vi.advanceTimersByTime(ms)
   const me = async (visitor: Visitor) => (await visitor.json('/me')).user
   /** A request with this cookie whose answer reaches no browser. */
   const lose = async (cookie: string, path = '/me') => (await fetch(app.base + path, { headers: { cookie } })).json()
@@ -419,6 +468,38 @@ describe('one browser and the time between its requests', () => {
     expect([await me(thief), await me(thief)]).toEqual([42, 42])
     later(31 * SECOND)
     expect([await me(visitor), await me(thief)]).toEqual([null, null])
+  })
+
+  it('a thief who comes first with the old secret, before the new one was ever used, keeps the session: to the store its answer was lost', async () => {
+    const visitor = await start()
+    await visitor.fetch('/login')
+    const thief = app.visitor()
+    for (const [name, value] of visitor.cookies) thief.cookies.set(name, value)
+    later(700 * SECOND)
+    expect(await me(visitor)).toBe(42)
+    later(31 * SECOND)
+    expect([await me(thief), await me(visitor), await me(thief)]).toEqual([42, null, 42])
+    // Whoever logs in begins a session of their own.
+    await visitor.fetch('/login')
+    expect(await me(visitor)).toBe(42)
+  })
+
+  it('a page that takes longer than others renews no secret, so a newer one that was not needed yet is not given up', async () => {
+    const visitor = await start()
+    await visitor.fetch('/login')
+    later(700 * SECOND)
+    const gate = new Gate()
+    handler = async (ctx) => {
+      await ctx.session()
+      await gate.pass()
+    }
+    const slow = fetch(`${app.base}/slow`, { headers: { cookie: visitor.header } })
+    await gate.reached
+    expect(await me(visitor)).toBe(42)
+    later(31 * SECOND)
+    gate.open()
+    expect((await slow).headers.getSetCookie()).toEqual([])
+    expect(await me(visitor)).toBe(42)
   })
 
   it('the secret before a log-in can log out for one minute, and then no longer', async () => {

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KEY } from '../visitor.ts'
 
-/** A process that serves the application of server.mjs. */
+/** A process that serves the application of server.mjs, or of another program beside it. */
 export class Process {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
   base = ''
 
-  constructor(store: string, env: Record<string, string> = {}) {
-    this.#child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'server.mjs')], {
+  constructor(store: string, env: Record<string, string> = {}, program = 'server.mjs') {
+    this.#child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, program)], {
       env: { ...process.env, STORE: store, SESSION_KEY: KEY, ...env },
       // Its standard input ends with this process, however that ends, and it does the same.
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -9,11 +9,17 @@ const { atomicSession, isSessionError } = await import('koa-atomic-session')
 const { openStore } = await import('koa-atomic-session/open')
 
 const { store, close } = await openStore(process.env.STORE)
-await store.setup()
 const app = new Koa()
 app.keys = [process.env.SESSION_KEY]
 app.silent = true
-atomicSession(app, { store, timeout: Number(process.env.TIMEOUT ?? 30_000), maxAge: '10 minutes' })
+const index = process.env.INDEX ? [process.env.INDEX] : []
+const sessions = atomicSession(app, {
+  store,
+  index,
+  timeout: Number(process.env.TIMEOUT ?? 30_000),
+  maxAge: '10 minutes',
+})
+await sessions.ensureIndex()
 
 /** Requests that wait for another one to go on. */
 const waiting = []
@@ -43,6 +49,20 @@ const routes = {
     process.stdout.write('slow\n')
     await new Promise((resolve) => waiting.push(resolve))
     await session.set('last', 'slow')
+  },
+  // What only an administrator may do, as the session is when it is done.
+  'POST /delete': async (ctx) => {
+    const session = await ctx.session()
+    process.stdout.write(`deleting as ${session.role}\n`)
+    await new Promise((resolve) => waiting.push(resolve))
+    await session.if('role', 'admin').inc('deleted')
+  },
+  'POST /drop': (ctx) => sessions.at(ctx.query.id).unset('role').push('notices', 'no administrator any more'),
+  'POST /drop-all': async (ctx) => {
+    ctx.body = { changed: await sessions.updateAll('user', 1, (s) => s.unset('role')) }
+  },
+  'GET /id': async (ctx) => {
+    ctx.body = (await ctx.session()).id
   },
   // Two updates, and a halt between them.
   'POST /steps': async (ctx) => {
@@ -84,6 +104,24 @@ app.use(async (ctx) => {
 })
 
 const server = app.listen(0, '127.0.0.1', () => process.stdout.write(`port ${server.address().port}\n`))
+// Each byte is an order to delete, and its answer is a line.
+server.on('upgrade', (request, socket) => {
+  const session = sessions.upgrade(request)
+  socket.on('error', () => {})
+  socket.on('data', async (orders) => {
+    for (const _ of orders) {
+      const told = await session
+        .if('role', 'admin')
+        .inc('deleted')
+        .then(
+          () => 'deleted',
+          (error) => error.code,
+        )
+      socket.write(`${told}\n`)
+    }
+  })
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+})
 process.once('SIGTERM', () => {
   server.close(async () => {
     await close()

@@ -292,6 +292,11 @@ describe('a log-in that is sent twice', () => {
   const late = access({ hash: 'before' })
   const says = (change: Partial<Change>, session = after(NOW), now = at) => update(session, change, late, now)
 
+  it('is a log-in like any other where the secret is the live one', () => {
+    const { next } = update(after(NOW), login)
+    expect(next).toMatchObject({ epoch: 'e3', previous: { hash: 'now', until: at, kind: 'explicit' } })
+  })
+
   it('is let in, and rotates once more as by itself', () => {
     const { next, answer } = says(login)
     expect(answer).toMatchObject({ outcome: 'changed', secret: 'current' })
@@ -310,6 +315,7 @@ describe('a log-in that is sent twice', () => {
     ['says that it is somebody else', { chain: chainOf(set('user', 8)) }],
     ['says nothing of who it is', { chain: chainOf([]) }],
     ['does more than that', { chain: chainOf([set('user', 7), inc('n', 0)]) }],
+    ['does more than that, though it changes nothing', { chain: chainOf([set('user', 7), unset('none')]) }],
     ['asks for something', { chain: chainOf(set('user', 7), condition('user', 7)) }],
     ['is no log-in', { authenticated: false }],
     ['rotates by itself only', { rotation: { to: 'again', grace: 0 } }],

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import type { Change, Store } from '../../src/contract/store.ts'
 import { Breaker } from '../../src/delivery/breaker.ts'
-import { type Asking, ReliableStore } from '../../src/delivery/reliable.ts'
+import { type Asking, type Hearing, ReliableStore } from '../../src/delivery/reliable.ts'
 import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, hashOf, randomId, visitor } from '../../src/testing/harness.ts'
 
@@ -400,7 +400,7 @@ describe('a trace of a call', () => {
       await reliable.get(id)
       await reliable.get('none')
       await reliable.destroy(access, asking)
-      await reliable.destroyAll('user', 1, undefined, 5)
+      await reliable.destroyAll('user', 1, undefined, 5, {})
     } finally {
       channel.unsubscribe(listener as never)
     }
@@ -414,5 +414,60 @@ describe('a trace of a call', () => {
       ['memory', 'destroy', 'alias', [], 'done', 1],
       ['memory', 'destroyAll', undefined, [], '1', 1],
     ])
+  })
+})
+
+describe('who listens to the answers', () => {
+  it('hears each that changes or shows a session, before the caller has it, and no other', async () => {
+    const heard: unknown[] = []
+    const store = memory().indexed(['user'])
+    const { access, id } = await visitor(store, { user: 1 })
+    const { update } = store
+    const asked: boolean[] = []
+    store.update = (access, change) => {
+      asked.push(change.answer)
+      return update.call(store, access, change)
+    }
+    const reliable = new ReliableStore(store, 60_000)
+    const asking: Asking = { alias: 'alias', asked: 1, givenUp: 0 }
+    const quiet = () => changeOf(chainOf(commands.inc('n')), { answer: false })
+    await reliable.update(access, quiet())
+    let wanted = ''
+    const before = performance.now()
+    const isSent = (sent: number) => sent >= before && sent <= performance.now()
+    const hearing: Hearing = {
+      wants: (id) => id === wanted,
+      began: (by) => heard.push(['began', by]),
+      answered: (of, { outcome }, sent, by, change) =>
+        heard.push(['answered', of.id, outcome, isSent(sent), by, change?.answer]),
+      removed: (of, sent) => heard.push(['removed', of.id, isSent(sent)]),
+      removedAll: (field, value) => heard.push(['removedAll', field, value]),
+    }
+    reliable.hearing = hearing
+    const done = (what: string) => heard.push(what)
+
+    await reliable.load(access, asking).then(() => done('loaded'))
+    await reliable.update(access, quiet(), asking)
+    wanted = id
+    await reliable.update(access, quiet(), asking)
+    const session = { id: randomId(), hash: 'h', data: { user: 2 }, maxAge: null, idle: 60_000, authenticated: false }
+    await reliable.create(session, asking).then(() => done('created'))
+    await reliable.find('user', 1, Number.POSITIVE_INFINITY, { limit: 5, after: '' })
+    await reliable.destroy(access).then(() => done('destroyed'))
+    await reliable.destroy(access)
+    await reliable.destroyAll('user', 1, undefined, 5, {})
+    await reliable.destroyAll('user', 2, undefined, 5, {})
+    expect(heard).toEqual([
+      ['answered', id, 'live', true, asking, undefined],
+      'loaded',
+      ['answered', id, 'changed', true, asking, false],
+      ['answered', id, 'changed', true, asking, true],
+      ['began', asking],
+      'created',
+      ['removed', id, true],
+      'destroyed',
+      ['removedAll', 'user', 2],
+    ])
+    expect(asked).toEqual([false, false, true])
   })
 })

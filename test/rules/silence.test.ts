@@ -55,7 +55,7 @@ describe.each([
       const keys = [KEY]
       let shop: ReturnType<typeof site>
       beforeEach(() => {
-        vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+        vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
         keys.splice(0, 2, KEY)
         shop = site({ keys, rotateEvery: '20 hours', touchAfter: 0, onReuse: 'report', ...options })
       })

@@ -9,7 +9,7 @@ const MINUTE = 60_000
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+  vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
 })
 afterEach(() => {
   vi.useRealTimers()
@@ -25,7 +25,7 @@ async function begun(options: SessionOptions = {}) {
 }
 const maxAgeOf = ({ cookies }: Outcome) => /Max-Age=(\d+)/.exec(cookies[0] ?? '')?.[1]
 const expiryOf = async (browser: Browser) =>
-  (await browser.visit(async (session) => (await session).expires.getTime(), {}, { touch: false })).value
+  (await browser.visit(async (session) => (await session).expires?.getTime(), {}, { touch: false })).value
 
 describe('a session whose expiry slides by ten minutes', () => {
   const read = (session: Any) => session
@@ -146,7 +146,7 @@ describe('the end of a session', () => {
       const began = Date.now()
       later(MINUTE)
       const { value } = await visit.browser.visit(async (session) =>
-        (await (await session.regenerate()).set('a', 1)).created.getTime(),
+        (await (await session.regenerate()).set('a', 1)).created?.getTime(),
       )
       expect(value - began).toBe(created)
     }
@@ -307,5 +307,99 @@ describe('a cookie that an older key has signed', () => {
       expect((await browser.visit(handler)).cookies).toHaveLength(1)
       expect((await browser.visit(handler)).cookies).toEqual([])
     }
+  })
+})
+
+describe('a limit of one session a user', () => {
+  const limited = (store = memory()) =>
+    site({ store, index: ['user'], limit: { field: 'user', max: 1, beyond: 'oldest' } })
+  const logIn = (user: unknown) => (session: Any) => session.rotate({ authenticated: true }).set('user', user)
+  const userOf = async (browser: Browser) => (await browser.visit(async (session) => (await session).user)).value
+
+  it('counts those who have said who they are, by a value that an index can find', async () => {
+    const shop = limited()
+    for (const [user, stays] of [
+      [7, false],
+      ['7', false],
+      [{ id: 7 }, true],
+      [[7], true],
+      [null, true],
+    ] as const) {
+      const [first, second] = [shop.browser(), shop.browser()]
+      await first.visit(logIn(user))
+      later(1000)
+      expect((await second.visit(logIn(user))).error).toBeUndefined()
+      expect(await userOf(first), JSON.stringify(user)).toEqual(stays ? user : undefined)
+      expect(await userOf(second)).toEqual(user)
+    }
+    expect(shop.errors).toEqual([])
+  })
+
+  it('passes over one that has logged in again, or has ended, between being found and being removed', async () => {
+    for (const meanwhile of ['logs in', 'logs out'] as const) {
+      const store = memory()
+      const shop = limited(store)
+      const [first, second] = [shop.browser(), shop.browser()]
+      await first.visit(logIn(7))
+      later(1000)
+      const { get } = store
+      store.get = async (id) => {
+        store.get = get
+        later(1000)
+        await first.visit(
+          meanwhile === 'logs in'
+            ? (session) => session.rotate({ authenticated: true }).set('at', 1)
+            : (session) => session.destroy(),
+        )
+        return get.call(store, id)
+      }
+      await second.visit(logIn(7))
+      expect(await userOf(first)).toBe(meanwhile === 'logs in' ? 7 : undefined)
+      expect(shop.errors).toEqual([])
+    }
+  })
+})
+
+describe('what only MongoDB keeps', () => {
+  it('is refused by its place on other stores, however deep it lies and whatever asks for it', async () => {
+    const { ObjectId } = await import('mongodb')
+    const id = new ObjectId()
+    const shop = site()
+    for (const step of [
+      (session: Any) => session.set('user.id', id),
+      (session: Any) => session.push('user.id', { deep: [id] }),
+      (session: Any) => session.if('user.id', id).set('a', 1),
+    ]) {
+      const { value } = await shop.browser().visit(async (session) => {
+        try {
+          return await step(session)
+        } catch (error) {
+          return (error as Error).message
+        }
+      })
+      expect(value).toContain("'user.id'")
+      expect(value).toContain('ObjectId')
+    }
+    expect(shop.store.calls).toEqual([])
+  })
+})
+
+describe('the option subject', () => {
+  it('names in events whose session it is, where that is known', async () => {
+    const seen: unknown[] = []
+    const listen = (event: unknown) => void seen.push((event as SessionEvent).subject)
+    subscribe('koa-atomic-session:event', listen)
+    try {
+      for (const options of [{ subject: 'user' }, {}]) {
+        const shop = site(options)
+        const browser = shop.browser()
+        await browser.visit((session) => session.set('n', 1))
+        await browser.visit((session) => session.rotate({ authenticated: true }).set('user', 7))
+        await browser.visit(async (session) => (await session).destroy())
+      }
+    } finally {
+      unsubscribe('koa-atomic-session:event', listen)
+    }
+    expect(seen).toEqual([undefined, 7, 7, undefined, undefined, undefined])
   })
 })

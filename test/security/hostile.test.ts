@@ -27,7 +27,14 @@ function requestWith(sessions: Sessions<Record<string, never>>, cookie: string) 
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   const headers = { cookie }
   const onHead = (write: () => void) => onHeaders(response, write)
-  const rest = { onClose: () => {}, secure: false, client: undefined, url: undefined, context: {} }
+  const rest = {
+    arrived: performance.now(),
+    onClose: () => {},
+    secure: false,
+    client: undefined,
+    url: undefined,
+    context: {},
+  }
   return sessions.handle({ headers, response, onHead, ...rest }).handle
 }
 

@@ -148,10 +148,11 @@ describe('identifier and life cycle', () => {
     ['a session', '/login', 'update', 'after', [{ n: 1, user: 1 }]],
     ['a visitor', '/login', 'create', 'before', []],
     ['a visitor', '/login', 'create', 'after', [{ user: 1 }]],
-    ['a session', '/regenerate', 'destroy', 'before', [{ n: 1 }]],
-    ['a session', '/regenerate', 'destroy', 'after', []],
-    ['a session', '/regenerate', 'create', 'before', []],
-    ['a session', '/regenerate', 'create', 'after', [{ user: 2 }]],
+    ['a session', '/regenerate', 'update', 'before', [{ n: 1 }]],
+    ['a session', '/regenerate', 'update', 'after', [{ n: 1 }]],
+    // What was there stays for a minute, empty, for requests that come too late.
+    ['a session', '/regenerate', 'create', 'before', [{}]],
+    ['a session', '/regenerate', 'create', 'after', [{}, { user: 2 }]],
     ['a visitor', '/regenerate', 'create', 'after', [{ user: 2 }]],
   ])(
     'ID-6: the cookie of %s from before %s is never the logged-in one, though %s fails %s it is applied',
@@ -174,7 +175,8 @@ describe('identifier and life cycle', () => {
       const records = await recordsOf()
       // What was applied unseen is there, under a secret that nobody has, and for a visitor under another id.
       expect(records.map(({ data }) => data)).toEqual(left)
-      if (call === 'create') expect(records.map((record) => record.id)).not.toContain(id)
+      const loggedIn = records.filter(({ data }) => 'user' in data)
+      if (call === 'create') expect(loggedIn.map((record) => record.id)).not.toContain(id)
     },
   )
 

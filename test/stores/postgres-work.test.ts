@@ -4,6 +4,7 @@ import { document } from 'koa-atomic-session/testing'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import {
+  apply,
   type Command,
   type Condition,
   commands,
@@ -100,6 +101,22 @@ describe.skipIf('missing' in server)('the work of the function on PostgreSQL', (
         names(size).map((name, i) => condition(`large.${name}`, 1000 + i)),
       ],
     ],
+    [
+      'many conditions on the elements of one list',
+      (size) => [
+        { list: numbers(size) },
+        [set('a.b', 1)],
+        numbers(size).map(([value], i) => condition(`list.${i}`, [value])),
+      ],
+    ],
+    [
+      'many conditions on numbers that are no indexes',
+      (size) => [
+        { large: Object.fromEntries(names(size).map((_, i) => [`0${i}`, i])), list: numbers(size) },
+        [set('a.b', 1)],
+        names(size).map((_, i) => (i % 2 ? condition(`large.0${i}`, i) : condition(`list.-${i + 1}`, undefined))),
+      ],
+    ],
     ['an index far past the end', (size) => [{ list: numbers(size) }, [set(`list.${3 * size}`, 1)]]],
   ])('grows with the session and the chain, and not with their product: %s', async (_, of) => {
     const [few, many] = [await work(...of(25)), await work(...of(250))]
@@ -144,6 +161,24 @@ describe.skipIf('missing' in server)('a long chain on PostgreSQL', () => {
     { a: document, b: list, '0': fc.record({ a: list, b: document, '3': list }) },
     { requiredKeys: [] },
   )
+
+  it('judges a condition as the oracle does, whatever looks like a number in its path', async () => {
+    const keys = ['0', '1', '03', '-1', '+1', ' 1', '\t1', '1 ', '2147483648', '999999999', 'a"1', '\\1']
+    const nested = (depth: number): Data[string] =>
+      depth === 0
+        ? 1
+        : { object: Object.fromEntries(keys.map((key, i) => [key, i])), list: [0, [1, nested(depth - 1)], 2] }
+    const data = nested(2) as Data
+    const paths = ['object', 'list', 'list.1', 'list.1.1.object', 'list.1.1.list', 'list.01.1', 'object.0', 'none']
+    const { access } = await visitor(store, data)
+    for (const path of paths.flatMap((path) => keys.map((key) => `${path}.${key}`))) {
+      for (const value of [undefined, 1, 3, 4, 6]) {
+        const chain = chainOf([], condition(path, value))
+        const { outcome } = await store.update(access, changeOf(chain))
+        expect([path, value, outcome !== 'refused']).toEqual([path, value, apply(data, chain, 0).ok])
+      }
+    }
+  })
 
   it('gives what the oracle gives, and of several failures the first', async () => {
     const property = fc.asyncProperty(held as fc.Arbitrary<Data>, chain, (data, one) =>

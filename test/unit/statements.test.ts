@@ -1,20 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { statements } from '../../src/stores/postgres/statements.ts'
+import { type Statements, statements } from '../../src/stores/postgres/statements.ts'
 
-const { change, direct, find, destroyAll, ...others } = statements('public', `odd ":id" ''`)
-const all = { ...others, change, ...direct, find: find('user_id'), destroyAll: destroyAll(`a.':b'`) }
+const named = ({ change, direct, find, destroyAll, ...others }: Statements) => ({
+  ...others,
+  change,
+  ...direct,
+  find: find('user_id'),
+  destroyAll: destroyAll(`a.':b'`),
+})
+const all = named(statements('public', `odd ":id" ''`))
+const telling = named(statements('public', 'sessions', { channel: 'told', changes: true }))
 
 describe("the statements' parameters", () => {
   /** Each parameter's value is its own name. */
   const names = new Proxy({}, { get: (_, name) => name })
 
-  it.each(Object.entries(all))('%s takes as many values as its text has numbers', (_, { text, valuesOf }) => {
-    const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n))
-    const values = valuesOf(names)
-    expect(values).toHaveLength(Math.max(...numbers))
-    expect(new Set(values).size).toBe(values.length)
-    expect(new Set(numbers).size).toBe(values.length)
-  })
+  it.each([...Object.entries(all), ...Object.entries(telling)])(
+    '%s takes as many values as its text has numbers',
+    (_, { text, valuesOf }) => {
+      const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n))
+      const values = valuesOf(names)
+      expect(values).toHaveLength(Math.max(...numbers))
+      expect(new Set(values).size).toBe(values.length)
+      expect(new Set(numbers).size).toBe(values.length)
+    },
+  )
 
   it('come in the order of the numbers', () => {
     expect(all.load.valuesOf({ id: '7', more: 1 })).toEqual(['7'])
@@ -26,6 +36,11 @@ describe("the statements' parameters", () => {
     expect(all.destroyAll.text).toContain(`"odd "":id"" ''"`)
     expect(all.destroyAll.text).toContain(`'{a,'':b''}'`)
     expect(all.destroyAll.valuesOf(names)).toEqual(['value', 'except', 'limit'])
+  })
+
+  it('are those of statements that tell nothing where there is no listener', () => {
+    expect(Object.values(all).filter(({ text }) => text.includes('pg_notify'))).toEqual([])
+    expect(Object.values(telling).filter(({ text }) => text.includes("pg_notify('told'"))).toHaveLength(11)
   })
 
   it('are all there, or nothing is sent', () => {

@@ -3,6 +3,21 @@
 
 export const EQUIVALENTS = [
   {
+    line: 'if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {',
+    becomes: ['if (true && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {'],
+    why: 'No time is later than undefined, so nothing is forgotten.',
+  },
+  {
+    line: "const secret = judged.live ? judged.secret : 'superseded'",
+    becomes: ['const secret = judged.live ? judged.secret : ""'],
+    why: 'Only a log-in that is sent again gets there, and it answers with its new secret.',
+  },
+  {
+    line: 'return this.#settings !== undefined',
+    becomes: ['return true'],
+    why: 'A first read that is handed nothing stores nothing, and shows the same.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',

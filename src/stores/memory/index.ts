@@ -13,7 +13,10 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Notice,
+  Notices,
   SessionRecord,
+  TellingStore,
   Updated,
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
@@ -21,6 +24,7 @@ import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { holding } from '../shared/holding.ts'
+import { Emitter } from './notices.ts'
 
 /** How the memory store keeps sessions. */
 export interface MemoryOptions {
@@ -53,7 +57,7 @@ export interface MemoryOptions {
  */
 export function memory(options: MemoryOptions = {}): IndexableStore & InspectableStore {
   assertNames(options, ['max', 'now'], 'The memory store')
-  const { max = 10_000, now = Date.now } = options
+  const { max = 10_000, now = () => Date.now() } = options
   if (!Number.isSafeInteger(max) || max < 1) {
     throw new SessionUsageError('max of the memory store is a whole number of sessions, from 1')
   }
@@ -63,11 +67,12 @@ export function memory(options: MemoryOptions = {}): IndexableStore & Inspectabl
   return new MemoryStore(max, now)
 }
 
-class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
+class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'memory'
   /** In the order of their last change, so the first one is the one to remove. */
   readonly #sessions = new Map<string, StoredSession>()
   readonly #max: number
+  readonly #emitter = new Emitter()
   readonly #clock: () => number
 
   constructor(max: number, clock: () => number) {
@@ -87,13 +92,18 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    const { next, answer } = transition(this.#sessions.get(access.id), access, change, this.#now())
-    if (next) this.#keep(next)
+    const found = this.#sessions.get(access.id)
+    const { next, answer } = transition(found, access, change, this.#now())
+    if (next) {
+      this.#keep(next)
+      this.#emitter.tell(found!, next)
+    }
     return answer
   }
 
   async destroy(access: Access): Promise<boolean> {
-    return mayDestroy(this.#sessions.get(access.id), access, this.#now()) && this.#sessions.delete(access.id)
+    const found = this.#sessions.get(access.id)
+    return mayDestroy(found, access, this.#now()) && this.#remove(found!)
   }
 
   indexed(): IndexedStore {
@@ -117,7 +127,7 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   ): Promise<number> {
     const having = this.#having(field, value)
     const doomed = having.filter(({ id }) => id !== except).slice(0, limit)
-    for (const { id } of doomed) this.#sessions.delete(id)
+    for (const stored of doomed) this.#remove(stored)
     return doomed.length
   }
 
@@ -134,8 +144,12 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   async prune(): Promise<number> {
     const now = this.#now()
     const dead = [...this.#sessions.values()].filter((stored) => !isLive(stored, now))
-    for (const { id } of dead) this.#sessions.delete(id)
+    for (const stored of dead) this.#remove(stored)
     return dead.length
+  }
+
+  notices(hear: (notice: Notice) => void): Notices {
+    return this.#emitter.notices(hear)
   }
 
   async close(): Promise<void> {}
@@ -149,7 +163,13 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore {
   #keep(stored: StoredSession): void {
     this.#sessions.delete(stored.id)
     this.#sessions.set(stored.id, stored)
-    if (this.#sessions.size > this.#max) this.#sessions.delete(this.#sessions.keys().next().value!)
+    if (this.#sessions.size > this.#max) this.#remove(this.#sessions.values().next().value!)
+  }
+
+  #remove(stored: StoredSession): boolean {
+    const removed = this.#sessions.delete(stored.id)
+    this.#emitter.tell(stored, undefined)
+    return removed
   }
 
   #having(field: string, value: IndexValue): StoredSession[] {

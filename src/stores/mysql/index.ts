@@ -191,7 +191,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       if (rows.length < LIST_BATCH) break
       after = rows.at(-1)!.stored.id
     }
-    // After those: one that is written anew meanwhile is then found by its index.
+    // After those: one that is written again meanwhile is then found by its index.
     if (total < limit)
       total += await this.#count(this.#sql.destroyAll(field), { ...parameters, limit: `${limit - total}` })
     return total

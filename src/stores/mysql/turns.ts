@@ -5,7 +5,7 @@ const PATIENCE = 1000
 
 /**
  * Changes of one session in this process, one after another. Each would otherwise read what the next one is just about to
- * replace, and most of their tries would be in vain; a few hundred at once would keep each other busy for minutes. It is
+ * replace, and most of their tries would fail; a few hundred at once would keep each other busy for minutes. It is
  * no lock: other processes don't wait, and against them a change compares.
  */
 export class Turns {

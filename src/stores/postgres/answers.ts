@@ -8,7 +8,7 @@ import type { Reading } from '../shared/oracle.ts'
 export const NOW = 'statement_timestamp()::timestamptz(3)'
 export const NOW_MS = millis(NOW)
 
-function millis(time: string): string {
+export function millis(time: string): string {
   return `(date_part('epoch', ${time}) * 1000)::bigint`
 }
 

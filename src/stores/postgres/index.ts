@@ -15,8 +15,11 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Notice,
+  Notices,
   Page,
   SessionRecord,
+  TellingStore,
   Updated,
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
@@ -32,6 +35,7 @@ import { adviceFor } from './advice.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
+import { assertListener, channelOf, noticesOf, type PostgresListener } from './listener.ts'
 import {
   accessParameters,
   createParameters,
@@ -45,6 +49,7 @@ import { type Statement, type Statements, statements } from './statements.ts'
 
 export type { PgliteClient, PgliteOptions, PostgresClient, PostgresJsClient, PostgresJsQuery } from './adapters.ts'
 export type { PgClient, PgQuery, PgResult } from './client.ts'
+export type { ChannelListener, PgListener, PostgresListener } from './listener.ts'
 
 /** Where in the database sessions are kept, and how statements are sent. */
 export interface PostgresOptions {
@@ -70,6 +75,19 @@ export interface PostgresOptions {
    * @default 5000
    */
   readonly queryTimeout?: number
+  /**
+   * A connected `Client` of `pg` that does nothing else, or the `sql` of postgres.js or the PGlite itself: it listens for the
+   * ends of sessions that are watched, so `ended` learns at once what other processes do. Each process needs one, also
+   * those that watch nothing, because it makes the statements notify. It stays the application's, too.
+   * @default none: nothing is notified
+   */
+  readonly listener?: PostgresListener
+  /**
+   * With `listener`: changes of the data are told, too, for `sessions.watch()`. PostgreSQL lets transactions that notify
+   * commit one after another, so it slows many changes at once down.
+   * @default false: `sessions.watch()` learns within `recheck` what other processes change
+   */
+  readonly tellChanges?: boolean
 }
 
 /**
@@ -80,15 +98,20 @@ export interface PostgresOptions {
  * session would live on there for a while.
  */
 export function postgres(client: PostgresClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
-  assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout'], 'The postgres store')
+  const names = ['table', 'schema', 'prepared', 'queryTimeout', 'listener', 'tellChanges']
+  assertNames(options, names, 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
+  const { listener, tellChanges = false } = options
+  if (listener !== undefined) assertListener(listener)
+  else if (tellChanges)
+    throw new SessionUsageError('tellChanges needs a listener: postgres(pool, { listener, tellChanges: true })')
   const asked = adapted(client)
   for (const [option, name] of Object.entries({ table, schema })) {
     if (typeof name !== 'string' || name === '' || name.includes('\0') || Buffer.byteLength(name) > 50) {
       throw new SessionUsageError(`The ${option}'s name must be a text of 1 to 50 bytes`)
     }
   }
-  return new PostgresStore(asked, { table, schema, prepared, queryTimeout })
+  return new PostgresStore(asked, { table, schema, prepared, queryTimeout }, listener, tellChanges)
 }
 
 /** The SQL of everything that `setup()` makes, to read and to run by hand, for applications that may not create tables. `fields` are those of the option `index`. */
@@ -101,19 +124,23 @@ export function postgresSchema(
 
 const SET_UP = 'could not be set up'
 
-class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
+class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'postgres'
   /** A session may have this size and then grow by a chain as large; both together fit into a jsonb of 256 MB. */
   readonly largest = 100_000_000
   readonly #client: PgClient
-  readonly #options: Required<PostgresOptions>
+  readonly #options: Sending
+  readonly #listener: PostgresListener | undefined
+  readonly #channel: string
   readonly #sql: Statements
   #fields: readonly string[] = []
 
-  constructor(client: PgClient, options: Required<PostgresOptions>) {
+  constructor(client: PgClient, options: Sending, listener: PostgresListener | undefined, changes: boolean) {
     this.#client = client
     this.#options = options
-    this.#sql = statements(options.schema, options.table)
+    this.#listener = listener
+    this.#channel = channelOf(options.schema, options.table)
+    this.#sql = statements(options.schema, options.table, listener && { channel: this.#channel, changes })
   }
 
   async create(session: NewSession): Promise<SessionRecord | undefined> {
@@ -205,6 +232,10 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
     }
   }
 
+  notices(hear: (notice: Notice) => void): Notices | undefined {
+    return this.#listener && noticesOf(this.#listener, this.#channel, hear)
+  }
+
   /** In batches, so no request waits for it. Rows that another transaction holds are left for the next time. */
   async prune(): Promise<number> {
     return pruned(() => this.#count(this.#sql.prune, { limit: PRUNE_BATCH }))
@@ -285,6 +316,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 }
 
+type Sending = Required<Pick<PostgresOptions, 'table' | 'schema' | 'prepared' | 'queryTimeout'>>
 type Row = ReturnType<Statements['update']['read']>
 
 function rowsOf<Name extends string>({ rows }: PgResult, { read }: Statement<Name>) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inOrder } from '../shared/named.ts'
-import { type Answer, COMPLETE, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
@@ -29,13 +29,22 @@ export interface Statement<Name extends string = string> {
 
 export type Statements = ReturnType<typeof statements>
 
-/** The statements of one table. */
-export function statements(schema: string, table: string) {
+/** What the statements tell, and where: see listener.ts. */
+export interface Telling {
+  readonly channel: string
+  /** Changes of the data, too. */
+  readonly changes: boolean
+}
+
+/** The statements of one table. Without `telling` they are the same as if there were none. */
+export function statements(schema: string, table: string, telling?: Telling) {
+  const tell = tellingOf(telling)
   const SESSIONS = tableName(schema, table)
   const APPLY = functionName(schema)
   const DATA = FUNCTION_SQL({ APPLY })
   const update = { SESSIONS, DATA, FROM_BEFORE: '', ANSWER: UPDATED.sql }
-  const change = (data: string) => statement(CHANGE_SQL({ SESSIONS, DATA: data, ANSWER: UPDATED.sql }), UPDATED)
+  const change = (data: string) =>
+    statement(CHANGE_SQL({ SESSIONS, DATA: data, ANSWER: UPDATED.sql }) + tell.changed, UPDATED)
   return {
     create: statement(CREATE_SQL({ SESSIONS, APPLY, ANSWER: STORED.sql }), STORED),
     load: statement(LOAD_SQL({ SESSIONS, ANSWER: STORED.sql }), STORED),
@@ -51,19 +60,42 @@ export function statements(schema: string, table: string) {
       push: change(SHAPES.push({ OTHERWISE: DATA })),
       both: change(SHAPES.both({ OTHERWISE: DATA })),
     } satisfies Record<Shape, Statement>,
-    update: statement(UPDATE_SQL(update), UPDATED),
+    update: statement(UPDATE_SQL(update) + tell.updated, UPDATED),
     /** The update whose answer carries the data before it. */
-    take: statement(UPDATE_SQL({ ...update, FROM_BEFORE: BEFORE_SQL({ SESSIONS }), ANSWER: TAKEN.sql }), TAKEN),
+    take: statement(
+      UPDATE_SQL({ ...update, FROM_BEFORE: BEFORE_SQL({ SESSIONS }), ANSWER: TAKEN.sql }) + tell.updated,
+      TAKEN,
+    ),
     /** What the oracle has made of a session that was read. */
-    write: statement(WRITE_SQL({ SESSIONS }), NONE),
-    destroy: statement(DESTROY_SQL({ SESSIONS }), NONE),
+    write: statement(WRITE_SQL({ SESSIONS }) + tell.written, NONE),
+    destroy: statement(DESTROY_SQL({ SESSIONS }) + tell.removed, NONE),
     /** The removal of a session that was read and judged. */
-    remove: statement(REMOVE_SQL({ SESSIONS }), NONE),
+    remove: statement(REMOVE_SQL({ SESSIONS }) + tell.removed, NONE),
     /** What is there of what `setup()` makes. */
     complete: statement(COMPLETE_SQL, COMPLETE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
     find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
-    destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }), NONE),
+    destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }) + tell.removed, NONE),
+  }
+}
+
+/**
+ * What stands at the end of a statement that tells. The message leaves with the commit: the hash of the id, when the
+ * session began, and what has become of it.
+ */
+function tellingOf(telling: Telling | undefined) {
+  if (!telling) return { changed: '', updated: '', written: '', removed: '' }
+  const { channel, changes } = telling
+  const notify = (s: string, what: string) =>
+    `pg_notify('${channel}', encode(sha256(convert_to(${s}id, 'UTF8')), 'base64') || ' ' || ${millis(`${s}created`)} || ' ' || ${what})`
+  const rotated = notify('s.', "'rotated'")
+  const version = notify('s.', 's.version')
+  const otherwise = (when: string) => (changes ? ` WHEN ${when} THEN ${version}` : '')
+  return {
+    changed: changes ? `, ${version}` : '',
+    updated: `, CASE WHEN :epoch::text IS NOT NULL THEN ${rotated}${otherwise(':changes::integer > 0')} END`,
+    written: ` RETURNING CASE WHEN :hash <> :wasHash AND :kind = 'explicit' THEN ${rotated}${otherwise(':version::integer <> :wasVersion::integer')} END`,
+    removed: ` RETURNING ${notify('', "'gone'")}`,
   }
 }
 

@@ -27,7 +27,7 @@ const leaving = new WeakSet<object>()
 
 /**
  * Makes a client leave a connection to a server that has become a replica. That connection stays open, so without this the
- * client would stay there for ever, whatever the name leads to that it was given. It connects again as after any loss. The
+ * client would stay there forever, whatever the name leads to that it was given. It connects again as after any loss. The
  * clients of clusters and Sentinels look for the primary themselves.
  */
 function leave(client: object): void {

@@ -15,8 +15,11 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Notice,
+  Notices,
   Page,
   SessionRecord,
+  TellingStore,
   Updated,
 } from '../../contract/store.ts'
 import { loaded } from '../../contract/transition.ts'
@@ -32,10 +35,13 @@ import { REGISTER_LUA } from './register.lua.ts'
 import { Register } from './register.ts'
 import { SCRIPT_LUA } from './script.lua.ts'
 import { Script } from './script.ts'
-import { type Servers, serversOf } from './servers.ts'
+import { type Servers, serversOf, wholePrefix } from './servers.ts'
+import { type RedisSubscriber, subscriberOf } from './subscriber.ts'
 import { ID, Sweep } from './sweep.ts'
+import { TELLING_LUA } from './telling.lua.ts'
 
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './kind.ts'
+export type { IoRedisSubscriber, NodeRedisSubscriber, RedisSubscriber } from './subscriber.ts'
 
 /** Where the sessions are in the database. */
 export interface RedisOptions {
@@ -44,6 +50,14 @@ export interface RedisOptions {
    * @default 'session:'
    */
   readonly prefix?: string
+  /**
+   * A second client, connected, which listens for the ends and the changes of sessions that are watched: then `ended` and
+   * `sessions.watch()` learn at once what other processes do. Each process needs one, also those that watch nothing,
+   * because it makes the script publish. For a cluster it is a cluster, of Redis 7 or later; with ioredis it has the
+   * option `shardedSubscribers`. It stays the application's, too.
+   * @default none: nothing is published
+   */
+  readonly subscriber?: RedisSubscriber
 }
 
 /**
@@ -66,14 +80,17 @@ export interface RedisOptions {
  * ```
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): IndexableStore & InspectableStore {
-  assertNames(options, ['prefix'], 'The redis store')
+  assertNames(options, ['prefix', 'subscriber'], 'The redis store')
   const { prefix = 'session:' } = options
-  const run = scriptRunner(client, SCRIPT_LUA)
+  const subscriber = options.subscriber && subscriberOf(options.subscriber, client)
+  const script = subscriber ? TELLING_LUA({ SCRIPT: SCRIPT_LUA, PUBLISH: subscriber.publish }) : SCRIPT_LUA
+  const run = scriptRunner(client, script)
   const runIndexing = scriptRunner(client, INDEXING_LUA)
   const runRegister = scriptRunner(client, REGISTER_LUA)
   return new RedisStore({
     script: new Script(run, prefix),
     servers: serversOf(client, prefix),
+    notices: (hear) => subscriber?.notices((id) => wholePrefix(client, prefix) + id, hear),
     indexOf: (fields) => new Index(fields, prefix, runIndexing),
     registerOf: (fields) => new Register(fields, prefix, runRegister),
   })
@@ -83,11 +100,12 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Indexabl
 interface Parts {
   readonly script: Script
   readonly servers: Servers
+  readonly notices: TellingStore['notices']
   readonly indexOf: (fields: readonly string[]) => Index
   readonly registerOf: (fields: readonly string[]) => Register
 }
 
-class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
+class RedisStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'redis'
   readonly #parts: Parts
   readonly #script: Script
@@ -199,6 +217,10 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore {
         { code: 'KOA_ATOMIC_SESSION_EVICTION' },
       )
     }
+  }
+
+  notices(hear: (notice: Notice) => void): Notices | undefined {
+    return this.#parts.notices(hear)
   }
 
   /** Redis removes what has expired by itself. */

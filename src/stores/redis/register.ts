@@ -32,7 +32,7 @@ export class Register {
   write(): Promise<void> | undefined {
     const now = performance.now()
     if (now >= this.#until) return this.#renew()
-    // In good time, so that writing goes on while the server of this one key is away for a moment.
+    // In good time, so writing goes on while the server of this one key is away for a moment.
     if (now >= this.#renewal) this.#renew().catch(() => {})
     return undefined
   }

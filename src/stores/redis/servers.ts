@@ -49,9 +49,8 @@ export function serversOf(client: RedisClient, prefix: string): Servers {
   const infos = async () => Promise.all((await all()).map((server) => server.info())).catch(failed)
   return {
     async *keys() {
-      // ioredis can put a prefix of its own before every key. It neither puts it before a pattern nor removes it from answers.
-      const { options } = client as Partial<IoRedisCluster>
-      const whole = `${options?.keyPrefix ?? options?.redisOptions?.keyPrefix ?? ''}${prefix}`
+      // ioredis neither puts its own prefix before a pattern nor removes it from answers.
+      const whole = wholePrefix(client, prefix)
       const pattern = `${whole.replace(/[*?[\]\\]/g, '\\$&')}*`
       for (const server of await all()) {
         let cursor = '0'
@@ -79,6 +78,12 @@ export function serversOf(client: RedisClient, prefix: string): Servers {
 /** What a server says of itself under a name. */
 function said(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
+}
+
+/** What the names of the keys begin with on the server: ioredis can put a prefix of its own before every key. */
+export function wholePrefix(client: RedisClient, prefix: string): string {
+  const { options } = client as Partial<IoRedisCluster>
+  return `${options?.keyPrefix ?? options?.redisOptions?.keyPrefix ?? ''}${prefix}`
 }
 
 async function reach(client: Any): Promise<Server[]> {

@@ -26,6 +26,11 @@ interface Items {
 /** Where each item stands. The compiler refuses a name above that the script does not declare. */
 const PLACE = Object.fromEntries(META.map((name, i) => [name, i])) as Record<(typeof META)[number], number>
 
+/** The same for Lua, which counts from 1. */
+export const VERSION_AT = String(PLACE.version + 1)
+export const CREATED_AT = String(PLACE.created + 1)
+export const EPOCH_AT = String(PLACE.epoch + 1)
+
 function item<Name extends keyof Items>(list: MetaList, name: Name): Items[Name] {
   return list[PLACE[name]] as Items[Name]
 }

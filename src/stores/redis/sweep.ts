@@ -12,7 +12,7 @@ export const ID = /^[A-Za-z0-9_-]{22}$/
 /**
  * Which sessions may hold a value: by the index, or by a look at every session where the index may lack one. It may lack
  * one as long as it was not made for sessions that are older than it; after another process has written sessions without
- * noting them; and after a server has evicted keys, was started anew or taken over. A look at every session also makes
+ * noting them; and after a server has evicted keys, was restarted or taken over. A look at every session also makes
  * the index complete, as far as it can be.
  */
 export class Sweep {

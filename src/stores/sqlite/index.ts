@@ -14,8 +14,11 @@ import type {
   InspectableStore,
   Loaded,
   NewSession,
+  Notice,
+  Notices,
   Page,
   SessionRecord,
+  TellingStore,
   Updated,
 } from '../../contract/store.ts'
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
@@ -24,6 +27,7 @@ import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { driver, type File, fileOf, isReplaced, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
+import { type Looking, looking, SqliteNotices } from './notices.ts'
 import {
   addDevice,
   fromRow,
@@ -74,7 +78,7 @@ export function sqlite(
   return new SqliteStore(database, table, busyTimeout)
 }
 
-class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
+class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'sqlite'
   /** A session may have this size and then grow by a chain as large; both together fit into a row of 1 GB. */
   readonly largest = 400_000_000
@@ -85,6 +89,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly #busyTimeout: number
   #fields: readonly string[] = []
   #opening: Promise<Opened> | undefined
+  readonly #listening = new Set<SqliteNotices>()
 
   constructor(source: string | SqliteDatabase, table: string, busyTimeout: number) {
     const Driver = typeof source === 'string' ? driver() : undefined
@@ -106,19 +111,23 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     return loaded(stored, access, Date.now())
   }
 
-  update(access: Access, change: Change): Promise<Updated> {
-    return this.#transaction(({ sql }) => {
-      const { next, answer } = transition(fromRow(sql.get.get(access.id)), access, change, Date.now())
-      if (next) sql.save.run(...valuesOf(next))
-      return answer
+  async update(access: Access, change: Change): Promise<Updated> {
+    const { next, answer } = await this.#transaction(({ sql }) => {
+      const made = transition(fromRow(sql.get.get(access.id)), access, change, Date.now())
+      if (made.next) sql.save.run(...valuesOf(made.next))
+      return made
     })
+    if (next) for (const one of this.#listening) one.made(access.id, next)
+    return answer
   }
 
-  destroy(access: Access): Promise<boolean> {
-    return this.#transaction(({ sql }) => {
+  async destroy(access: Access): Promise<boolean> {
+    const removed = await this.#transaction(({ sql }) => {
       const may = mayDestroy(fromRow(sql.get.get(access.id)), access, Date.now())
       return may && Number(sql.remove.run(access.id).changes) === 1
     })
+    if (removed) for (const one of this.#listening) one.made(access.id, undefined)
+    return removed
   }
 
   indexed(fields: readonly string[]): IndexedStore {
@@ -135,16 +144,35 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     return rows.flatMap((row) => sessionIn(row) ?? []).map(recordOf)
   }
 
-  destroyAll(
+  async destroyAll(
     field: string,
     value: IndexValue,
     except: string | undefined,
     limit: number = LIST_BATCH,
   ): Promise<number> {
-    return this.#transaction(({ sql }) => {
+    const count = await this.#transaction(({ sql }) => {
       const { remove } = sql.having(field, value)
       return Number(remove.run(keyOf(value), except ?? '', limit).changes)
     })
+    // Which ones it has removed, the file knows.
+    if (this.#listening.size > 0) {
+      const look = await this.#look()
+      for (const one of this.#listening) one.compare(look)
+    }
+    return count
+  }
+
+  notices(hear: (notice: Notice) => void): Notices {
+    const notices = new SqliteNotices(hear, () => this.#look())
+    this.#listening.add(notices)
+    return {
+      follow: (id) => notices.follow(id),
+      unfollow: (id) => notices.unfollow(id),
+      close: () => {
+        notices.close()
+        this.#listening.delete(notices)
+      },
+    }
   }
 
   async *list(passOver?: () => void): AsyncIterable<SessionRecord> {
@@ -212,6 +240,12 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore {
     }
   }
 
+  async #look(): Promise<Looking> {
+    const opened = await this.#open()
+    opened.looking ??= looking(opened.database, this.#table)
+    return opened.looking
+  }
+
   async #read(id: string): Promise<StoredSession | undefined> {
     const { sql } = await this.#open()
     return this.#patiently(() => fromRow(sql.get.get(id)))
@@ -258,4 +292,6 @@ interface Opened {
   readonly file: File | undefined
   readonly database: SqliteDatabase
   readonly sql: Statements
+  /** Prepared when somebody listens. */
+  looking?: Looking
 }

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
 import type { Access, SessionRecord, Store } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, dataOf, hashOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+import {
+  chainOf,
+  changed,
+  changeOf,
+  dataOf,
+  hashOf,
+  type MakeStore,
+  MINUTE,
+  type Runner,
+  randomId,
+  visitor,
+} from '../harness.ts'
 
 /** Changes by whoever looks after the store: they know the session's id and when it began, and no secret. */
 export function outside({ describe, it }: Runner, make: MakeStore): void {
@@ -90,6 +101,40 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       for (const outcome of await Promise.all(late)) assert.ok(outcome === 'changed' || outcome === 'absent')
       assert.equal(await theirs(), 'absent')
       assert.equal((await store.load(live)).outcome, 'absent')
+    })
+
+    it('close a session under a condition: from then on no secret opens it, and it can be removed', async () => {
+      const store = await open()
+      const { record, access, holder } = await visitor(store, { user: 1 })
+      const close = (user: number) => {
+        const rotation = { to: hashOf(randomId()), grace: 0, epoch: randomId() }
+        return store.update(named(record), changeOf(chainOf([], { path: ['user'], value: user }), { slide, rotation }))
+      }
+      assert.equal((await close(2)).outcome, 'refused')
+      assert.deepEqual(await dataOf(store, access), { user: 1 })
+      changed(await close(1))
+      for (const one of [access, holder]) {
+        assert.equal((await store.load(one)).outcome, 'rotated')
+        assert.equal((await store.update(one, changeOf(chainOf(commands.set('user', 2))))).outcome, 'rotated')
+      }
+      assert.equal(await store.destroy(named(record)), true)
+      assert.equal((await store.load(access)).outcome, 'absent')
+    })
+
+    it('never close one that has become somebody else at the same moment', async () => {
+      const store = await open()
+      for (let i = 0; i < 10; i++) {
+        const { record, access } = await visitor(store, { user: 1 })
+        const mine = { path: ['user'], value: 1 }
+        const to = () => ({ to: hashOf(randomId()), grace: 0, epoch: randomId() })
+        const logIn = changeOf(chainOf(commands.set('user', 2)), { rotation: to(), authenticated: true })
+        const [closed, loggedIn] = await Promise.all([
+          store.update(named(record), changeOf(chainOf([], mine), { slide, rotation: to() })),
+          store.update(access, logIn),
+        ])
+        const outcomes = [closed.outcome, loggedIn.outcome].join()
+        assert.ok(['changed,rotated', 'refused,changed'].includes(outcomes), outcomes)
+      }
     })
   })
 }

@@ -33,6 +33,7 @@ DECLARE
   argument jsonb;
   keys jsonb;
   key text;
+  place text;
   last integer;
   same integer;
   level integer := 0;
@@ -66,17 +67,19 @@ BEGIN
   last := 0;
   FOR command IN SELECT x FROM jsonb_array_elements(chain -> 0) AS t(x) LOOP
     keys := command -> 0;
-    IF keys::text ~ '"\s*[+-]?[0-9]+"' THEN
-      node := data;
+    -- `#>` copies only what it finds. In a list it takes more for an index than the oracle does: '-1', '03', ' 3'. So
+    -- such a key is looked at step by step, by jsonpath, which copies nothing on its way either.
+    IF keys::text ~ '"([\s\\+-]|0[0-9])' THEN
+      place := 'strict $';
       FOR k IN 0 .. jsonb_array_length(keys) - 1 LOOP
         key := keys ->> k;
-        node := CASE
-          WHEN jsonb_typeof(node) = 'object' AND NOT node ? '$date' THEN node -> key
-          WHEN jsonb_typeof(node) = 'array' AND key ~ '^(0|[1-9][0-9]{0,8})$' THEN node -> key::integer
+        place := place || CASE jsonb_path_query_first(data, (place || '.type()')::jsonpath, '{}', true) #>> '{}'
+          WHEN 'object' THEN '.' || to_json(key)
+          WHEN 'array' THEN '[' || substring(key FROM '^(?:0|[1-9][0-9]{0,8})$') || ']'
         END;
       END LOOP;
+      node := jsonb_path_query_first(data, place::jsonpath, '{}', true);
     ELSE
-      -- Without a number in the path this means the same, and copies only what it finds.
       node := data #> ARRAY(SELECT jsonb_array_elements_text(keys));
     END IF;
     IF node IS DISTINCT FROM command -> 1 THEN

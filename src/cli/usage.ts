@@ -1,0 +1,2 @@
+/** The arguments say something that can't be done. */
+export class UsageError extends Error {}

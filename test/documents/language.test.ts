@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { documents, root } from './examples.ts'
+
+/** What a native writer would not write, and what to write instead. */
+const PATTERNS: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\bso that\b/i, 'so'],
+  [/\bmoving over\b/i, 'migrating'],
+  [/\btold on\b/i, 'published on'],
+  [/\bmended\b/i, 'fixed'],
+  [/\bsurely\b/, 'certainly, or nothing'],
+  [/\ba file a concern\b/i, 'one file for each task'],
+  [/\bdull\b/i, 'quiet, or simple'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\banew\b/i, 'again'],
+  [/\bin vain\b/i, 'without success'],
+  [/\bthe same is so for\b/i, 'the same goes for'],
+  [/\bthereby|hereby|whereby\b/i, 'so'],
+  [/\bby (?:npx|npm run|`npx|`npm run)\b/i, 'with'],
+]
+
+/** Code and names between backticks are no prose. */
+const prose = (text: string) => text.replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, '')
+
+function found(text: string): string[] {
+  const lines = prose(text).split('\n')
+  return PATTERNS.flatMap(([pattern, instead]) =>
+    lines.filter((line) => pattern.test(line)).map((line) => `${pattern} (write: ${instead}): ${line.trim()}`),
+  )
+}
+
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !/\.(lua|sql)\.ts$/.test(name))
+  .map((name) => join('src', name))
+
+describe('the English of', () => {
+  it.each([...documents(), 'CHANGELOG.md', 'llms.txt', 'bench/README.md'])('%s', (document) => {
+    expect(found(readFileSync(join(root, document), 'utf8'))).toEqual([])
+  })
+
+  it('the comments in the code', () => {
+    const comments = sources.flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      return [...text.matchAll(/\/\*\*[\s\S]*?\*\/|^\s*\/\/ .*$/gm)].flatMap(([comment]) =>
+        found(comment!).map((one) => `${file}: ${one}`),
+      )
+    })
+    expect(comments).toEqual([])
+  })
+})
