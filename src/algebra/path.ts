@@ -19,7 +19,7 @@ export function indexOf(key: string): number {
   return INDEX.test(key) ? Number(key) : -1
 }
 
-/** Why no session can have this key, or undefined if it can. The answer is the same forevery store. */
+/** Why no session can have this key, or undefined if it can. The answer is the same for every store. */
 export function keyFault(key: string): string | undefined {
   if (key === '') return 'an empty key'
   if (key[0] === '$') return "a key that begins with '$' (MongoDB would read an operator)"

@@ -13,7 +13,7 @@ export const HELP = `Shows, changes and removes the sessions of a store.
   koa-atomic-session set ID PATH VALUE       write a field; VALUE is JSON, or else a text
   koa-atomic-session unset ID PATH …         remove fields
   koa-atomic-session touch ID DURATION       expires that long from now, and keeps this idle time: '30 days'
-  koa-atomic-session set --user 42 role user the same forevery session of a user; unset and touch too
+  koa-atomic-session set --user 42 role user the same for every session of a user; unset and touch too
   koa-atomic-session prune                   remove what has expired
   koa-atomic-session watch                   what is created, changed and removed, until Ctrl-C
   koa-atomic-session schema                  the SQL that makes the tables of PostgreSQL

@@ -128,7 +128,7 @@ export class KoaSessions<D> extends Sessions<D> {
       const visit = this.entryOf(ctx.req)?.visit
       return outermost ? visit?.settle() : visit?.catchUp()
     }
-    // Two callbacks, because this runs forevery request, and an async function costs several times as much.
+    // Two callbacks, because this runs for every request, and an async function costs several times as much.
     return ran.then(
       (value) => settle()?.then(() => value) ?? value,
       async (error) => {

@@ -244,7 +244,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   /**
-   * Reads, applies the oracle, and writes if nothing has changed since, else begins again: foreverything that the
+   * Reads, applies the oracle, and writes if nothing has changed since, else begins again: for everything that the
    * operators can't say, and to find out why they did not apply.
    */
   #compare(access: Access, change: Change): Promise<Updated> {
