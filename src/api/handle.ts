@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { DestroyOptions } from '../cookie/site-data.ts'
+import { SessionUsageError } from '../errors/index.ts'
 import type { Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import type { Watcher } from '../watch/watcher.ts'
@@ -11,7 +12,7 @@ import { ADD, TAKE } from './chaining.ts'
 import type { Session, SessionHandle } from './types.ts'
 
 /** What `sessions.watch()` asks a handle for. A symbol, because it stands beside what applications call. */
-export const WATCHER = Symbol('watcher')
+const WATCHER = Symbol('watcher')
 
 /** See {@link SessionHandle}. */
 export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
@@ -60,4 +61,13 @@ export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
   [inspect.custom](): string {
     return 'SessionHandle {}'
   }
+}
+
+/** Who watches for this handle; throws for anything else. */
+export function watcherOf(handle: object): Watcher {
+  const of = (handle as { [WATCHER]?: () => Watcher } | undefined)?.[WATCHER]
+  if (typeof of === 'function') return of.call(handle)
+  throw new SessionUsageError(
+    'A handle is watched, before it is awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
+  )
 }

@@ -2,29 +2,29 @@
  * Over 300 lines, because all that an application calls on its sessions stands in one place, each with its contract and
  * an example.
  */
-import { copyValue, type Data, isBson, printPath, Refusal, type Value } from '../algebra/index.ts'
-import { type IndexableStore, type IndexValue, isIndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
-import { aliasOf, isId } from '../cookie/credential.ts'
+import type { Data } from '../algebra/index.ts'
+import { type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
+import { isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { Fields } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
-import { publish, type SessionEvent } from '../diagnostics/events.ts'
-import { nameOf, subjectOf } from '../diagnostics/subject.ts'
 import { traced } from '../diagnostics/tracing.ts'
-import { errorOf, InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
+import { InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
 import type { Settings } from '../settings/settings.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
 import type { Exchange, Host } from '../visit/exchange.ts'
 import { trim } from '../visit/limit.ts'
 import { Visit } from '../visit/visit.ts'
-import type { Watcher } from '../watch/watcher.ts'
 import { Watching } from '../watch/watching.ts'
+import { acceptedOf } from './accepted.ts'
 import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
-import { Handle, WATCHER } from './handle.ts'
+import { Handle, watcherOf } from './handle.ts'
+import { lookedUp } from './lookup.ts'
 import { type Minted, type MintOptions, mint } from './mint.ts'
+import { Telling } from './telling.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
 
@@ -54,6 +54,7 @@ export class Sessions<D> {
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
+  readonly #telling: Telling
   /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
   readonly #slot = Symbol('koa-atomic-session')
 
@@ -61,6 +62,7 @@ export class Sessions<D> {
     this.settings = settings
     this.background = background
     this.#keys = keys
+    this.#telling = new Telling(settings, keys)
     if (store) this.store = store
   }
 
@@ -73,20 +75,7 @@ export class Sessions<D> {
   }
 
   set store(store: Store) {
-    if (typeof store?.update !== 'function') {
-      throw new SessionUsageError(
-        "A store comes from a function of this package, such as sqlite('sessions.db') or mongodb(collection)",
-      )
-    }
-    const { index } = this.settings
-    if (index.length > 0 && typeof (store as IndexableStore).indexed !== 'function') {
-      throw new SessionUsageError(`The ${store.name} store keeps no index; leave out the option index`)
-    }
-    const { largest = Number.POSITIVE_INFINITY } = store
-    if (this.settings.maxBytes > largest) {
-      throw new SessionUsageError(`The ${store.name} store can keep sessions of ${largest} bytes: lower maxBytes`)
-    }
-    this.#store = index.length > 0 ? (store as IndexableStore).indexed(index) : store
+    this.#store = acceptedOf(store, this.settings)
     this.#host = undefined
     this.#watching?.close()
     this.#watching = undefined
@@ -148,7 +137,7 @@ export class Sessions<D> {
    */
   find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
     return new FoundSessions(() => {
-      const wanted = this.#lookedUp(field, value)
+      const wanted = lookedUp(field, value, this.settings, this.store)
       const { reliable } = this.#hostOf()
       const { maxLifetime, idle } = this.settings
       return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
@@ -172,7 +161,7 @@ export class Sessions<D> {
     value: IndexValue,
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
-    const wanted = this.#lookedUp(field, value)
+    const wanted = lookedUp(field, value, this.settings, this.store)
     const { reliable } = this.#hostOf()
     const reading = {}
     let count = 0
@@ -184,7 +173,7 @@ export class Sessions<D> {
       if (count > 0 && isSessionError(error)) error.applied = 'unknown'
       throw error
     } finally {
-      if (count > 0) this.#tellAll(field, wanted, count)
+      if (count > 0) this.#telling.all(field, wanted, count)
     }
     return count
   }
@@ -221,7 +210,7 @@ export class Sessions<D> {
    */
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
-    const removed = (data: Data) => this.#tellOf('destroyed', id, data)
+    const removed = (data: Data) => this.#telling.of('destroyed', id, data)
     return new SessionAt<D>(new Target(id, this.#hostOf(), this.background, removed))
   }
 
@@ -248,7 +237,7 @@ export class Sessions<D> {
     options: UpdateAllOptions = {},
   ): Promise<number> {
     assertNames(options, ['progress'], 'updateAll()')
-    const wanted = this.#lookedUp(field, value)
+    const wanted = lookedUp(field, value, this.settings, this.store)
     const host = this.#hostOf()
     return updateAll(host, field, wanted, ChainForAll.of(host, change), options)
   }
@@ -271,10 +260,10 @@ export class Sessions<D> {
   async mint(data: Partial<Fields<D>>, options: MintOptions = {}): Promise<Minted> {
     const host = this.#hostOf()
     const { cookie, id, record, login } = await mint(host, data, options)
-    this.#tellOf('created', id, record.data)
+    this.#telling.of('created', id, record.data)
     if (login && this.settings.limit) {
       await trim(host.reliable, this.settings, record, (one, held) =>
-        this.#tellOf('destroyed', one, held, 'limit'),
+        this.#telling.of('destroyed', one, held, 'limit'),
       ).catch(this.background)
     }
     return { cookie, id }
@@ -364,52 +353,4 @@ export class Sessions<D> {
     }
     return this.#host
   }
-
-  /** A value that can be looked up, with one verdict on every store: none would stand for every session without the field. */
-  #lookedUp(field: string, value: unknown): IndexValue {
-    if (!this.settings.index.includes(field)) {
-      throw new SessionUsageError(`'${field}' is not indexed: pass index: ['${field}'] to atomicSession()`)
-    }
-    if (!isIndexValue(value) || (isBson(value) && !this.store.bson)) {
-      throw new InvalidValueError(field, 'sessions are looked up by a text, a number or a boolean')
-    }
-    try {
-      // What no session can keep is refused here as it is there, such as a text with a NUL character.
-      return copyValue(value, field) as IndexValue
-    } catch (error) {
-      throw error instanceof Refusal ? errorOf(error.problem) : error
-    }
-  }
-
-  /** Tells of `destroyAll`, which reads no data: the value by which they were found may name whose they were. */
-  #tellAll(field: string, value: IndexValue, count: number): void {
-    const { subject: path } = this.settings
-    const named = path && printPath(path) === field ? nameOf(value as Value) : undefined
-    this.#tell('destroyed', () => ({ session: undefined, count, ...subjectIn(named) }))
-  }
-
-  /** Tells what has happened to one session, whose data are known. */
-  #tellOf(type: SessionEvent['type'], id: string, data: Data, reason?: string): void {
-    this.#tell(type, () => ({
-      session: aliasOf(id, this.#keys()),
-      ...subjectIn(subjectOf(data, this.settings.subject)),
-      ...(reason !== undefined && { reason }),
-    }))
-  }
-
-  #tell(type: SessionEvent['type'], about: () => Omit<SessionEvent, 'type' | 'client' | 'cookie'>): void {
-    publish(() => ({ type, client: undefined, cookie: this.settings.cookie.name, ...about() }))
-  }
-}
-
-function subjectIn(subject: SessionEvent['subject']): Pick<SessionEvent, 'subject'> {
-  return subject === undefined ? {} : { subject }
-}
-
-function watcherOf(handle: object): Watcher {
-  const of = (handle as { [WATCHER]?: () => Watcher } | undefined)?.[WATCHER]
-  if (typeof of === 'function') return of.call(handle)
-  throw new SessionUsageError(
-    'A handle is watched, before it is awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
-  )
 }

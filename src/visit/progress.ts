@@ -47,6 +47,15 @@ export abstract class Progress<V> {
     return this.host.store
   }
 
+  /** What this request knows of its session, for who watches that: see `Watched`. */
+  get known(): State {
+    return this.state
+  }
+
+  onClose(done: () => void): void {
+    this.exchange.onClose(done)
+  }
+
   get record(): SessionRecord | undefined {
     return this.state.kind === 'live' ? this.state.record : undefined
   }

@@ -14,6 +14,11 @@ export abstract class Proofs<V> extends Progress<V> {
   protected clock: Reading = { store: 0, here: 0 }
   #guard: CsrfGuard | undefined
 
+  /** When it answered last, by this process's clock. */
+  get since(): number {
+    return this.clock.here
+  }
+
   createCSRF(): string {
     let state = this.state
     if (state.kind === 'gone' || state.kind === 'late') throw endOf(state)

@@ -1,5 +1,5 @@
 import type { Value } from '../algebra/index.ts'
-import { type Absent, type Access, ROTATION_GRACE } from '../contract/store.ts'
+import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { CLIENT } from '../data/types.ts'
@@ -10,6 +10,7 @@ import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import { clientOf, withClient } from './client.ts'
+import { slidesLater, workOf } from './due.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { dataOf } from './progress.ts'
@@ -18,12 +19,10 @@ import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
 import {
   type Gone,
-  isPersistent,
   type Late,
   type Live,
   type New,
   newState,
-  type State,
   type Turn,
   type Unread,
   whenAbsent,
@@ -36,12 +35,6 @@ import {
   withoutTouch,
 } from './state.ts'
 import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
-
-/**
- * A request that takes longer than this many milliseconds renews no secret by itself. The browser has most likely got a
- * newer one in the meantime, which it has not needed yet: it would be taken for lost.
- */
-const SLOW = ROTATION_GRACE / 2
 
 /**
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
@@ -68,21 +61,8 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
   }
 
-  /** What this request knows of its session, for who watches that: see `Watched`. */
-  get known(): State {
-    return this.state
-  }
-
-  get since(): number {
-    return this.clock.here
-  }
-
   get busy(): boolean {
     return !this.#queue.empty
-  }
-
-  onClose(done: () => void): void {
-    this.exchange.onClose(done)
   }
 
   /** The session as it is now; reads it if that has not happened. */
@@ -136,7 +116,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
     // Not for a step that begins a session instead: that asks by itself.
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
-    const defers = !this.#quiet && this.#defers(step, state)
+    const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
     const updated = await this.host.reliable.update(this.#access(state), change, this)
     switch (updated.outcome) {
@@ -162,16 +142,6 @@ export class Visit extends Proofs<Visit> implements Asking {
   #applied(turn: Turn<Live>): void {
     this.#slid ||= turn.cookie === 'slide'
     this.turn(turn)
-  }
-
-  /**
-   * The expiry slides in the store when it does in the browser: at the end, when the store is asked whether the secret
-   * still counts. A response that leaves before then slides neither.
-   */
-  #defers({ rotate, touch }: Step, state: Unread | Live | Late): boolean {
-    const { response } = this.exchange
-    const persistent = state.kind === 'live' ? isPersistent(state, this.settings) : this.settings.cookie.persistent
-    return persistent && response !== undefined && !rotate && !touch
   }
 
   /** This request does not keep the session alive. A touch does all the same, and what has been done before stays done. */
@@ -342,20 +312,17 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind !== 'live') return
     const { jar, exchange } = this
     const writable = exchange.response?.headersSent === false
-    const touches = state.due.touch && (writable || jar.slid || !isPersistent(state, this.settings))
-    // A new secret whose cookie can't be sent any more would lock the visitor out.
-    const rotates = state.due.rotate && writable && performance.now() - exchange.arrived < SLOW
-    const again = jar.carries && writable && !jar.verified
+    const { slide, renew, ask } = workOf(state, jar, writable, performance.now() - exchange.arrived, this.settings)
     if (this.forged) return
-    if (!(touches || rotates || state.due.claim || again)) {
+    if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
       return
     }
     const rested = withoutDue(state)
     this.state = rested
     this.asked = performance.now()
-    const secret = rotates ? newSecret(state.credential.id) : undefined
-    const change = maintenance(touches ? state : withoutTouch(state), this.#context(), secret)
+    const secret = renew ? newSecret(state.credential.id) : undefined
+    const change = maintenance(slide ? state : withoutTouch(state), this.#context(), secret)
     try {
       const updated = await this.host.reliable.update(this.#access(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {

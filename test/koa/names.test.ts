@@ -15,7 +15,7 @@ describe('names that no session can have', () => {
   afterEach(() => app.close())
 
   /** What express-session and koa-session kept of three visitors, each under their own old cookie. */
-  const OLD: Record<string, object> = {
+  const OLD: Record<string, Record<string, unknown>> = {
     alice: { id: 'alice', expires: 1, 'a.b': { $x: 1, id: 2 }, then: null, views: 1 },
     bob: { id: 'bob', expires: 2 },
   }
