@@ -69,6 +69,11 @@ const ROOMS = {
     packages: ['koa', '@types/koa'],
     why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
   },
+  dbsc: {
+    may: [...BELOW, 'cookie', 'visit', 'api', 'koa', 'http'],
+    packages: ['jose'],
+    why: "It answers the devices' own requests on the bindings that it wraps. Nothing loads it, nor what checks signatures.",
+  },
   passport: {
     may: ['api', 'errors'],
     why: 'Passport on commands needs what the application holds, and nothing below.',

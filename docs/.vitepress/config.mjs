@@ -55,6 +55,7 @@ export default defineConfig({
         'guide/log-in',
         'guide/roles',
         'guide/devices',
+        'guide/bound',
         'guide/carts',
         'guide/messages',
         'guide/csrf',

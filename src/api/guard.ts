@@ -33,6 +33,8 @@ const LOADED: ReadonlySet<string> = new Set([
   'createCSRF',
   'assertCSRF',
   'requireFresh',
+  'bound',
+  'requireBound',
 ])
 const SAVING: ReadonlySet<string> = new Set(['save', 'commit', 'manuallyCommit'])
 

@@ -105,6 +105,14 @@ export class Loaded<D> extends Commands<D, SessionChain<D>> implements LoadedSes
     this.#visit.requireFresh(within)
   }
 
+  get bound(): boolean {
+    return this.#visit.bound
+  }
+
+  requireBound(): void {
+    this.#visit.requireBound()
+  }
+
   [inspect.custom](): string {
     return `Session ${this.isNew ? '(new) ' : ''}${inspect(this.data)}`
   }

@@ -10,6 +10,7 @@ import type { Fields } from '../data/types.ts'
 import { ReliableStore } from '../delivery/reliable.ts'
 import { traced } from '../diagnostics/tracing.ts'
 import { InvalidValueError, isSessionError, SessionUsageError } from '../errors/index.ts'
+import type { Binding } from '../settings/binding.ts'
 import { assertNames } from '../settings/names.ts'
 import type { Settings } from '../settings/settings.ts'
 import { type MongoCollection, mongodb } from '../stores/mongodb/index.ts'
@@ -49,11 +50,12 @@ export class Sessions<D> {
   #pruning: NodeJS.Timeout | undefined
   #watching: Watching | undefined
   /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
-  readonly #watch = (): Watching =>
-    (this.#watching ??= new Watching(this.store, this.#hostOf().reliable, this.settings))
+  readonly #watch = (): Watching => (this.#watching ??= new Watching(this.store, this.hostOf().reliable, this.settings))
   /** @internal Receives the failures that can no longer fail a request. */
   readonly background: Host['background']
   readonly #keys: () => Keys
+  /** @internal How sessions are bound to devices: see `deviceBound()`. */
+  binding: Binding | undefined
   readonly #telling: Telling
   /** Where a request keeps its entry. A WeakMap would do too, but costs the garbage collector a tenth of a request. */
   readonly #slot = Symbol('koa-atomic-session')
@@ -101,7 +103,7 @@ export class Sessions<D> {
 
   /** @internal One request's visit, and its handle. */
   handle(exchange: Exchange): Entry<D> {
-    const visit = new Visit(this.#hostOf(), exchange)
+    const visit = new Visit(this.hostOf(), exchange)
     return { visit, handle: new Handle<D>(visit, this.#watch) }
   }
 
@@ -138,7 +140,7 @@ export class Sessions<D> {
   find(field: string, value: IndexValue, options: FindOptions = {}): FoundSessions<D> {
     return new FoundSessions(() => {
       const wanted = lookedUp(field, value, this.settings, this.store)
-      const { reliable } = this.#hostOf()
+      const { reliable } = this.hostOf()
       const { maxLifetime, idle } = this.settings
       return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
     })
@@ -162,7 +164,7 @@ export class Sessions<D> {
     { except }: { except?: string | undefined } = {},
   ): Promise<number> {
     const wanted = lookedUp(field, value, this.settings, this.store)
-    const { reliable } = this.#hostOf()
+    const { reliable } = this.hostOf()
     const reading = {}
     let count = 0
     try {
@@ -211,7 +213,7 @@ export class Sessions<D> {
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
     const removed = (data: Data) => this.#telling.of('destroyed', id, data)
-    return new SessionAt<D>(new Target(id, this.#hostOf(), this.background, removed))
+    return new SessionAt<D>(new Target(id, this.hostOf(), this.background, removed))
   }
 
   /**
@@ -238,7 +240,7 @@ export class Sessions<D> {
   ): Promise<number> {
     assertNames(options, ['progress'], 'updateAll()')
     const wanted = lookedUp(field, value, this.settings, this.store)
-    const host = this.#hostOf()
+    const host = this.hostOf()
     return updateAll(host, field, wanted, ChainForAll.of(host, change), options)
   }
 
@@ -258,7 +260,7 @@ export class Sessions<D> {
    * @throws `InvalidPathError` and `InvalidValueError` for what no session can hold.
    */
   async mint(data: Partial<Fields<D>>, options: MintOptions = {}): Promise<Minted> {
-    const host = this.#hostOf()
+    const host = this.hostOf()
     const { cookie, id, record, login } = await mint(host, data, options)
     this.#telling.of('created', id, record.data)
     if (login && this.settings.limit) {
@@ -342,12 +344,14 @@ export class Sessions<D> {
     }, pause).unref()
   }
 
-  #hostOf(): Host<Visit> {
+  /** @internal What a visit needs of this instance. */
+  hostOf(): Host<Visit> {
     this.#host ??= {
       settings: this.settings,
       store: this.store,
       reliable: new ReliableStore(this.store, this.settings.timeout),
       keys: this.#keys,
+      binding: () => this.binding,
       background: this.background,
       view: viewOf,
     }

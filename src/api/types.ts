@@ -32,7 +32,8 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
    *
    * It fires at once for what this process does, and for what others do where the store tells; in any case within the
    * option `recheck`, 30 seconds unless set, by asking the store. While the store can't be asked, it does not fire. Its
-   * `reason` is a `SessionGoneError` or a `SessionRotatedError`. It never fires for a visitor without a session, nor after
+   * `reason` is a `SessionGoneError` or a `SessionRotatedError`, or a `SessionUnboundError` where the request did not come
+   * from the session's device. It never fires for a visitor without a session, nor after
    * the socket or the response has closed, when nothing of it is kept. To watch a session does not keep it alive.
    *
    * @example
@@ -231,4 +232,26 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
    * ```
    */
   requireFresh(within: Duration): void
+
+  /**
+   * The session is bound to a device, and this request has shown that it comes from there: see `deviceBound()`. False for
+   * browsers that can't do that, before the browser has registered, and for the first requests after that.
+   *
+   * @example
+   * ```ts
+   * session.bound // false
+   * ```
+   */
+  readonly bound: boolean
+
+  /**
+   * Throws a `SessionUnboundError` (401) unless the session is {@link bound}: for what a copied cookie must not do even
+   * where the visitor's browser could not bind it.
+   *
+   * @example
+   * ```ts
+   * session.requireBound() // SessionUnboundError
+   * ```
+   */
+  requireBound(): void
 }

@@ -43,8 +43,9 @@ export function begin(session: NewSession, now: number): StoredSession {
 
 /** The record without what proves access to it. */
 export function recordOf(stored: StoredSession): SessionRecord {
-  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch } = stored
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch, device } = stored
+  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  return device ? { ...record, device } : record
 }
 
 /** The record of a session that is live; undefined for any other, and for none. */

@@ -1,4 +1,5 @@
 import { type BsonValue, type Chain, type Data, isBson, type Problem, type Value } from '../algebra/index.ts'
+import type { Device, DeviceStep } from './device.ts'
 
 /**
  * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies, requests
@@ -147,6 +148,11 @@ export interface Access {
   readonly proof: Proof
   /** Sessions older than this are over; Infinity where the application sets no limit. */
   readonly maxLifetime: number
+  /**
+   * The request has shown that it comes from the session's device. One that has not is `unbound` where there is a device.
+   * `destroy` does not ask: nobody gains anything by it, and a log-out must not fail. Nor is asked who has no secret.
+   */
+  readonly bound?: boolean
 }
 
 /**
@@ -191,6 +197,8 @@ export interface SessionRecord {
   readonly rotated: number
   /** Part of every CSRF token's MAC; `''` until the first explicit rotation. */
   readonly epoch: string
+  /** Absent for a session that is bound to none, which most are. */
+  readonly device?: Device | undefined
 }
 
 /**
@@ -222,9 +230,11 @@ export interface Change {
   /**
    * Sets `authAt` to now: the visitor has just proven who they are. With an explicit rotation that comes too late
    * (`rotated`, `grace`) and a chain that sets only what the session holds already, this is the same log-in sent again: the
-   * store lets it in, and rotates once more as by itself.
+   * store lets it in, and rotates once more as by itself. It ends the binding to a device: the next one may be another's.
    */
   readonly authenticated?: boolean | undefined
+  /** What the session's device has proven: a change without a chain and a rotation. `unproven` if that does not hold. */
+  readonly device?: DeviceStep | undefined
   /** A session larger than this may not grow. */
   readonly maxBytes: number
 }
@@ -260,9 +270,10 @@ export interface Rotation {
  * - `rotated`: an explicit rotation ended this secret, `ago` milliseconds before now.
  * - `reused`: an automatic rotation replaced this secret, its grace ended `ago` milliseconds before now, and the new one
  *   has been used since: two parties hold the session's cookie.
+ * - `unbound`: the secret would open it, but it is bound to a device, and the request has not shown that it comes from there.
  */
 export type Absent =
-  | { readonly outcome: 'absent' | 'expired' }
+  | { readonly outcome: 'absent' | 'expired' | 'unbound' }
   | { readonly outcome: 'stale' | 'rotated' | 'reused'; readonly ago: number; readonly created: number }
 
 export type Loaded =
@@ -301,6 +312,8 @@ export type Updated =
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** An automatic rotation came second. Nothing is applied. */
   | { readonly outcome: 'outrun' }
+  /** What the device has proven is not, or no longer, what the session waits for. Nothing is applied. */
+  | { readonly outcome: 'unproven' }
   /** Sent again, but so many other changes were applied meanwhile that the store can't tell whether this one was. */
   | { readonly outcome: 'forgotten' }
   | Absent

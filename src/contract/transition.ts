@@ -1,4 +1,5 @@
 import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes } from '../algebra/index.ts'
+import { isGuarded, stepped } from './device.ts'
 import { isLive, recordOf, type StoredSession } from './record.ts'
 import {
   type Absent,
@@ -39,8 +40,11 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
     no({ outcome, ago: now - since, created: stored.created })
   const { hash, created, epoch } = access.proof
   if (created !== undefined && created !== stored.created) return no({ outcome: 'absent' })
-  const yes = (secret: Standing): Verdict => ({ live: true, stored, secret })
-  if (hash === undefined) return created === undefined ? ended('stale', stored.rotated) : yes('current')
+  if (hash === undefined) {
+    return created === undefined ? ended('stale', stored.rotated) : { live: true, stored, secret: 'current' }
+  }
+  const yes = (secret: Standing): Verdict =>
+    !access.bound && isGuarded(stored.device, now) ? no({ outcome: 'unbound' }) : { live: true, stored, secret }
   if (hash === stored.hash) return yes(stored.previous?.kind === 'unused' ? 'first' : 'current')
   const previous = stored.previous?.hash === hash ? stored.previous : undefined
   if (previous && now < previous.until) return yes(previous.kind === 'explicit' ? 'grace' : 'superseded')
@@ -54,7 +58,7 @@ export function judge(stored: StoredSession | undefined, access: Access, now: nu
 
 /** The decision of `Store.destroy`, for stores that run in this process: whether to remove the session. */
 export function mayDestroy(stored: StoredSession | undefined, access: Access, now: number): boolean {
-  const verdict = judge(stored, access, now)
+  const verdict = judge(stored, { ...access, bound: true }, now)
   if (verdict.live) return true
   const { answer } = verdict
   return (answer.outcome === 'rotated' || answer.outcome === 'reused') && answer.ago < LOG_OUT_GRACE
@@ -97,6 +101,9 @@ export function transition(
   const rotation = again ? { to: change.rotation!.to, grace: ROTATION_GRACE } : change.rotation
   const refusal = !again && rotation && refusalOf(rotation, secret, stored, now)
   if (refusal) return { next: undefined, answer: refusal }
+  if (change.device && !stepped(stored.device, change.device, stored.epoch, now)) {
+    return { next: undefined, answer: { outcome: 'unproven' } }
+  }
 
   const result = apply(stored.data, change.chain, now)
   if (!result.ok) return { next: undefined, answer: { outcome: 'refused', problem: result.problem } }
@@ -175,6 +182,9 @@ function advance(
     expires: due ? expires : stored.expires,
     authAt: change.authenticated ? now : stored.authAt,
     ops: touch ? stored.ops : [...stored.ops, remember(change.op, Math.max(now, last))].slice(-REMEMBERED_OPS),
+    ...(change.device && { device: stepped(stored.device, change.device, stored.epoch, now) }),
+    // Whoever logs in may do so on another device.
+    ...(change.authenticated && stored.device && { device: undefined }),
     ...(secret === 'first' && { previous: { ...stored.previous!, kind: 'used' } }),
     ...(rotation && {
       hash: rotation.to,
@@ -194,8 +204,8 @@ function advance(
  * Whether a change moves the expiry and does nothing else. Sliding twice is sliding once, so a touch needs no place among
  * the remembered operations. A log-in needs one: `authAt` must not move when it is sent again.
  */
-export function isTouch({ chain, rotation, authenticated }: Change): boolean {
-  return chain.commands.length === 0 && !rotation && !authenticated
+export function isTouch({ chain, rotation, authenticated, device }: Change): boolean {
+  return chain.commands.length === 0 && !rotation && !authenticated && !device
 }
 
 /** An operation as a session remembers it: its id and the time when it was applied. */
@@ -227,6 +237,7 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
     authAt: change.authenticated ? now : held.authAt,
     rotated: change.rotation ? now : held.rotated,
     epoch: change.rotation?.epoch ?? held.epoch,
+    ...(change.authenticated && held.device && { device: undefined }),
   }
 }
 
@@ -241,5 +252,6 @@ export function afterDone(before: SessionRecord, change: Change, answer: Updated
     maxAge,
     authAt: change.authenticated ? now : before.authAt,
     rotated: change.rotation ? now : before.rotated,
+    ...(change.authenticated && before.device && { device: undefined }),
   }
 }

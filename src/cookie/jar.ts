@@ -216,7 +216,7 @@ function nameOf(credential: Credential | undefined): string | undefined {
 }
 
 /** Without a response nothing is written, so no function is asked for the Domain. */
-function placeOf(settings: CookieSettings, context: unknown): Place {
+export function placeOf(settings: CookieSettings, context: unknown): Place {
   const { domain, path, partitioned } = settings
   if (typeof domain !== 'function') return settings as Place
   return { domain: context === undefined ? undefined : domainOf(domain, context), path, partitioned }

@@ -42,6 +42,8 @@ const OWN = [
   'createCSRF',
   'assertCSRF',
   'requireFresh',
+  'bound',
+  'requireBound',
 ] as const
 
 export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands)]

@@ -16,6 +16,10 @@ export interface SessionEvent {
    *   request, or a copy of an old cookie.
    * - `reused`: the secret before an automatic rotation, after its grace and after the new secret was used. Two parties
    *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`.
+   * - `unbound`: the live secret of a session that is bound to a device, in a request that has not shown that it comes from
+   *   there. A copied cookie, or a device that can't sign for a moment: then `reason` is the browser's own word for it.
+   * - `bound`: a device has registered for a session. `unproven`: what a device has shown instead of a proof was refused;
+   *   `reason` says for what.
    * - `forged`, `duplicate`: a cookie that these keys have not signed, or more than one of its name.
    * - `csrf`: a form that was refused.
    */
@@ -28,6 +32,9 @@ export interface SessionEvent {
     | 'unknown'
     | 'stale'
     | 'reused'
+    | 'bound'
+    | 'unbound'
+    | 'unproven'
     | 'forged'
     | 'duplicate'
     | 'csrf'

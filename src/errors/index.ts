@@ -145,6 +145,20 @@ export class SessionRotatedError extends SessionError {
   }
 }
 
+/**
+ * The session is bound to a device, and the request has not shown that it comes from there: its cookie was copied, or the
+ * browser could not sign for a moment. Nothing was shown or applied, and the cookie stays as it is.
+ */
+export class SessionUnboundError extends SessionError {
+  override name = 'SessionUnboundError' as const
+  readonly code = 'ERR_SESSION_UNBOUND'
+  status = 401
+  override expose = true
+  constructor() {
+    super('This session belongs to one device, which this request does not come from; please log in again')
+  }
+}
+
 /** A form or request without a valid CSRF token, or from another site. */
 export class CsrfError extends SessionError {
   override name = 'CsrfError' as const
@@ -225,6 +239,7 @@ export type AnySessionError =
   | SessionTooLargeError
   | SessionGoneError
   | SessionRotatedError
+  | SessionUnboundError
   | CsrfError
   | FreshAuthRequiredError
   | StoreError

@@ -31,6 +31,8 @@ export interface Settings {
 
 export interface CookieSettings {
   readonly name: string
+  /** The short cookie of a session that is bound to a device. */
+  readonly bound: string
   readonly secure: boolean | undefined
   readonly sameSite: 'Lax' | 'Strict' | 'None'
   readonly domain: SessionOptions['domain']
@@ -171,8 +173,10 @@ function cookieOf(options: SessionOptions): CookieSettings {
   if (/^(_+(host|secure|http)|(host|secure|http)__)/i.test(key) && !prefix)
     fail(`key '${key}': a cookie prefix is written __Host- or __Secure-`)
   const shared = domain !== undefined || path !== '/'
+  const name = secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key
   return Object.freeze({
-    name: secure === true && !prefix ? `${shared ? '__Secure-' : '__Host-Http-'}${key}` : key,
+    name,
+    bound: boundName(name),
     secure,
     sameSite: SAME_SITE[sameSite],
     domain,
@@ -180,6 +184,14 @@ function cookieOf(options: SessionOptions): CookieSettings {
     partitioned,
     persistent: booleanOf(options.persistent, 'persistent') ?? 'maxAge' in options,
   })
+}
+
+/**
+ * Chromium refuses to bind a session to a cookie whose prefix ends with `Http-`: it makes these up without a response. The
+ * value's MAC says what the prefix would.
+ */
+function boundName(name: string): string {
+  return `${name.replace(/^__Host-Http-/i, '__Host-').replace(/^__Http-/i, '__Secure-')}-bound`
 }
 
 /** The cookie's Domain for one request, checked as the option's text is. */

@@ -8,6 +8,7 @@ import { alike } from './cases/alike.ts'
 import { atomicity } from './cases/atomicity.ts'
 import { type Beside, beside } from './cases/beside.ts'
 import { examples } from './cases/commands.ts'
+import { devices } from './cases/devices.ts'
 import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
 import { inspection } from './cases/inspection.ts'
@@ -49,6 +50,7 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   secret(runner, make)
   rotations(runner, make)
   outside(runner, make)
+  devices(runner, make)
   expiry(runner, make)
   examples(runner, make)
   alike(runner, make)

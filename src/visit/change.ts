@@ -18,11 +18,11 @@ export interface ChangeContext {
 }
 
 /** Which session, and with what right. */
-export function accessOf(state: Unread | Live | Late, maxLifetime: number): Access {
+export function accessOf(state: Unread | Live | Late, maxLifetime: number, bound: boolean): Access {
   const { id, hash } = state.credential
-  if (state.kind === 'unread') return { id, proof: { hash }, maxLifetime }
+  if (state.kind === 'unread') return { id, proof: { hash }, maxLifetime, bound }
   const { created, epoch } = state
-  return { id, proof: { hash, created, epoch }, maxLifetime }
+  return { id, proof: { hash, created, epoch }, maxLifetime, bound }
 }
 
 /** What a step that rotates makes again. */

@@ -3,6 +3,7 @@ import type { Store } from '../contract/store.ts'
 import type { ResponseHead } from '../cookie/head.ts'
 import type { Keys } from '../cookie/keys.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
+import type { Binding } from '../settings/binding.ts'
 import type { Settings } from '../settings/settings.ts'
 
 /** What a visit needs of the server it runs in. */
@@ -33,6 +34,8 @@ export interface Host<V = unknown> {
   readonly reliable: ReliableStore
   /** Asked whenever they are needed, because applications may set them late and rotate them. */
   readonly keys: () => Keys
+  /** How sessions are bound to devices; undefined where this process does not ask browsers to bind any. */
+  readonly binding: () => Binding | undefined
   /** Failures that no request can be told of any more, with the context of the one that they come from. */
   readonly background: (error: unknown, context?: unknown) => void
   /** Makes what the application sees of a visit; a visit makes it once, and keeps it. */

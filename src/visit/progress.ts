@@ -1,12 +1,14 @@
 import type { Data } from '../algebra/index.ts'
 import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
-import { CookieJar } from '../cookie/jar.ts'
+import { CookieJar, placeOf } from '../cookie/jar.ts'
+import type { Place } from '../cookie/places.ts'
 import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
+import { skippedOf } from './binding.ts'
 import { ownData } from './client.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { cookieAge, initialState, type State, type Turn } from './state.ts'
@@ -111,10 +113,23 @@ export abstract class Progress<V> {
         break
     }
     // What is over was last seen before.
-    if (event) this.tell(event, { about, data: dataOf(state.kind === 'live' ? state : before) })
+    if (event) {
+      const reason = event === 'unbound' ? skippedOf(this.exchange.headers) : undefined
+      this.tell(event, { reason, about, data: dataOf(state.kind === 'live' ? state : before) })
+    }
   }
 
-  protected tell(type: SessionEvent['type'], { reason, about, detail, data = dataOf(this.state) }: Telling = {}): void {
+  /** Where this response may write the cookies of the session. */
+  get place(): Place {
+    return placeOf(this.settings.cookie, this.exchange.context)
+  }
+
+  /** The request has several cookies of the session's name, so none of them counts. */
+  get duplicate(): boolean {
+    return this.jar.refused === 'duplicate'
+  }
+
+  tell(type: SessionEvent['type'], { reason, about, detail, data = dataOf(this.state) }: Telling = {}): void {
     publish(() => {
       const subject = subjectOf(data, this.settings.subject)
       return {
@@ -132,7 +147,7 @@ export abstract class Progress<V> {
 
 /** What else is told of an event. */
 interface Telling {
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** The id of the session that it is about, if that is not this one. */
   readonly about?: string | undefined
   readonly detail?: string

@@ -3,7 +3,7 @@ import { keygripOf } from '../cookie/keys.ts'
 import { CsrfGuard } from '../csrf/guard.ts'
 import { type Binding, createToken } from '../csrf/token.ts'
 import { type Reading, storeTime } from '../delivery/clock.ts'
-import { FreshAuthRequiredError, SessionGoneError, SessionRotatedError } from '../errors/index.ts'
+import { FreshAuthRequiredError, SessionGoneError, SessionRotatedError, SessionUnboundError } from '../errors/index.ts'
 import { type Duration, milliseconds } from '../settings/duration.ts'
 import { Progress } from './progress.ts'
 import { type State, whenFormOpened } from './state.ts'
@@ -73,6 +73,7 @@ export abstract class Proofs<V> extends Progress<V> {
 }
 
 /** Why a session that is over, or a secret that is no longer its own, can do nothing. */
-export function endOf(state: State): SessionGoneError | SessionRotatedError {
-  return state.kind === 'late' ? new SessionRotatedError() : new SessionGoneError()
+export function endOf(state: State): SessionGoneError | SessionRotatedError | SessionUnboundError {
+  if (state.kind !== 'late') return new SessionGoneError()
+  return state.unbound ? new SessionUnboundError() : new SessionRotatedError()
 }

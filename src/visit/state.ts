@@ -26,6 +26,8 @@ import { hasSlid, type SlideRules, slides } from './slide.ts'
  * | `unread`, `late`         | absent or expired                                | `new`  | nothing              | `unknown`, `expired`  |
  * | `unread`, `late`         | stale, rotated or reused within the last minute  | `late` | nothing              | `stale`, `reused`     |
  * | `unread`, `late`         | stale, rotated or reused before                  | `new`  | nothing              | `stale`, `reused`     |
+ * | `unread`, `late`         | unbound                                          | `late` | nothing              | `unbound`             |
+ * | `live`                   | unbound                                          | `late` | drop                 | `unbound`             |
  * | `live`                   | absent, expired or reused                        | `gone` | drop                 | `gone`                |
  * | `live`                   | stale or rotated                                 | `late` | drop                 | `stale`               |
  * | `new`                    | begun                                            | `live` | keep                 | `created`             |
@@ -84,9 +86,13 @@ export interface New {
   readonly created: number | undefined
 }
 
-/** The session lives on under another secret. This request may log out, and nothing else. */
+/**
+ * The session lives on, under another secret or `unbound`: for its device alone, from which this request has not come. The
+ * request may log out, and nothing else.
+ */
 export interface Late {
   readonly kind: 'late'
+  readonly unbound: boolean
   readonly credential: SessionCredential
   readonly created: number | undefined
   readonly epoch: string | undefined
@@ -127,7 +133,13 @@ export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 type Times = Pick<SessionRecord, 'expires' | 'maxAge'>
 
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
-const EVENT_OF = { absent: 'unknown', expired: 'expired', stale: 'stale', rotated: 'stale', reused: 'reused' } as const
+const EVENT_OF = {
+  absent: 'unknown',
+  expired: 'expired',
+  stale: 'stale',
+  rotated: 'stale',
+  reused: 'reused',
+} as const
 
 /** The state of a request that comes with this cookie. */
 export function initialState(
@@ -225,13 +237,18 @@ function known(state: Unread | Live | Late, record: SessionRecord, secret: Stand
 
 /** The store does not let this request in, or not any more. */
 export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn<New | Late | Gone> {
+  if (answer.outcome === 'unbound') {
+    const { created, epoch } = state.kind === 'unread' ? { created: undefined, epoch: undefined } : state
+    const next: Late = { kind: 'late', unbound: true, credential: state.credential, created, epoch }
+    return { state: next, cookie: state.kind === 'live' ? 'drop' : 'nothing', event: 'unbound' }
+  }
   const late = 'ago' in answer && answer.ago < LOG_OUT_GRACE
   if (state.kind === 'live') {
     if (answer.outcome !== 'rotated' && answer.outcome !== 'stale') {
       return { state: { kind: 'gone', own: false }, cookie: 'drop', event: 'gone' }
     }
     const { credential, created, epoch } = state
-    return { state: { kind: 'late', credential, created, epoch }, cookie: 'drop', event: 'stale' }
+    return { state: { kind: 'late', unbound: false, credential, created, epoch }, cookie: 'drop', event: 'stale' }
   }
   const event = EVENT_OF[answer.outcome]
   if (!late) return { state: newState(), cookie: 'nothing', event }
@@ -239,7 +256,7 @@ export function whenAbsent(state: Unread | Live | Late, answer: Absent): Turn<Ne
   // undo the rotated one.
   // Its secret was the one before, so it may log out, though more rotations follow.
   const created = answer.outcome === 'stale' ? undefined : answer.created
-  const next = { created, epoch: undefined, ...state, kind: 'late' } as const
+  const next = { created, epoch: undefined, ...state, kind: 'late', unbound: false } as const
   return { state: next, cookie: 'nothing', event }
 }
 
@@ -275,6 +292,11 @@ export function withMaxAge(state: New, maxAge: number | null): New {
 /** A secret with which a response may write a cookie. */
 export function isCurrent(secret: Standing): boolean {
   return secret === 'current' || secret === 'first'
+}
+
+/** The session is for its device alone, from which this request has not come. */
+export function isUnbound(state: State): boolean {
+  return state.kind === 'late' && state.unbound
 }
 
 /** The request does not keep the session alive. */

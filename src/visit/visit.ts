@@ -1,13 +1,15 @@
 import type { Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
+import { isBound } from '../cookie/bound.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
-import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
+import { errorOf, SessionRotatedError, SessionUnboundError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
+import { askToBind, skippedOf } from './binding.ts'
 import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import { clientOf, withClient } from './client.ts'
 import { slidesLater, workOf } from './due.ts'
@@ -19,6 +21,7 @@ import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
 import {
   type Gone,
+  isUnbound,
   type Late,
   type Live,
   type New,
@@ -49,6 +52,11 @@ export class Visit extends Proofs<Visit> implements Asking {
   #quiet = false
   /** What this request did has slid the session, or will at its end. */
   #slid = false
+  /** The request has shown that it comes from the device of the session with its cookie's id. Undefined: nobody has looked yet. */
+  #bound: boolean | undefined
+  /** It has not, and is let in all the same. */
+  #letIn = false
+  #asksToBind = false
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
   givenUp = Number.NEGATIVE_INFINITY
@@ -111,25 +119,29 @@ export class Visit extends Proofs<Visit> implements Asking {
   async run(step: Step, answer: boolean): Promise<Value | undefined> {
     const state = this.state
     if (state.kind === 'new') return this.#begin(step, state)
-    if (state.kind === 'gone' || (state.kind === 'late' && !isLogIn(step))) return this.#over(step, state)
+    if (state.kind === 'gone' || (state.kind === 'late' && (isUnbound(state) || !isLogIn(step)))) {
+      return this.#over(step, state)
+    }
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
     // Not for a step that begins a session instead: that asks by itself.
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
-    const updated = await this.host.reliable.update(this.#access(state), change, this)
+    const updated = await this.#guarded(state, (access) => this.host.reliable.update(access, change, this))
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
+        this.#loggedIn(step)
         await this.#limit(step)
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
       case 'outrun':
+      case 'unproven':
       case 'forgotten':
         throw new TypeError(`the store has answered ${updated.outcome} to a change that cannot be that`)
       default: {
@@ -150,6 +162,21 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (this.#slid) return
     this.jar.stay()
     if (this.state.kind === 'live') this.state = withoutTouch(this.state)
+  }
+
+  /** The session is bound to a device, and this request has shown that it comes from there. */
+  get bound(): boolean {
+    return this.record?.device !== undefined && this.#bound === true
+  }
+
+  requireBound(): void {
+    if (!this.bound) throw new SessionUnboundError()
+  }
+
+  /** For the device's own requests, which show a proof instead. Undefined without a session's cookie. */
+  get deviceAccess(): Access | undefined {
+    const state = this.state
+    return 'credential' in state ? { ...this.#access(state), bound: true } : undefined
   }
 
   destroy(options?: DestroyOptions): Promise<void> {
@@ -175,6 +202,7 @@ export class Visit extends Proofs<Visit> implements Asking {
   get #shown(): boolean {
     const state = this.state
     if (state.kind === 'live') return state.fresh
+    if (state.kind === 'late') return !isUnbound(state)
     return state.kind === 'new' ? !this.#adoption.pending : state.kind !== 'unread'
   }
 
@@ -195,14 +223,29 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.host.reliable.load(this.#access(state), this)
+    const loaded = await this.#guarded(state, (access) => this.host.reliable.load(access, this))
     if (loaded.outcome === 'live') {
       this.clock = readingOf(loaded.now)
       this.turn(whenLoaded(state, loaded, this.settings, this.forged || this.#quiet))
       return
     }
     const next = await this.#absent(state, loaded)
-    if (state.kind === 'live') throw endOf(next)
+    if (state.kind === 'live' || isUnbound(next)) throw endOf(next)
+  }
+
+  /**
+   * Asks the store by what the request has shown of its device. Where the application only wants to be told of a request
+   * that has shown nothing, it is told, and the request is let in.
+   */
+  async #guarded<A extends { readonly outcome: string }>(
+    state: Unread | Live | Late,
+    ask: (access: Access) => Promise<A>,
+  ): Promise<A> {
+    const answer = await ask(this.#access(state))
+    if (answer.outcome !== 'unbound' || this.host.binding()?.enforce !== 'report') return answer
+    this.#letIn = true
+    this.tell('unbound', { reason: skippedOf(this.exchange.headers) })
+    return ask(this.#access(state))
   }
 
   /** The session is not there for this request, or not any more. */
@@ -226,7 +269,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     // Whoever has just proven who they are is not refused. Their session begins with this chain alone.
     if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())
     // A touch passes over a session that is gone; a command must not seem to have been applied.
-    if (step.chain.commands.length === 0 && !step.rotate) return undefined
+    if (step.chain.commands.length === 0 && !step.rotate && !isUnbound(state)) return undefined
     throw endOf(state)
   }
 
@@ -248,6 +291,7 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!record) continue
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
+      this.#loggedIn(step)
       await this.#limit(step)
       return result.taken
     }
@@ -274,7 +318,9 @@ export class Visit extends Proofs<Visit> implements Asking {
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
     const known = this.record?.data ?? {}
-    return retire(this.host.reliable, this.#access(state), known, this.settings.maxBytes, this)
+    // As a log-out, it needs no device.
+    const access = { ...this.#access(state), bound: true }
+    return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
   }
 
   /** What the step makes of the session is asked for, though the application may not wait for it. */
@@ -330,7 +376,7 @@ export class Visit extends Proofs<Visit> implements Asking {
         jar.verify(true)
       } else if (updated.outcome === 'outrun') {
         jar.leave()
-      } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten') {
+      } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {
         this.turn(whenAbsent(rested, updated))
       }
     } catch (error) {
@@ -340,7 +386,15 @@ export class Visit extends Proofs<Visit> implements Asking {
   }
 
   #access(state: Unread | Live | Late): Access {
-    return accessOf(state, this.settings.maxLifetime)
+    const { cookie, maxLifetime } = this.settings
+    this.#bound ??= isBound(this.exchange.headers.cookie, cookie.bound, state.credential.id, this.host.keys)
+    return accessOf(state, maxLifetime, this.#bound || this.#letIn)
+  }
+
+  /** The response asks the browser to bind the session that the visitor has just logged in to. */
+  #loggedIn({ rotate }: Step): void {
+    if (!rotate?.authenticated || this.#asksToBind) return
+    this.#asksToBind = askToBind(this.host, this.exchange, () => this.state)
   }
 
   #context(quiet = false): ChangeContext {

@@ -1,4 +1,4 @@
-import type { SessionGoneError, SessionRotatedError } from '../errors/index.ts'
+import type { SessionGoneError, SessionRotatedError, SessionUnboundError } from '../errors/index.ts'
 import type { State } from '../visit/state.ts'
 import { Latest } from './latest.ts'
 
@@ -55,7 +55,7 @@ export class Watcher {
     for (const reader of this.#readers) reader.offer(version)
   }
 
-  end(reason: SessionGoneError | SessionRotatedError): void {
+  end(reason: SessionGoneError | SessionRotatedError | SessionUnboundError): void {
     if (this.over) return
     this.close()
     this.#controller.abort(reason)

@@ -11,7 +11,8 @@ import type {
   Updated,
 } from '../contract/store.ts'
 import type { Asking, Hearing, ReliableStore } from '../delivery/reliable.ts'
-import { SessionGoneError, SessionRotatedError } from '../errors/index.ts'
+import { SessionGoneError, SessionRotatedError, SessionUnboundError } from '../errors/index.ts'
+import { isUnbound } from '../visit/state.ts'
 import { type Watched, Watcher } from './watcher.ts'
 import { Wheel } from './wheel.ts'
 
@@ -221,8 +222,10 @@ export class Watching implements Hearing {
     try {
       await watcher.visit.current()
     } catch {
+      if (watcher.over) return
       // Most likely the store has failed: then it is tried again, as with a session that is known.
-      if (!watcher.over) this.#wheel.add(watcher)
+      if (watcher.visit.known.kind === 'late') this.#judge(watcher)
+      else this.#wheel.add(watcher)
       return
     }
     if (watcher.over) return
@@ -300,6 +303,7 @@ export class Watching implements Hearing {
     const { visit } = watcher
     const state = visit.known
     if (state.kind === 'gone') watcher.end(new SessionGoneError())
+    else if (isUnbound(state)) watcher.end(new SessionUnboundError())
     // A secret that is let in for a moment only was rotated away on purpose.
     else if (state.kind === 'late' || (state.kind === 'live' && state.secret === 'grace')) {
       watcher.end(new SessionRotatedError())

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { TestDevice, TLS } from '../dbsc/device.ts'
 import { Visitor } from '../visitor.ts'
 import { expectAllRun, run, type Served, serve, writeExamples } from './examples.ts'
 
@@ -73,6 +74,17 @@ describe("the guide's examples", () => {
       expect((await phone.fetch('/')).status).toBe(401)
       expect(await visitor.json('/elsewhere')).toHaveLength(1)
       expect((await tablet.fetch('/')).status).toBe(401)
+    }))
+
+  it('bound: is for the device that has logged in, and for whoever can bind nothing as before', () =>
+    during('bound', async ({ visitor }) => {
+      const device = new TestDevice(visitor)
+      const get = (path: string) => visitor.fetch(path, { headers: TLS })
+      const login = await get('/login')
+      expect((await get('/pay')).status).toBe(401)
+      expect((await device.register(login)).status).toBe(200)
+      expect(await (await get('/pay')).json()).toEqual({ user: 42, bound: true })
+      expect((await device.refresh()).status).toBe(200)
     }))
 
   it('live: shows what other tabs do, and ends with the session', () =>

@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node'
 import { bring, type Need } from './bring.ts'
 import { browserNeeds, findBrowser } from './browser.ts'
 import { handedIn, type Missing, type Server, versionOf } from './child.ts'
+import { devicesNeeds, findDevices } from './devices.ts'
 import { mariadbNeeds, startMariadb } from './mariadb.ts'
 import { dropDatabases, mongoNeeds, startMongo } from './mongodb.ts'
 import { PGBOUNCER } from './pgbouncer.ts'
@@ -23,6 +24,8 @@ declare module 'vitest' {
     mariadb: Provided
     /** `url` is the path of its program. */
     chromium: Provided
+    /** The same of one that binds sessions to its keys. */
+    devices: Provided
     /** Tells this run from others on the same server. */
     run: string
   }
@@ -40,7 +43,10 @@ const KINDS = {
   redisCluster: { needs: redisClusterNeeds, start: startRedisCluster },
   mariadb: { needs: mariadbNeeds, start: startMariadb },
   chromium: { needs: browserNeeds, start: browser },
+  devices: { needs: devicesNeeds, start: findDevices },
 } as const satisfies Record<string, Kind>
+
+const BROWSERS: ReadonlySet<string> = new Set(['chromium', 'devices'])
 
 /**
  * Brings what is missing, starts one server of each kind for the whole run, and says in its first lines which they
@@ -57,10 +63,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('run', run)
   await Promise.all(
     kinds.map(async ([name, kind]) => {
-      const server = left(name) && name !== 'chromium' ? { missing: NOT_ASKED } : await kind.start()
+      const server = left(name) && !BROWSERS.has(name) ? { missing: NOT_ASKED } : await kind.start()
       if ('missing' in server) {
         // Elsewhere the suite goes on without it; where no store may be missing, it must not look like success.
-        if (process.env.CI && !left(name)) throw new Error(`The tests need every server: ${server.missing}`)
+        if (process.env.CI && !left(name) && !(name === 'devices' && process.platform !== 'linux'))
+          throw new Error(`The tests need every server: ${server.missing}`)
         project.provide(name as keyof typeof KINDS, server)
         return
       }

@@ -44,6 +44,19 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     })
   })
 
+  it('brings a table of an earlier version forward, with the sessions that it holds', async () => {
+    const store = mysql(pool, { table: table() })
+    await store.setup()
+    const { access } = await visitor(store, { n: 1 })
+    await pool.query(`ALTER TABLE mysql_test_${tables} DROP COLUMN device`)
+    await expect(store.update(access, changeOf(chainOf(commands.inc('n'))))).rejects.toMatchObject({
+      message: expect.stringMatching(/ensureIndex\(\) once$/),
+      applied: false,
+    })
+    await Promise.all([store.setup(), mysql(pool, { table: `mysql_test_${tables}` }).setup()])
+    expect(changed(await store.update(access, changeOf(chainOf(commands.inc('n'))))).data).toEqual({ n: 2 })
+  })
+
   it('is set up by twenty connections at once', async () => {
     const own = createPool({ uri, connectionLimit: 20 })
     const store = mysql(own, { table: table() }).indexed(['user_id', 'userId', 'userid', 'a.b-c'])
@@ -228,7 +241,7 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     await store.setup()
     const { id } = await visitor(store, { user_id: 7 })
     await pool.query(`INSERT INTO ${name} SELECT CONCAT('id', seq), hash, previous, previous_until, previous_kind, data,
-      version, created, expires, max_age, auth_at, rotated, epoch, ops, applied, fields, SHA1(seq)
+      version, created, expires, max_age, auth_at, rotated, epoch, ops, applied, device, fields, SHA1(seq)
       FROM ${name}, seq_1_to_5000`)
     await pool.query(`ANALYZE TABLE ${name}`)
     const [plan] = await rows(`EXPLAIN SELECT id FROM ${name} WHERE by_user_id = 'x' AND fields = 'y'`)
@@ -242,7 +255,7 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     await store.setup()
     const { id } = await visitor(store)
     await pool.query(`INSERT INTO ${name} SELECT CONCAT('old', seq), hash, previous, previous_until, previous_kind, data,
-      version, created, 1, max_age, auth_at, rotated, epoch, ops, applied, fields FROM ${name}, seq_1_to_2500`)
+      version, created, 1, max_age, auth_at, rotated, epoch, ops, applied, device, fields FROM ${name}, seq_1_to_2500`)
     expect(await store.prune()).toBe(2500)
     expect(await store.prune()).toBe(0)
     expect(await rows(`SELECT id FROM ${name}`)).toEqual([{ id }])

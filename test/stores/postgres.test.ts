@@ -85,7 +85,7 @@ describe.skipIf('missing' in server)('the postgres store', () => {
     const next = { ...access, proof: { hash: 'next' } }
     const rotation = { to: 'next', grace: 0, epoch: 'e' }
     changed(await store.update(access, changeOf(chainOf([]), { rotation })))
-    await pool.query(`ALTER TABLE postgres_test_${tables} DROP COLUMN previous_kind`)
+    await pool.query(`ALTER TABLE postgres_test_${tables} DROP COLUMN previous_kind, DROP COLUMN device`)
     await expect(store.load(next)).rejects.toMatchObject({ applied: false })
     await store.setup()
     expect(await store.load(next)).toMatchObject({ outcome: 'live', secret: 'current' })

@@ -65,7 +65,7 @@ const inc = () =>
 
 /** The same database, whose rows are lists, as node:sqlite gives them with `returnArrays`. */
 function inLists(database: SqliteDatabase): SqliteDatabase {
-  const values = (row: unknown) => row && Object.values(row).slice(0, 12)
+  const values = (row: unknown) => row && Object.values(row).slice(0, 13)
   return {
     exec: (sql) => database.exec(sql),
     close: () => database.close(),
@@ -176,7 +176,7 @@ it('a row of SQLite that somebody else has written is passed over by who looks a
   const one = await visitor(store, { n: 1 })
   const database = open(file)
   database.exec(
-    "INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated, epoch, ops, 'theirs' FROM sessions",
+    "INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated, epoch, ops, device, 'theirs' FROM sessions",
   )
   database.close()
   let foreign = 0
@@ -185,4 +185,18 @@ it('a row of SQLite that somebody else has written is passed over by who looks a
   expect({ listed, foreign }).toEqual({ listed: [one.id], foreign: 1 })
   await expect(store.get('theirs')).rejects.toMatchObject({ code: 'ERR_SESSION_STORE', applied: false })
   await store.close()
+})
+
+it('a SQLite file of an earlier version gets the column that it lacks, by two processes at once, and keeps its sessions', async () => {
+  const file = join(folder, 'earlier.db')
+  const earlier = sqlite(file)
+  const { access } = await visitor(earlier, { n: 1 })
+  await earlier.close()
+  const handle = new Libsql(file)
+  handle.exec('ALTER TABLE sessions DROP COLUMN device')
+  const stores = [sqlite(file), sqlite(file)]
+  await Promise.all(stores.map((store) => store.setup()))
+  for (const store of stores) changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+  expect(await dataOf(stores[0]!, access)).toEqual({ n: 3 })
+  await Promise.all(stores.map((store) => store.close()))
 })

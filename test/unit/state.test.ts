@@ -62,7 +62,7 @@ const happening = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('absent'),
-    outcome: fc.constantFrom('absent', 'expired', 'stale', 'rotated', 'reused'),
+    outcome: fc.constantFrom('absent', 'expired', 'unbound', 'stale', 'rotated', 'reused'),
     ago: fc.constantFrom(-1000, 0, 59_999, 60_000, 1e9),
   }),
   fc.record({ kind: fc.constant('begun'), record, maxAge: fc.constantFrom(undefined, null, 3_600_000) }),
@@ -159,13 +159,14 @@ class Walk {
         if (state.kind !== 'unread' && state.kind !== 'live' && state.kind !== 'late') return
         const { outcome, ago } = happening as Extract<Happening, { ago: number }>
         const answer = { outcome, ago, created: NOW } as Absent
-        const bare = outcome === 'absent' || outcome === 'expired'
+        const bare = outcome === 'absent' || outcome === 'expired' || outcome === 'unbound'
         const within = ago < 60_000 ? 'within the last minute' : 'before'
-        const what = bare ? 'absent or expired' : `stale, rotated or reused ${within}`
+        const unbound = outcome === 'unbound' && outcome
+        const what = unbound || (bare ? 'absent or expired' : `stale, rotated or reused ${within}`)
         const ofLive = outcome === 'rotated' || outcome === 'stale' ? 'stale or rotated' : 'absent, expired or reused'
         // The store's clock has gone on by the time that an answer which has no `ago` is read.
         return void this.#turn(
-          state.kind === 'live' ? ofLive : what,
+          state.kind === 'live' ? unbound || ofLive : what,
           whenAbsent(state, bare ? { outcome } : answer),
           undefined,
         )

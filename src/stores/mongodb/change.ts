@@ -58,6 +58,7 @@ function assemble(
     hash,
     // Its first use has to be noted, which the oracle does.
     'previous.kind': { $ne: 'unused' },
+    ...(!access.bound && { device: null }),
     ...slid.filter,
     ...(isTouch(change) ? {} : { ops: neverApplied(change) }),
     ...conditions,
@@ -119,6 +120,8 @@ function bookkeeping(change: Change, hash: string, now: number): Record<string, 
   const { chain, rotation, authenticated, op } = change
   if (isTouch(change)) return {}
   return {
+    // A log-in may be another device's.
+    ...(authenticated && { $unset: { device: '' } }),
     $push: { ops: { $each: [remember(op, now)], $slice: -REMEMBERED_OPS } },
     $inc: { ...(chain.commands.length > 0 && { version: 1 }), ...(canGrow(chain) && { size: weigh(chain) }) },
     $set: {

@@ -4,7 +4,7 @@ import type { Document } from './client.ts'
 
 /** A session as MongoDB keeps it. `size` is an upper bound of the data's size, which the store keeps by adding. */
 export function toDocument(stored: StoredSession): Document {
-  const { id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = stored
+  const { id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored
   return {
     _id: id,
     hash,
@@ -19,13 +19,14 @@ export function toDocument(stored: StoredSession): Document {
     epoch,
     ops,
     size: sizeOf(data),
+    ...(device && { device }),
   }
 }
 
 /** The session that a document holds; undefined for none, and for a document that somebody else has put there. */
 export function fromDocument(document: Document | null): StoredSession | undefined {
   if (!isSession(document)) return undefined
-  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = document
+  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = document
   return {
     id: _id,
     hash,
@@ -39,6 +40,7 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     rotated: rotated.getTime(),
     epoch,
     ops,
+    ...(device && { device }),
   }
 }
 

@@ -96,7 +96,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return this.#try(async () => {
       const now = await this.#clock.now()
       // Whether it was applied before can only be told by who looks at what is remembered.
-      if (change.repeatedSince !== undefined) return this.#compare(access, change)
+      if (change.repeatedSince !== undefined || change.device) return this.#compare(access, change)
       return (
         (await this.#held(access, change, now)) ??
         (await this.#native(access, change, now)) ??
@@ -255,11 +255,13 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       () => this.#read(access.id),
       async (next, answer, found) => {
         const { _id, ...rest } = toDocument(next)
-        const { version, hash, expires, previous } = toDocument(found)
+        const { version, hash, expires, previous, device } = toDocument(found)
         // All that the oracle has judged: the previous secret becomes used without another trace.
         const kind = { 'previous.kind': previous?.kind ?? null }
         const same = { _id, version, hash, expires, ...kind, ops: neverApplied(change) }
-        return (await this.#collection.updateOne(same, { $set: rest })).matchedCount === 1 ? answer : undefined
+        const bound = { 'device.challenge': device?.challenge ?? null }
+        const update = { $set: rest, ...(device && !rest.device && { $unset: { device: '' } }) }
+        return (await this.#collection.updateOne({ ...same, ...bound }, update)).matchedCount === 1 ? answer : undefined
       },
     )
   }

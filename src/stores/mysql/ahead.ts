@@ -17,7 +17,7 @@ interface Ahead {
  * The change of a session whose data the caller holds: the oracle computes the result here, and the server writes it if
  * it still has all that was held. Undefined if the result depends on what only the server knows.
  */
-export function aheadOf({ id, proof, maxLifetime }: Access, change: Change): Ahead | undefined {
+export function aheadOf({ id, proof, maxLifetime, bound }: Access, change: Change): Ahead | undefined {
   const { held, chain, slide, op } = change
   const isKnown = held && proof.hash !== undefined && (proof.created ?? held.created) === held.created
   if (!isKnown || !isPlain(change) || chain.commands.length === 0 || takes(chain)) return undefined
@@ -31,7 +31,7 @@ export function aheadOf({ id, proof, maxLifetime }: Access, change: Change): Ahe
   return {
     data: result.data,
     parameters: {
-      ...{ id, hash: proof.hash!, lifetime: limitOf(maxLifetime), data: bytesOf(result.data) },
+      ...{ id, hash: proof.hash!, lifetime: limitOf(maxLifetime), bound: bound ? 1 : 0, data: bytesOf(result.data) },
       ...{ version, created, expires, epoch: epoch || null, max_age: maxAge, idle, atLeast },
       // Texts of the connection's collation are not put together before they meet a column: it may differ from theirs.
       ...{ operation: `${op}@`, applied_before: ` ${op}@` },

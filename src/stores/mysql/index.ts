@@ -32,6 +32,7 @@ import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
 import { COLUMNS, type Statement, type Statements, statements } from './statements.ts'
 import {
   columnOf,
+  deviceSchema,
   fieldSchema,
   fieldsMark,
   fromRow,
@@ -213,6 +214,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     const columns = async () => (await this.#run(COLUMNS, { table: this.#table })).map(({ name }) => name as string)
     if ((await columns()).length === 0) await this.#create(schema(this.#table))
     const there = new Set(await columns())
+    if (!there.has('device')) await this.#create(deviceSchema(this.#table))
     for (const field of this.#fields) {
       if (!there.has(columnOf(field))) await this.#create(fieldSchema(this.#table, field))
     }

@@ -65,7 +65,7 @@ export function statements(table: string, fields: readonly string[]) {
       `UPDATE ${sessions} SET ${[...assigned(['data']), ...AHEAD]} WHERE id = :id AND hash = :hash AND expires > ${NOW} ` +
         `AND ${YOUNG} AND version = :version AND epoch <=> :epoch ` +
         `AND created = :created AND expires = :expires AND max_age <=> :max_age ` +
-        `AND LOCATE(:applied_before, ops) = 0 AND UNHEX(SHA2(data, 256)) = :held`,
+        `AND LOCATE(:applied_before, ops) = 0 AND (device IS NULL OR :bound) AND UNHEX(SHA2(data, 256)) = :held`,
     ),
     destroy: statement(
       `DELETE FROM ${sessions} WHERE id = :id AND (hash = :hash OR :hash IS NULL AND created = :created) ` +

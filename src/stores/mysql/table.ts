@@ -25,6 +25,7 @@ const COLUMNS = {
   epoch: 'varchar(64)',
   ops: 'text NOT NULL',
   applied: 'bigint NOT NULL',
+  device: 'text',
   fields: 'varchar(43) NOT NULL',
 }
 
@@ -37,6 +38,11 @@ export function schema(table: string): string {
   const keys = ['expires', 'fields'].map((name) => `  KEY ${name} (${name})`)
   const end = 'ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
   return `CREATE TABLE IF NOT EXISTS ${quote(table)} (\n${[...columns, ...keys].join(',\n')}\n) ${end}`
+}
+
+/** For a table of a version that did not know it yet. */
+export function deviceSchema(table: string): string {
+  return `ALTER TABLE ${quote(table)} ADD COLUMN device ${COLUMNS.device}`
 }
 
 export function fieldSchema(table: string, field: string): string {
@@ -97,6 +103,7 @@ export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'
     epoch: stored.epoch || null,
     ops: joined(ops),
     applied: Number(ops.at(-1)?.split('@')[1] ?? 0),
+    device: stored.device ? JSON.stringify(stored.device) : null,
   }
 }
 
@@ -126,6 +133,7 @@ export function fromRow(row: MysqlRow): StoredSession {
     rotated: Number(row.rotated),
     epoch: row.epoch ?? '',
     ops: row.ops.split(' ').filter(Boolean),
+    ...(row.device && { device: JSON.parse(row.device) }),
   }
 }
 

@@ -47,6 +47,7 @@ const RECORD = {
   authAt: millis('s.auth_at'),
   rotated: millis('s.rotated'),
   epoch: 's.epoch',
+  device: 's.device',
 }
 
 const SESSION = {
@@ -96,8 +97,9 @@ export function storedOf(row: Stored): Reading & { readonly stored: StoredSessio
 }
 
 function recordFrom(id: string, row: Recorded): SessionRecord {
-  const { data, version, created, expires, maxAge, authAt, rotated, epoch } = row
-  return { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  const { data, version, created, expires, maxAge, authAt, rotated, epoch, device } = row
+  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  return device === null ? record : { ...record, device: JSON.parse(device) }
 }
 
 /** The answer of an update that was applied for the live secret, or for the new one that it has set. */

@@ -154,7 +154,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    if (access.proof.hash === undefined || !knows(change.chain)) return this.#compute(access, change)
+    if (access.proof.hash === undefined || change.device || !knows(change.chain)) return this.#compute(access, change)
     const wanted = change.answer || takes(change.chain)
     const { statement, parameters } = this.#updating(change)
     const all = { ...updateParameters(access, change, wanted), ...parameters }

@@ -19,11 +19,12 @@ export function createParameters(session: NewSession): Parameters {
 }
 
 /** Which session, and by what right. */
-export function accessParameters({ id, proof, maxLifetime }: Access): Parameters {
+export function accessParameters({ id, proof, maxLifetime, bound = false }: Access): Parameters {
   return {
     id,
     hash: proof.hash ?? null,
     created: proof.created ?? null,
+    bound,
     ...lifetimeParameters(maxLifetime),
   }
 }
@@ -67,7 +68,7 @@ export function writeParameters(found: StoredSession, next: StoredSession, chang
     if (kind === 'set') set[path[0]!] = tag(next.data[path[0]!]!)
     else unset.push(path[0]!)
   }
-  const { id, version, expires, maxAge, authAt, hash, previous, rotated, epoch, ops } = next
+  const { id, version, expires, maxAge, authAt, hash, previous, rotated, epoch, ops, device } = next
   return {
     id,
     wasVersion: found.version,
@@ -90,6 +91,7 @@ export function writeParameters(found: StoredSession, next: StoredSession, chang
     epoch,
     ops: joined(ops),
     remembered: ops.length,
+    device: device ? JSON.stringify(device) : null,
   }
 }
 

@@ -1,6 +1,7 @@
 import { StoreError } from '../../errors/index.ts'
 import type { Parameters } from './parameters.ts'
 import { APPLY_SQL } from './sql/apply.sql.ts'
+import { DEVICE_SQL } from './sql/device.sql.ts'
 import { EXPIRES_INDEX_SQL } from './sql/expires-index.sql.ts'
 import { FIELD_INDEX_SQL } from './sql/field-index.sql.ts'
 import { LOCK_SQL } from './sql/lock.sql.ts'
@@ -25,8 +26,8 @@ export interface Found {
   readonly hasFunction: boolean
 }
 
-/** A column that an early version did not have: `setup()` adds it. */
-const LATER = 'previous_kind'
+/** Columns that early versions did not have: `setup()` adds them. */
+const LATER = { previous_kind: PREVIOUS_KIND_SQL, device: DEVICE_SQL }
 
 const NOTHING: Found = { kind: null, columns: null, indexes: [], hasFunction: false }
 
@@ -40,7 +41,7 @@ export function missing(needs: Needs, { columns, indexes, hasFunction }: Found =
   }
   return [
     !columns && TABLE_SQL({ SESSIONS }),
-    columns && !(LATER in columns) && PREVIOUS_KIND_SQL({ SESSIONS }),
+    ...Object.entries(LATER).map(([name, sql]) => columns && !(name in columns) && sql({ SESSIONS })),
     ...names(table, fields).map((name, i) => !indexes.includes(name) && index(name, i)),
     !hasFunction && APPLY_SQL({ APPLY: functionName(schema) }),
   ].flatMap((sql) => (sql ? [sql.trim()] : []))
@@ -91,7 +92,7 @@ export function assertOurs({ schema, table }: Needs, { kind, columns }: Found): 
   const another = "choose another name, postgres(pool, { table: 'app_sessions' })"
   if (kind !== null && kind !== 'r' && kind !== 'p') refuse(`it is no table; ${another}`)
   if (!columns) return
-  const absent = COLUMNS.filter((name) => name !== LATER && !(name in columns))
+  const absent = COLUMNS.filter((name) => !(name in LATER) && !(name in columns))
   if (absent.length > 0) refuse(`it is a table of something else, without the columns ${absent.join(', ')}; ${another}`)
   for (const [name, type] of Object.entries(TYPES)) {
     if (columns[name] === type) continue

@@ -1,4 +1,5 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
+import type { Device } from '../../contract/device.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
@@ -16,6 +17,7 @@ export interface FoundAnswer {
   readonly state?: string
   readonly meta?: MetaList
   readonly data?: Data
+  readonly device?: Device
   /** In place of the data, where places were named: what stands there; null for a list, an object, or nothing. */
   readonly values?: readonly Value[]
 }
@@ -53,6 +55,7 @@ interface ChangedAnswer {
   readonly taken?: readonly [Value?]
   readonly meta: MetaList
   readonly data: Data
+  readonly device?: Device
 }
 
 /** `index` counts the chain's conditions or commands. */
@@ -89,18 +92,18 @@ export interface StateReading extends Reading {
 }
 
 export function readingOf(id: string, answer: FoundAnswer): StateReading {
-  const { now, ops = '', state, meta, data = {}, values = [] } = answer
+  const { now, ops = '', state, meta, data = {}, device, values = [] } = answer
   const foreign = answer.foreign === true || (meta !== undefined && !isMeta(meta))
   if (foreign || !meta) return { stored: undefined, now, state, horizon: null, foreign, values: [] }
-  return { stored: storedFrom(id, meta, data, ops), now, state, horizon: horizonOf(meta), foreign, values }
+  return { stored: storedFrom(id, meta, data, device, ops), now, state, horizon: horizonOf(meta), foreign, values }
 }
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */
 export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
   switch (answer.outcome) {
     case 'changed': {
-      const { outcome, now, taken, meta, data } = answer
-      const record = recordFrom(access.id, meta, data)
+      const { outcome, now, taken, meta, data, device } = answer
+      const record = recordFrom(access.id, meta, data, device)
       // An operation that is sent again is answered without the proof, so its secret may be any.
       const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
       return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }

@@ -25,11 +25,14 @@ local
 -- The lines with the small fields of the data.
 local together
 
+-- The device that the session is bound to, as JSON text in the hash field $b; false for most sessions, which have none.
+local device
+
 -- The names of the fields that the chain touches, and for each the value before and after, false where there is none;
 -- and whether it is stored apart.
 local names, before, after, isApart = {}, {}, {}, {}
 
--- Reads the fields that the chain touches, which begins at ARGV[first]. Answers $m and $o.
+-- Reads the fields that the chain touches, which begins at ARGV[first], and what is kept beside them. Answers $m and $o.
 local function fetch(first)
   -- Each once: many paths may lead into one large field.
   local known = {}
@@ -41,10 +44,10 @@ local function fetch(first)
     touch(ARGV[at + 1])
     if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
   end
-  local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
-  together = values[3]
+  local values = redis.call('HMGET', key, '$m', '$o', '$d', '$b', unpack(names))
+  together, device = values[3], values[4]
   for i, name in ipairs(names) do
-    local value = values[i + 3]
+    local value = values[i + 4]
     if value then
       isApart[name] = true
     elseif together then

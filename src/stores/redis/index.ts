@@ -138,7 +138,8 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
   async update(access: Access, change: Change): Promise<Updated> {
     const leased = this.#register.write()
     if (leased) await leased
-    if (this.#index?.reaches(change.chain) || !knows(change.chain)) return this.#compute(access, change)
+    if (change.device || this.#index?.reaches(change.chain) || !knows(change.chain))
+      return this.#compute(access, change)
     const answer = await this.#script.update(access, change)
     const updated = updatedOf(answer, access, change)
     if (!updated) return this.#compute(access, change)

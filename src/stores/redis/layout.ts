@@ -6,6 +6,7 @@ import { json } from './compile.ts'
  *
  * - `$m`: what is known of it besides its data, a JSON list: see META in fields.lua;
  * - `$o`: its last operations, one JSON text;
+ * - `$b`: the device that it is bound to, one JSON text, where it is bound to one;
  * - `$d`: the small fields of its data, each on a line of its own: `"views":2,`. JSON text has no line breaks. So one
  *   search finds a field, and all of them are read and written at once;
  * - each other field of its data by itself: its name and its value are JSON texts. A command that does not touch such a

@@ -23,9 +23,10 @@ local function whole(n) return format('%d', n) end
 -- The time, as a reply and a record show it.
 local clock = whole(now)
 
--- The reply with a session: `head` begins its object. The fields that are stored apart follow the text as they are,
+-- The reply with a session and its device, if it has one: `head` begins its object. The fields that are stored apart follow the text as they are,
 -- because joining large texts in Lua takes longer than sending them one by one.
-local function show(head, meta, together, apart)
+local function show(head, meta, together, apart, device)
+  if device then head = head .. ',"device":' .. device end
   local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
   if tonumber(apart) == 0 then return text end
   local all, parts = redis.call('HGETALL', key), { text }
@@ -38,6 +39,10 @@ local function show(head, meta, together, apart)
   return parts
 end
 
+-- A word for the state of a session that the oracle judges. META has everything of it but the device: each change of the
+-- data counts the version, and each rotation renews the hash.
+local function stateOf(meta, device) return redis.sha1hex(meta .. (device or '')) end
+
 -- load: what is stored. It may be followed by a chain of conditions that name places: then the answer has the values at
 -- these places instead of the data, see values.lua.
 local head
@@ -46,14 +51,14 @@ if action == 'load' then
   local
     judged -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session
     = ARGV[2]
-  local found = redis.pcall('HMGET', key, '$m', '$d', judged == '' and '' or '$o')
+  local found = redis.pcall('HMGET', key, '$m', '$d', '$b', judged == '' and '' or '$o')
   -- A key of another program, of another type.
   if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
-  local meta, together, ops = unpack(found)
+  local meta, together, device, ops = unpack(found)
   if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
   head = '{"now":' .. clock
-  if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
-  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, together, match(meta, '%d+')) end
+  if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
+  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, together, match(meta, '%d+'), device) end
 end
 
 -- @include fields.lua

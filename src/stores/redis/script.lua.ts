@@ -25,7 +25,8 @@ local clock = whole(now)
 
 
 
-local function show(head, meta, together, apart)
+local function show(head, meta, together, apart, device)
+if device then head = head .. ',"device":' .. device end
 local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
 if tonumber(apart) == 0 then return text end
 local all, parts = redis.call('HGETALL', key), { text }
@@ -40,20 +41,24 @@ end
 
 
 
+local function stateOf(meta, device) return redis.sha1hex(meta .. (device or '')) end
+
+
+
 local head
 if action == 'load' then
 
 local
 judged
 = ARGV[2]
-local found = redis.pcall('HMGET', key, '$m', '$d', judged == '' and '' or '$o')
+local found = redis.pcall('HMGET', key, '$m', '$d', '$b', judged == '' and '' or '$o')
 
 if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
-local meta, together, ops = unpack(found)
+local meta, together, device, ops = unpack(found)
 if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
 head = '{"now":' .. clock
-if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. redis.sha1hex(meta) .. '"' end
-if #ARGV == 1 + 1 then return show(head, meta, together, match(meta, '%d+')) end
+if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
+if #ARGV == 1 + 1 then return show(head, meta, together, match(meta, '%d+'), device) end
 end
 
 
@@ -84,6 +89,9 @@ authAt
 local together
 
 
+local device
+
+
 
 local names, before, after, isApart = {}, {}, {}, {}
 
@@ -99,10 +107,10 @@ for at = first, #ARGV, 5 do
 touch(ARGV[at + 1])
 if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
 end
-local values = redis.call('HMGET', key, '$m', '$o', '$d', unpack(names))
-together = values[3]
+local values = redis.call('HMGET', key, '$m', '$o', '$d', '$b', unpack(names))
+together, device = values[3], values[4]
 for i, name in ipairs(names) do
-local value = values[i + 3]
+local value = values[i + 4]
 if value then
 isApart[name] = true
 elseif together then
@@ -565,10 +573,11 @@ end
 
 local
 secret,
-maxLifetime
-= unpack(ARGV, 2, 1 + 2)
+maxLifetime,
+bound
+= unpack(ARGV, 2, 1 + 3)
 
-local first = 2 + 2 + (action == 'update' and 7 or 2)
+local first = 2 + 3 + (action == 'update' and 7 or 2)
 
 local meta, ops = fetch(first)
 local ends, memory
@@ -586,8 +595,7 @@ over = '{"outcome":"expired"}'
 end
 
 
-
-local function isIn(state) return redis.sha1hex(meta) == state end
+local function isIn(state) return stateOf(meta, device) == state end
 
 
 
@@ -596,7 +604,7 @@ if action == 'destroy' then
 local
 began,
 state
-= unpack(ARGV, 2 + 2, 1 + 2 + 2)
+= unpack(ARGV, 2 + 3, 1 + 3 + 2)
 if over or (began ~= '' and began ~= 'any' and tonumber(created) ~= tonumber(began)) then return 'false' end
 if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
 if not apply(first) then return 'false' end
@@ -613,23 +621,25 @@ maxBytes,
 held,
 answer,
 rare
-= unpack(ARGV, 2 + 2, 1 + 2 + 7)
+= unpack(ARGV, 2 + 3, 1 + 3 + 7)
 atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cjson.decode(rare)
 
 
 
 if meta and memory > 0 then
 if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-return show('{"outcome":"changed","now":' .. clock, meta, together, apart)
+return show('{"outcome":"changed","now":' .. clock, meta, together, apart, device)
 end
-local touch = not rare.to and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+local touch = not rare.to and not rare.authenticated and not rare.device and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
 if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
 and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
 return '{"outcome":"forgotten"}'
 end
 end
 if over then return over end
-if hash ~= '"' .. secret .. '"' or rare.state and not isIn(rare.state) then return '{"outcome":"other"}' end
+if hash ~= '"' .. secret .. '"' or device and bound == '' or rare.state and not isIn(rare.state) then
+return '{"outcome":"other"}'
+end
 
 if rare.at then now, clock = rare.at, whole(rare.at) end
 
@@ -672,6 +682,15 @@ set[#set + 1] = together
 end
 end
 if rare.authenticated then authAt = clock end
+
+if rare.authenticated and device or rare.device == '' then
+gone[#gone + 1] = '$b'
+device = false
+elseif rare.device then
+set[#set + 1] = '$b'
+set[#set + 1] = rare.device
+device = rare.device
+end
 if used then previousKind = '"used"' end
 if rare.to then
 previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
@@ -679,7 +698,7 @@ previousKind = rare.epoch and '"explicit"' or '"unused"'
 hash, rotated = '"' .. rare.to .. '"', clock
 if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
-if commands > 0 or rare.to or rare.authenticated then
+if commands > 0 or rare.to or rare.authenticated or rare.device then
 local kept, last = 2, clock
 
 if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -698,7 +717,7 @@ local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or
 local reply
 if taken ~= '' or (answer and not same) then
 local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
-reply = show(head, meta, together, apart)
+reply = show(head, meta, together, apart, device)
 elseif same then
 reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
 else
@@ -710,7 +729,7 @@ return reply`
 export const LOAD = ['judged'] as const
 export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
 export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'loggedIn', 'noted', 'lines', 'count'] as const
-export const PROOF = ['secret', 'maxLifetime'] as const
+export const PROOF = ['secret', 'maxLifetime', 'bound'] as const
 export const DESTROY = ['began', 'state'] as const
 export const UPDATE = ['op', 'idle', 'atLeast', 'maxBytes', 'held', 'answer', 'rare'] as const
 import { MAX_LINE, MAX_TOGETHER } from './layout.ts'

@@ -1,4 +1,5 @@
 import { type Chain, canGrow, EMPTY_CHAIN, type Path, takes } from '../../algebra/index.ts'
+import type { Device } from '../../contract/device.ts'
 import type { StoredSession } from '../../contract/record.ts'
 import type { Access, Change, NewSession, Rotation } from '../../contract/store.ts'
 import { isPlain, resultOf } from '../shared/oracle.ts'
@@ -80,8 +81,10 @@ export class Script {
       at: found.now,
       used: previous?.kind === 'used',
       replaced: previous?.hash,
+      // A step that was done before is remembered too.
+      ...((change.device || next.device !== found.stored!.device) && { device: textOf(next.device) }),
     }
-    const live: Access = { ...access, proof: { hash } }
+    const live: Access = { ...access, proof: { hash }, bound: true }
     return this.update(live, { ...resultOf(change, next.data), rotation }, horizon, judged)
   }
 
@@ -100,7 +103,7 @@ export class Script {
       slide: { idle: 0, atLeast: Number.MAX_SAFE_INTEGER },
       maxBytes: 0,
     }
-    const access: Access = { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY }
+    const access: Access = { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY, bound: true }
     return (await this.update(access, change, horizon, judged)).outcome !== 'other'
   }
 
@@ -117,7 +120,7 @@ export class Script {
 
   /** Removes whatever session these conditions hold for, without its data and without a secret. */
   destroyIf(id: string, conditions: Chain): Promise<boolean> {
-    const proof = wordsOf(PROOF, { secret: undefined, maxLifetime: undefined })
+    const proof = wordsOf(PROOF, { secret: undefined, maxLifetime: undefined, bound: undefined })
     const words = wordsOf(DESTROY, { began: 'any', state: undefined })
     return this.#call(id, compile(conditions, ['destroy', ...proof, ...words]))
   }
@@ -133,10 +136,11 @@ export class Script {
   }
 }
 
-function proofOf({ proof, maxLifetime }: Access): string[] {
+function proofOf({ proof, maxLifetime, bound }: Access): string[] {
   return wordsOf(PROOF, {
     secret: proof.hash,
     maxLifetime: maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
+    bound,
   })
 }
 
@@ -154,6 +158,12 @@ interface Judged {
   readonly used: boolean
   /** The secret that a rotation replaces. */
   readonly replaced: string | undefined
+  /** The device from now on, as it is stored; `''` for none. Absent where it stays as it is. */
+  readonly device?: string
+}
+
+function textOf(device: Device | undefined): string {
+  return device ? JSON.stringify(device) : ''
 }
 
 /** What few changes have, by name; undefined for the others. */

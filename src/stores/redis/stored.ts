@@ -1,4 +1,5 @@
 import type { Data } from '../../algebra/index.ts'
+import type { Device } from '../../contract/device.ts'
 import type { PreviousSecret, StoredSession } from '../../contract/record.ts'
 import type { SessionRecord } from '../../contract/store.ts'
 import { META } from './script.lua.ts'
@@ -50,8 +51,8 @@ export function isMeta(list: unknown): list is MetaList {
 }
 
 /** The record of a session that the script has answered. */
-export function recordFrom(id: string, list: MetaList, data: Data): SessionRecord {
-  return {
+export function recordFrom(id: string, list: MetaList, data: Data, device: Device | undefined): SessionRecord {
+  const record = {
     id,
     data,
     version: item(list, 'version'),
@@ -62,13 +63,20 @@ export function recordFrom(id: string, list: MetaList, data: Data): SessionRecor
     rotated: item(list, 'rotated'),
     epoch: item(list, 'epoch'),
   }
+  return device ? { ...record, device } : record
 }
 
 /** Everything that is stored of a session, from what the script has answered. */
-export function storedFrom(id: string, list: MetaList, data: Data, ops: string): StoredSession {
+export function storedFrom(
+  id: string,
+  list: MetaList,
+  data: Data,
+  device: Device | undefined,
+  ops: string,
+): StoredSession {
   const previous = item(list, 'previous')
   return {
-    ...recordFrom(id, list, data),
+    ...recordFrom(id, list, data, device),
     hash: hashOf(list),
     previous:
       previous === null

@@ -6,8 +6,9 @@
 
 -- @names proof
 local
-  secret,     -- SHA-256 of the secret that the request holds; '' if it has none
-  maxLifetime -- sessions older than this are over; '' for no limit
+  secret,      -- SHA-256 of the secret that the request holds; '' if it has none
+  maxLifetime, -- sessions older than this are over; '' for no limit
+  bound        -- '1' if the request has shown that it comes from the session's device
   = unpack(ARGV, 2, 1 + PROOF_COUNT)
 -- Where the chain begins.
 local first = 2 + PROOF_COUNT + (action == 'update' and UPDATE_COUNT or DESTROY_COUNT)
@@ -27,9 +28,8 @@ elseif ends <= now or (maxLifetime ~= '' and created + maxLifetime <= now) then
   over = '{"outcome":"expired"}'
 end
 
--- Whether the session is still in the state that the oracle has judged. META has everything of it: each change of the data
--- counts the version, and each rotation renews the hash.
-local function isIn(state) return redis.sha1hex(meta) == state end
+-- Whether the session is still in the state that the oracle has judged.
+local function isIn(state) return stateOf(meta, device) == state end
 
 -- destroy: removes the session. Answers true if there was one to remove. Its chain has conditions only: one session of
 -- those that hold a value is removed only while it holds it.
@@ -62,16 +62,18 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 -- itself.
 if meta and memory > 0 then
   if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-    return show('{"outcome":"changed","now":' .. clock, meta, together, apart)
+    return show('{"outcome":"changed","now":' .. clock, meta, together, apart, device)
   end
-  local touch = not rare.to and not rare.authenticated and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
+  local touch = not rare.to and not rare.authenticated and not rare.device and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
   if rare.repeatedSince and not touch and memory >= REMEMBERED_OPS
     and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
     return '{"outcome":"forgotten"}'
   end
 end
 if over then return over end
-if hash ~= '"' .. secret .. '"' or rare.state and not isIn(rare.state) then return '{"outcome":"other"}' end
+if hash ~= '"' .. secret .. '"' or device and bound == '' or rare.state and not isIn(rare.state) then
+  return '{"outcome":"other"}'
+end
 -- What the oracle has judged holds as of that time, and its answer names it.
 if rare.at then now, clock = rare.at, whole(rare.at) end
 
@@ -114,6 +116,15 @@ if commands > 0 or rare.to or due or rare.authenticated or noted or used then
     end
   end
   if rare.authenticated then authAt = clock end
+  -- A log-in may be another device's.
+  if rare.authenticated and device or rare.device == '' then
+    gone[#gone + 1] = '$b'
+    device = false
+  elseif rare.device then
+    set[#set + 1] = '$b'
+    set[#set + 1] = rare.device
+    device = rare.device
+  end
   if used then previousKind = '"used"' end
   if rare.to then
     previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
@@ -121,7 +132,7 @@ if commands > 0 or rare.to or due or rare.authenticated or noted or used then
     hash, rotated = '"' .. rare.to .. '"', clock
     if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
   end
-  if commands > 0 or rare.to or rare.authenticated then
+  if commands > 0 or rare.to or rare.authenticated or rare.device then
     local kept, last = 2, clock
     -- Never before the one in front of it, even if the clock has stepped back.
     if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -140,7 +151,7 @@ local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or
 local reply
 if taken ~= '' or (answer and not same) then
   local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
-  reply = show(head, meta, together, apart)
+  reply = show(head, meta, together, apart, device)
 elseif same then
   reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
 else

@@ -77,9 +77,9 @@ export function knows({ commands }: Chain): boolean {
   return commands.every(({ kind }) => NATIVE.has(kind))
 }
 
-/** Whether a change only does what its chain says, and is sent for the first time: no rotation, log-in or new idle time. */
-export function isPlain({ slide, rotation, authenticated, repeatedSince }: Change): boolean {
-  return !rotation && !authenticated && slide.maxAge === undefined && repeatedSince === undefined
+/** Whether a change only does what its chain says, and is sent for the first time: no rotation, log-in, device or new idle time. */
+export function isPlain({ slide, rotation, authenticated, repeatedSince, device }: Change): boolean {
+  return !rotation && !authenticated && !device && slide.maxAge === undefined && repeatedSince === undefined
 }
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER

@@ -28,7 +28,18 @@ import { assertNames } from '../../settings/names.ts'
 import { driver, type File, fileOf, isReplaced, open, type SqliteDatabase } from './client.ts'
 import { PATIENCE, patiently, transaction } from './lock.ts'
 import { type Looking, looking, SqliteNotices } from './notices.ts'
-import { fromRow, ID_COLUMN, keyOf, type Statements, schema, sessionIn, statements, valuesOf } from './table.ts'
+import {
+  addDevice,
+  fromRow,
+  hasDevice,
+  ID_COLUMN,
+  keyOf,
+  type Statements,
+  schema,
+  sessionIn,
+  statements,
+  valuesOf,
+} from './table.ts'
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -220,6 +231,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
       database.exec('PRAGMA journal_mode = WAL')
       database.exec('PRAGMA synchronous = FULL')
       database.exec(schema(table, this.#fields))
+      migrate(database, table)
       return { database, sql: statements(database, table), file: fileOf(database) }
     } catch (error) {
       // Every try opens the file again.
@@ -253,6 +265,20 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
       }
       return work()
     })
+  }
+}
+
+/** Another process may do it at the same time, so it is looked for once more by whoever holds the write lock. */
+function migrate(database: SqliteDatabase, table: string): void {
+  const isThere = () => database.prepare(hasDevice(table)).get()
+  if (isThere()) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    if (!isThere()) database.exec(addDevice(table))
+    database.exec('COMMIT')
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
   }
 }
 

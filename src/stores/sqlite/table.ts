@@ -16,6 +16,7 @@ const COLUMNS = {
   rotated: 'INTEGER NOT NULL',
   epoch: 'TEXT NOT NULL',
   ops: 'TEXT NOT NULL',
+  device: 'TEXT',
   id: 'TEXT PRIMARY KEY',
 }
 
@@ -32,6 +33,15 @@ export function schema(table: string, fields: readonly string[]): string {
     `CREATE INDEX IF NOT EXISTS ${table}_expires ON ${table} (expires)`,
     ...fields.map((field) => `CREATE INDEX IF NOT EXISTS "${table}_by_${field}" ON ${table} (${extract(field)})`),
   ].join(';')
+}
+
+/** Answers a row where the table has the column that an early version did not have. */
+export function hasDevice(table: string): string {
+  return `SELECT 1 FROM pragma_table_info('${table}') WHERE name = 'device'`
+}
+
+export function addDevice(table: string): string {
+  return `ALTER TABLE ${table} ADD COLUMN device TEXT`
 }
 
 /** What SQLite compares for a field of `index`. */
@@ -117,6 +127,7 @@ export function valuesOf(stored: StoredSession): SqliteValue[] {
     rotated: stored.rotated,
     epoch: stored.epoch,
     ops: stored.ops.join(' '),
+    device: stored.device ? JSON.stringify(stored.device) : null,
   }
   return NAMES.map((name) => row[name])
 }
@@ -145,6 +156,7 @@ export function fromRow(found: any): StoredSession | undefined {
     rotated: Number(row.rotated),
     epoch: row.epoch,
     ops: row.ops === '' ? [] : row.ops.split(' '),
+    ...(row.device && { device: JSON.parse(row.device) }),
   }
 }
 

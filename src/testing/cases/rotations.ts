@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { commands } from '../../algebra/index.ts'
+import type { DeviceStep } from '../../contract/device.ts'
 import { begin, type StoredSession } from '../../contract/record.ts'
 import type { Access, Change, Proof, Store } from '../../contract/store.ts'
 import { afterHeld, judge, mayDestroy, transition } from '../../contract/transition.ts'
 import { chainOf, changeOf, hashOf, type MakeStore, MINUTE, type Runner, randomId, visitor } from '../harness.ts'
+import { bind, prove } from './devices.ts'
 
 /** Few secrets and few values, so requests meet. Graces are over at once or never end within the test. */
 const step = fc.record({
@@ -12,7 +14,10 @@ const step = fc.record({
   secret: fc.nat(3),
   /** The request has loaded the session with this many rotations fewer. */
   loaded: fc.option(fc.nat(2)),
-  action: fc.constantFrom('load', 'change', 'touch', 'explicit', 'automatic', 'log in', 'destroy'),
+  action: fc.constantFrom('load', 'change', 'touch', 'explicit', 'automatic', 'log in', 'bind', 'prove', 'destroy'),
+  /** The request has shown that it comes from the device, and for a proof: it names the challenge before. */
+  bound: fc.boolean(),
+  former: fc.boolean(),
   grace: fc.constantFrom(0, MINUTE),
   user: fc.nat(1),
   answer: fc.boolean(),
@@ -63,7 +68,7 @@ async function take(
   const held = seen[Math.max(0, seen.length - 1 - step.secret)]!
   const saw = step.loaded === null ? undefined : seen[Math.max(0, seen.indexOf(held) - step.loaded)]
   const proof: Proof = { hash: held.hash, ...(saw && { created, epoch: saw.epoch }) }
-  const access: Access = { id, proof, maxLifetime: Number.POSITIVE_INFINITY }
+  const access: Access = { id, proof, maxLifetime: Number.POSITIVE_INFINITY, bound: step.bound }
   if (step.action === 'destroy') {
     const may = mayDestroy(stored, access, now)
     assert.equal(await store.destroy(access), may)
@@ -78,7 +83,8 @@ async function take(
       return
     }
     assert.equal(loaded.secret, verdict.secret)
-    const { data, version, epoch } = verdict.stored
+    const { data, version, epoch, device } = verdict.stored
+    assert.deepEqual(loaded.record.device, device)
     assert.deepEqual(
       { data: loaded.record.data, version: loaded.record.version, epoch: loaded.record.epoch },
       { data, version, epoch },
@@ -106,10 +112,11 @@ async function take(
       { data: after.data, version: after.version, epoch: after.epoch },
     )
   }
+  if (answer.outcome === 'changed') assert.deepEqual(answer.record.device, after.device)
   if (change.rotation) seen.push({ hash: change.rotation.to, epoch: after.epoch })
 }
 
-function changeFor({ action, grace, user, answer, held }: Step, stored: StoredSession | undefined): Change {
+function changeFor({ action, grace, user, answer, held, former }: Step, stored: StoredSession | undefined): Change {
   const chain =
     action === 'log in'
       ? chainOf(commands.set('user', user))
@@ -127,7 +134,20 @@ function changeFor({ action, grace, user, answer, held }: Step, stored: StoredSe
     answer,
     rotation,
     authenticated: action === 'log in',
+    device: deviceStep(action, former, grace, stored),
     held: held && stored ? stored : undefined,
     slide: { idle: 10 * MINUTE, atLeast: action === 'touch' ? 0 : MINUTE },
   })
+}
+
+function deviceStep(
+  action: Step['action'],
+  former: boolean,
+  grace: number,
+  stored: StoredSession | undefined,
+): DeviceStep | undefined {
+  if (action === 'bind') return bind({ grace, ...(!former && { epoch: stored?.epoch ?? '' }) })
+  if (action !== 'prove') return undefined
+  const { challenge = '', previous } = stored?.device ?? {}
+  return { ...prove((former ? previous?.challenge : challenge) ?? '', randomId()), grace }
 }

@@ -37,7 +37,8 @@ WHERE
 
 
 
-s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text
+
+s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text AND (s.device IS NULL OR :bound::boolean)
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
 AND strpos(' ' || s.ops, ' ' || :op::text || '@') = 0
 RETURNING ${ANSWER} AS answer`

@@ -4,5 +4,6 @@
 -- In:  :id
 --      :hash         of the visitor's secret
 --      :maxLifetime  in milliseconds, or null
-s.id = :id AND s.expires > NOW AND s.hash = :hash::text
+--      :bound        whether it has shown that it comes from the session's device
+s.id = :id AND s.expires > NOW AND s.hash = :hash::text AND (s.device IS NULL OR :bound::boolean)
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > NOW)

@@ -15,5 +15,6 @@ CREATE TABLE IF NOT EXISTS SESSIONS (
   rotated timestamptz(3) NOT NULL,
   epoch text COLLATE "C" NOT NULL,        -- part of every CSRF token's MAC
   ops text COLLATE "C" NOT NULL,          -- the ids and times of the last 16 changes,
-  remembered smallint NOT NULL            -- and how many they are
+  remembered smallint NOT NULL,           -- and how many they are
+  device text COLLATE "C"                 -- JSON: the device that the session is bound to
 ) WITH (fillfactor = 80);

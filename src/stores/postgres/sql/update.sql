@@ -30,6 +30,7 @@ UPDATE SESSIONS AS s SET
       , :idle::float8) * interval '1 millisecond'
     ELSE s.expires END,
   auth_at = CASE WHEN :authenticated::boolean THEN NOW ELSE s.auth_at END,
+  device = CASE WHEN NOT :authenticated THEN s.device END,
   hash = coalesce(:to::text, s.hash),
   previous = CASE WHEN :to IS NULL THEN s.previous ELSE s.hash END,
   previous_until = CASE WHEN :to IS NULL THEN s.previous_until ELSE NOW + :grace::float8 * interval '1 millisecond' END,

@@ -36,6 +36,7 @@ CASE WHEN :maxAge::float8 IS NULL THEN s.max_age WHEN :maxAge >= 0 THEN :maxAge 
 , :idle::float8) * interval '1 millisecond'
 ELSE s.expires END,
 auth_at = CASE WHEN :authenticated::boolean THEN ${NOW} ELSE s.auth_at END,
+device = CASE WHEN NOT :authenticated THEN s.device END,
 hash = coalesce(:to::text, s.hash),
 previous = CASE WHEN :to IS NULL THEN s.previous ELSE s.hash END,
 previous_until = CASE WHEN :to IS NULL THEN s.previous_until ELSE ${NOW} + :grace::float8 * interval '1 millisecond' END,
@@ -60,7 +61,8 @@ WHERE
 
 
 
-s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text
+
+s.id = :id AND s.expires > ${NOW} AND s.hash = :hash::text AND (s.device IS NULL OR :bound::boolean)
 AND (:maxLifetime::float8 IS NULL OR s.created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
 AND CASE WHEN :touch::boolean THEN s.previous_kind = 'unused' OR
 

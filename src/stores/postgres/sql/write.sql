@@ -4,7 +4,7 @@
 -- In:  :id
 --      :wasVersion, :wasHash, :wasKind, :wasExpires, :wasMaxAge, :wasOps   as read
 --      :set, :unset   fields of the top: an object, and a list of names
---      :version, :expires, :maxAge, :authAt, :hash, :previous, :until, :kind, :rotated, :epoch, :ops, :remembered
+--      :version, :expires, :maxAge, :authAt, :hash, :previous, :until, :kind, :rotated, :epoch, :ops, :remembered, :device
 --                     what is stored from now on; times in milliseconds
 --
 -- @takes SESSIONS
@@ -22,7 +22,8 @@ UPDATE SESSIONS AS s SET
   rotated = to_timestamp(0) + :rotated::float8 * interval '1 millisecond',
   epoch = :epoch,
   ops = :ops,
-  remembered = :remembered
+  remembered = :remembered,
+  device = :device
 WHERE s.id = :id AND s.expires > NOW
   AND s.version = :wasVersion
   AND s.hash = :wasHash
