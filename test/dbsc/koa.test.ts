@@ -106,6 +106,11 @@ describe('a session that is bound to a device', () => {
     expect((await get(thiefOf(device, SHORT), '/twice')).status).toBe(401)
     expect(store.calls).toEqual(['update'])
     expect(told('unbound')).toHaveLength(1)
+    // Nobody waits for it, and it fails the request all the same.
+    expect((await get(thiefOf(device, SHORT), '/touching')).status).toBe(401)
+    store.calls.length = 0
+    expect((await get(thiefOf(device, SHORT), '/in-again')).status).toBe(200)
+    expect(store.calls).toEqual(['load', 'create'])
   })
 
   it('is not opened by a whole cookie jar for longer than the short cookie lasts, and the owner goes on', async () => {
@@ -380,6 +385,13 @@ const ROUTES: Record<string, (ctx: Context & { session: any }) => Promise<unknow
   '/count': (ctx) => ctx.session().inc('n'),
   '/take': (ctx) => ctx.session().take('user'),
   '/touch': (ctx) => ctx.session().touch(),
+  '/touching': async (ctx) => {
+    void ctx.session().touch()
+  },
+  '/in-again': async (ctx) => {
+    await ctx.session().catch(() => {})
+    await ctx.session().rotate({ authenticated: true }).set('user', 42)
+  },
   '/rotate': async (ctx) => {
     await ctx.session().rotate()
   },
