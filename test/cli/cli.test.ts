@@ -262,7 +262,7 @@ for (const [name, place] of Object.entries(places)) {
       const one = await visitor(opened.store, { user_id: 'beside' })
       const database = open(store[1]!)
       database.exec(`INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated,
-        epoch, ops, 'theirs' FROM sessions`)
+        epoch, ops, device, 'theirs' FROM sessions`)
       const err = '1 record is no session of this library, passed over\n'
       expect(await run('list', '--user', 'beside', ...store)).toMatchObject({ code: 0, err })
       expect(await run('revoke', '--user', 'beside', ...store)).toEqual({ code: 0, err, out: '1 session revoked\n' })

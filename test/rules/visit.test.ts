@@ -39,9 +39,9 @@ describe('a session whose expiry slides by ten minutes', () => {
     ['reads, not yet due', BEFORE, read, undefined, 'load', false],
     ['reads', AT, read, undefined, 'load update', true],
     ['writes, not yet due', BEFORE, inc, undefined, 'update', false],
-    ['writes', AT, inc, undefined, 'update', true],
-    ['writes and does not wait', AT, (session) => void session.inc('n'), undefined, 'update', true],
-    ['reads, then writes', AT, async (session) => (await session).inc('n'), undefined, 'load update', true],
+    ['writes', AT, inc, undefined, 'update update', true],
+    ['writes and does not wait', AT, (session) => void session.inc('n'), undefined, 'update update', true],
+    ['reads, then writes', AT, async (session) => (await session).inc('n'), undefined, 'load update update', true],
     ['reads twice', AT, async (session) => (await session).update(), undefined, 'load load update', true],
     ['polls', AT, read, poll, 'load', false],
     ['polls and writes', AT, inc, poll, 'update', false],
@@ -56,7 +56,8 @@ describe('a session whose expiry slides by ten minutes', () => {
       const before = Date.now() + 60 * MINUTE
       later(after)
       const outcome = await visit.browser.visit(handler, {}, use)
-      expect(visit.calls.join(' ')).toBe(calls)
+      // A cookie with a Max-Age slides with the store at the end, where its secret is asked for once more.
+      expect(visit.calls.join(' ')).toBe(persistent ? calls : calls.replace('update update', 'update'))
       expect(maxAgeOf(outcome)).toBe(slides && persistent ? '3600' : undefined)
       expect(outcome.cookies).toHaveLength(slides && persistent ? 1 : 0)
       expect(await expiryOf(visit.browser)).toBe(slides ? before + after : before)
@@ -125,9 +126,14 @@ describe('the end of a session', () => {
     ['destroy()', {}, (session) => session.destroy(), 'destroy'],
     ['destroy() after a read', {}, async (session) => (await session).destroy(), 'load destroy'],
     ['destroy() twice', {}, async (session) => [await session.destroy(), await session.destroy()], 'destroy'],
-    ['regenerate()', {}, (session) => session.regenerate(), 'destroy'],
-    ['regenerate() and a command', {}, async (session) => (await session.regenerate()).set('a', 1), 'destroy create'],
-    ['regenerate() within a lifetime', { maxLifetime: '1 day' }, (session) => session.regenerate(), 'load destroy'],
+    ['regenerate()', {}, (session) => session.regenerate(), 'update update'],
+    [
+      'regenerate() and a command',
+      {},
+      async (session) => (await session.regenerate()).set('a', 1),
+      'update update create',
+    ],
+    ['regenerate() within a lifetime', { maxLifetime: '1 day' }, (session) => session.regenerate(), 'update update'],
   ])('by %s asks the store no more than it must', async (_, options, handler, calls) => {
     const visit = await begun(options)
     await visit.browser.visit(handler)
