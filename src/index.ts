@@ -26,6 +26,7 @@ export type { Minted, MintOptions } from './api/mint.ts'
 export type { Sessions } from './api/sessions.ts'
 export type { LoadedSession, Session, SessionChain, SessionHandle } from './api/types.ts'
 export type { SessionUse } from './api/use.ts'
+export type * from './contract/device.ts'
 export type * from './contract/store.ts'
 export type { Keys, Signer } from './cookie/keys.ts'
 export type { DestroyOptions, SiteData } from './cookie/site-data.ts'
@@ -47,6 +48,7 @@ export type {
   Unreserved,
 } from './data/types.ts'
 export type { SessionEvent } from './diagnostics/events.ts'
+export type { Subject } from './diagnostics/subject.ts'
 export type { StoreCall } from './diagnostics/tracing.ts'
 export * from './errors/index.ts'
 export {

@@ -56,7 +56,6 @@ export default defineConfig({
         'guide/roles',
         'guide/devices',
         'guide/bound',
-        'guide/roles',
         'guide/carts',
         'guide/messages',
         'guide/csrf',

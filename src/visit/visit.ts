@@ -312,7 +312,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     this.turn(whenDestroyed(removed), id)
   }
 
-  /** Ends the session, so that a new one begins. Answers when it was created, if it was there for this request. */
+  /** Ends the session, so a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
     await this.#adoption.forget(this.store)
     const { state } = this

@@ -62,7 +62,8 @@ describe('command lines in the documents', () => {
     const [program, ...args] = line
       .replace(/^(?:[A-Z]+=\S+ )+/, '')
       .replaceAll(/[[\]]/g, '')
-      .split(/ +/)
+      .match(/'[^']*'|[^' ]+/g)!
+      .map((word) => word.replaceAll("'", ''))
     if (program === 'export')
       expect(args.join(' ')).toMatch(/^STORE=|^\w+_URL=\w+:\/\/\S+$|^SESSION_KEY="\$\(openssl rand -base64 32\)"$/)
     else if (program === 'openssl') expect(args).toEqual(['rand', '-base64', '32'])

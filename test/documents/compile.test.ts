@@ -19,7 +19,7 @@ it('every TypeScript block of the documents compiles', { timeout: TIMEOUT }, () 
   const files = writeExamples()
   expect(files.length).toBeGreaterThan(20)
   expect(new Set(files).size).toBe(files.length)
-  expect(diagnosticsOf([...files, writeDeclarations()])).toBe('')
+  expect(diagnosticsOf([...files, ...writeDeclarations()])).toBe('')
 })
 
 it('every TypeScript block that declares something for a whole program compiles alone', { timeout: TIMEOUT }, () => {

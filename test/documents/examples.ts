@@ -91,20 +91,12 @@ function writeBlocks(blocks: readonly Block[]): string[] {
   })
 }
 
-/** What the examples use of packages that come without types. */
-export function writeDeclarations(): string {
-  const file = join(folder, 'untyped.d.ts')
+/** What the examples use of packages that come without types: the packages, and what they add to Koa's context. */
+export function writeDeclarations(): string[] {
+  const [packages, context] = [join(folder, 'packages.d.ts'), join(folder, 'context.d.ts')]
   write(
-    file,
-    `import 'koa'
-declare module 'koa' {
-  interface DefaultContextExtends {
-    login(user: object): Promise<void>
-    logout(): Promise<void>
-    isAuthenticated(): boolean
-  }
-}
-declare module 'koa-passport' {
+    packages,
+    `declare module 'koa-passport' {
   type Done = (error: unknown, value?: unknown) => void
   export class KoaPassport {
     use(strategy: object): void
@@ -125,7 +117,19 @@ declare module 'passport-local' {
 }
 `,
   )
-  return file
+  write(
+    context,
+    `import 'koa'
+declare module 'koa' {
+  interface DefaultContextExtends {
+    login(user: object): Promise<void>
+    logout(): Promise<void>
+    isAuthenticated(): boolean
+  }
+}
+`,
+  )
+  return [packages, context]
 }
 
 /** Every TypeScript block of the documents, written to a file of its own. */

@@ -5,7 +5,7 @@ import { documents, root } from './examples.ts'
 
 /** What a native writer would not write, and what to write instead. */
 const PATTERNS: readonly (readonly [pattern: RegExp, instead: string])[] = [
-  [/\bso that\b/i, 'so'],
+  [/\bso that (?!was\b|is\b)/i, 'so'],
   [/\bmoving over\b/i, 'migrating'],
   [/\btold on\b/i, 'published on'],
   [/\bmended\b/i, 'fixed'],
@@ -13,6 +13,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\ba file a concern\b/i, 'one file for each task'],
   [/\bdull\b/i, 'quiet, or simple'],
   [/\bfor ever\b/i, 'forever'],
+  [/\bforevery/i, 'for every'],
   [/\banew\b/i, 'again'],
   [/\bin vain\b/i, 'without success'],
   [/\bthe same is so for\b/i, 'the same goes for'],

@@ -120,7 +120,7 @@ const settled = (one: WebSocket) => {
 describe.each(['Koa', 'node:http'] as const)('a WebSocket on %s', (kind) => {
   it.each([
     ['/logout', 'ERR_SESSION_GONE'],
-    ['/regenerate', 'ERR_SESSION_GONE'],
+    ['/regenerate', 'ERR_SESSION_ROTATED'],
     ['/login', 'ERR_SESSION_ROTATED'],
     // The grace is for requests that are on their way, and the socket was opened before.
     ['/login-slowly', 'ERR_SESSION_ROTATED'],

@@ -3,6 +3,7 @@ import { fetchSessions } from 'koa-atomic-session/fetch'
 import { type HttpOptions, httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { describe, expect, it, vi } from 'vitest'
+import type { TellingStore } from '../../src/contract/store.ts'
 import { type Access, type Store, StoreError } from '../../src/index.ts'
 import { counting, KEY } from '../visitor.ts'
 
@@ -37,6 +38,8 @@ function processes(options: Partial<HttpOptions> = {}) {
     elsewhere,
     begin: (user_id = 42) => visit('', (session) => session.set('user_id', user_id).then(answer)),
     logIn: (cookie: string) => visit(cookie, (session) => session.rotate().set('user_id', 42).then(answer)),
+    slowly: (cookie: string) =>
+      visit(cookie, (session) => session.rotate({ grace: '1 minute' }).set('user_id', 42).then(answer)),
     inc: (cookie: string) => visit(cookie, (session) => session.set('user_id', 43).then(answer)),
     logOut: (cookie: string) => visit(cookie, (session) => session.destroy().then(answer)),
     /** A socket as the handle sees one: headers, and an end. */
@@ -134,6 +137,47 @@ describe('what another process does', () => {
     await all.logOut(cookie)
     down = false
     expect(await fired(ended)).toBe('ERR_SESSION_GONE')
+  })
+})
+
+describe('a request', () => {
+  it('that is let in only within the grace of a rotation has ended from the start', async () => {
+    const all = processes({ recheck: '1 hour' })
+    const cookie = await all.begin()
+    await all.slowly(cookie)
+    const { handle } = all.socket(cookie)
+    await handle
+    expect(handle.ended.reason.code).toBe('ERR_SESSION_ROTATED')
+  })
+
+  it('goes on where it hears of its own rotation before that is answered', async () => {
+    const store = memory() as ReturnType<typeof memory> & TellingStore
+    const slow = Object.assign(Object.create(store), {
+      notices: store.notices.bind(store),
+      load: store.load.bind(store),
+      create: store.create.bind(store),
+      async update(...change: Parameters<typeof store.update>) {
+        const answer = await store.update(...change)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return answer
+      },
+    })
+    const sessions = fetchSessions<{ user_id: number }>({ store: slow, keys: [KEY], recheck: '1 hour' })
+    const begun = await sessions.fetch(new Request('http://localhost/'), async (session) => {
+      await session.set('user_id', 1)
+      return new Response()
+    })
+    const headers = { cookie: begun.headers.getSetCookie()[0]!.split(';')[0]! }
+    let ended: AbortSignal | undefined
+    await sessions.fetch(new Request('http://localhost/', { headers }), async (session) => {
+      await session
+      ended = session.ended
+      await session.rotate().set('user_id', 2)
+      await session.update()
+      return new Response()
+    })
+    expect(ended?.aborted).toBe(false)
+    await sessions.close()
   })
 })
 
