@@ -233,16 +233,23 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'live' || isUnbound(next)) throw endOf(next)
   }
 
-  /**
-   * Asks the store by what the request has shown of its device. Where the application only wants to be told of a request
-   * that has shown nothing, it is told, and the request is let in.
-   */
-  async #guarded<A extends { readonly outcome: string }>(
+  /** Asks the store by what the request has shown of its device. Not async: that would cost each request a turn more. */
+  #guarded<A extends { readonly outcome: string }>(
     state: Unread | Live | Late,
     ask: (access: Access) => Promise<A>,
   ): Promise<A> {
-    const answer = await ask(this.#access(state))
-    if (answer.outcome !== 'unbound' || this.host.binding()?.enforce !== 'report') return answer
+    const asked = ask(this.#access(state))
+    return this.host.binding()?.enforce === 'report' ? this.#reported(state, asked, ask) : asked
+  }
+
+  /** The application only wants to be told of a request that has shown nothing: it is told, and lets the request in. */
+  async #reported<A extends { readonly outcome: string }>(
+    state: Unread | Live | Late,
+    asked: Promise<A>,
+    ask: (access: Access) => Promise<A>,
+  ): Promise<A> {
+    const answer = await asked
+    if (answer.outcome !== 'unbound') return answer
     this.#letIn = true
     this.tell('unbound', { reason: skippedOf(this.exchange.headers) })
     return ask(this.#access(state))
