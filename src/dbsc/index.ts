@@ -38,7 +38,7 @@ export type HttpBinding = (
 /**
  * Binds sessions to the devices on which visitors log in. The response to `rotate({ authenticated: true })` asks the browser
  * for a key that never leaves the device; this middleware answers the browser's registration, and each time that it
- * proves anew that it has the key. From then on a request of the session needs a cookie that lasts for `cookieAge` and that
+ * proves again that it has the key. From then on a request of the session needs a cookie that lasts for `cookieAge` and that
  * only the device can renew. Any other request gets a `SessionUnboundError` (401) from every read and command, and no data.
  *
  * A browser that can't do it notices nothing: its session stays as it is, and `session.bound` is false. The next log-in

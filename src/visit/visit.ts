@@ -1,22 +1,21 @@
 import type { Value } from '../algebra/index.ts'
 import type { Absent, Access } from '../contract/store.ts'
-import { isBound } from '../cookie/bound.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
-import { errorOf, SessionRotatedError, SessionUnboundError, SessionUsageError } from '../errors/index.ts'
+import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
-import { askToBind, skippedOf } from './binding.ts'
-import { accessOf, type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
+import { type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
 import { clientOf, withClient } from './client.ts'
+import { Devices } from './devices.ts'
 import { slidesLater, workOf } from './due.ts'
 import type { Exchange, Host } from './exchange.ts'
 import { trim } from './limit.ts'
 import { dataOf } from './progress.ts'
-import { endOf, Proofs } from './proofs.ts'
+import { endOf } from './proofs.ts'
 import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
 import {
@@ -43,7 +42,7 @@ import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
  * answer means stands in state.ts, what is asked in change.ts. Over 300 lines, because any of its calls may follow another.
  */
-export class Visit extends Proofs<Visit> implements Asking {
+export class Visit extends Devices<Visit> implements Asking {
   readonly #queue: Queue
   readonly #adoption: Adoption
   #view: unknown
@@ -52,11 +51,6 @@ export class Visit extends Proofs<Visit> implements Asking {
   #quiet = false
   /** What this request did has slid the session, or will at its end. */
   #slid = false
-  /** The request has shown that it comes from the device of the session with its cookie's id. Undefined: nobody has looked yet. */
-  #bound: boolean | undefined
-  /** It has not, and is let in all the same. */
-  #letIn = false
-  #asksToBind = false
   /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
   asked = 0
   givenUp = Number.NEGATIVE_INFINITY
@@ -128,14 +122,14 @@ export class Visit extends Proofs<Visit> implements Asking {
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
-    const updated = await this.#guarded(state, (access) => this.host.reliable.update(access, change, this))
+    const updated = await this.guarded(state, (access) => this.host.reliable.update(access, change, this))
     switch (updated.outcome) {
       case 'changed':
       case 'held':
       case 'done':
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
-        this.#loggedIn(step)
+        this.loggedIn(step)
         await this.#limit(step)
         return takenOf(step, updated, this.store)
       case 'refused':
@@ -162,21 +156,6 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (this.#slid) return
     this.jar.stay()
     if (this.state.kind === 'live') this.state = withoutTouch(this.state)
-  }
-
-  /** The session is bound to a device, and this request has shown that it comes from there. */
-  get bound(): boolean {
-    return this.record?.device !== undefined && this.#bound === true
-  }
-
-  requireBound(): void {
-    if (!this.bound) throw new SessionUnboundError()
-  }
-
-  /** For the device's own requests, which show a proof instead. Undefined without a session's cookie. */
-  get deviceAccess(): Access | undefined {
-    const state = this.state
-    return 'credential' in state ? { ...this.#access(state), bound: true } : undefined
   }
 
   destroy(options?: DestroyOptions): Promise<void> {
@@ -223,7 +202,7 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.#guarded(state, (access) => this.host.reliable.load(access, this))
+    const loaded = await this.guarded(state, (access) => this.host.reliable.load(access, this))
     if (loaded.outcome === 'live') {
       this.clock = readingOf(loaded.now)
       this.turn(whenLoaded(state, loaded, this.settings, this.forged || this.#quiet))
@@ -231,28 +210,6 @@ export class Visit extends Proofs<Visit> implements Asking {
     }
     const next = await this.#absent(state, loaded)
     if (state.kind === 'live' || isUnbound(next)) throw endOf(next)
-  }
-
-  /** Asks the store by what the request has shown of its device. Not async: that would cost each request a turn more. */
-  #guarded<A extends { readonly outcome: string }>(
-    state: Unread | Live | Late,
-    ask: (access: Access) => Promise<A>,
-  ): Promise<A> {
-    const asked = ask(this.#access(state))
-    return this.host.binding()?.enforce === 'report' ? this.#reported(state, asked, ask) : asked
-  }
-
-  /** The application only wants to be told of a request that has shown nothing: it is told, and lets the request in. */
-  async #reported<A extends { readonly outcome: string }>(
-    state: Unread | Live | Late,
-    asked: Promise<A>,
-    ask: (access: Access) => Promise<A>,
-  ): Promise<A> {
-    const answer = await asked
-    if (answer.outcome !== 'unbound') return answer
-    this.#letIn = true
-    this.tell('unbound', { reason: skippedOf(this.exchange.headers) })
-    return ask(this.#access(state))
   }
 
   /** The session is not there for this request, or not any more. */
@@ -298,7 +255,7 @@ export class Visit extends Proofs<Visit> implements Asking {
       if (!record) continue
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
-      this.#loggedIn(step)
+      this.loggedIn(step)
       await this.#limit(step)
       return result.taken
     }
@@ -312,7 +269,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     const { id } = this
     let removed = false
     if (state.kind !== 'new' && state.kind !== 'gone') {
-      const access = this.#access(state)
+      const access = this.accessTo(state)
       removed = await this.host.reliable.destroy(access, this)
       if (!removed) await this.#assertNowhere(state, access)
     }
@@ -326,7 +283,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     if (state.kind === 'new' || state.kind === 'gone') return undefined
     const known = this.record?.data ?? {}
     // As a log-out, it needs no device.
-    const access = { ...this.#access(state), bound: true }
+    const access = { ...this.accessTo(state), bound: true }
     return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
   }
 
@@ -377,7 +334,7 @@ export class Visit extends Proofs<Visit> implements Asking {
     const secret = renew ? newSecret(state.credential.id) : undefined
     const change = maintenance(slide ? state : withoutTouch(state), this.#context(), secret)
     try {
-      const updated = await this.host.reliable.update(this.#access(state), change, this)
+      const updated = await this.host.reliable.update(this.accessTo(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
         this.turn(whenApplied(rested, change, updated, secret, this.settings))
         jar.verify(true)
@@ -390,18 +347,6 @@ export class Visit extends Proofs<Visit> implements Asking {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
       this.host.background(error, this.exchange.context)
     }
-  }
-
-  #access(state: Unread | Live | Late): Access {
-    const { cookie, maxLifetime } = this.settings
-    this.#bound ??= isBound(this.exchange.headers.cookie, cookie.bound, state.credential.id, this.host.keys)
-    return accessOf(state, maxLifetime, this.#bound || this.#letIn)
-  }
-
-  /** The response asks the browser to bind the session that the visitor has just logged in to. */
-  #loggedIn({ rotate }: Step): void {
-    if (!rotate?.authenticated || this.#asksToBind) return
-    this.#asksToBind = askToBind(this.host, this.exchange, () => this.state)
   }
 
   #context(quiet = false): ChangeContext {
