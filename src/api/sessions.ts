@@ -286,7 +286,7 @@ export class Sessions<D> {
    * ```
    * @throws `SessionUsageError` for anything but a handle, as `ctx.session()` and `sessions.upgrade()` give it.
    */
-  watch(handle: SessionHandle<D>): AsyncIterableIterator<number, undefined> {
+  watch(handle: SessionHandle<D>): AsyncIterableIterator<number> {
     return watcherOf(handle).versions()
   }
 

@@ -118,7 +118,7 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
     })
 
     it('removes what has expired, once, and nothing else, when it is pruned', async () => {
-      // A database may remove one by itself in the moment before it is pruned, but not three of them.
+      // A database may remove one by itself, a moment before it is pruned or after, but not each of them.
       for (let tries = 1; ; tries++) {
         const store = await make()
         const dead = await visitor(store, {}, { idle: 1 })
@@ -131,10 +131,14 @@ export function expiry({ describe, it }: Runner, make: MakeStore): void {
         const removed = await store.prune()
         assert.equal(await store.prune(), 0)
         assert.equal((await store.load(alive.access)).outcome, 'live')
+        if (!byItself && removed === 0) {
+          assert.ok(tries < 20, 'none was removed')
+          continue
+        }
+        assert.equal(removed, byItself ? 0 : 1)
         if (!byItself) assert.ok(await begin(), 'the id is free again')
         assert.equal((await store.load(dead.access)).outcome, 'live')
-        if (removed === (byItself ? 0 : 1)) return
-        assert.ok(!byItself && removed === 0 && tries < 3, `${removed} were removed`)
+        return
       }
     })
   })
