@@ -2,7 +2,7 @@
  * The values of something that changes, for whoever may be slower than it: who does not read in time finds only the
  * newest one. So however slow a reader is, one value is kept for it.
  */
-export class Latest<T> implements AsyncIterableIterator<T, undefined> {
+export class Latest<T> implements AsyncIterableIterator<T> {
   readonly #left: (latest: Latest<T>) => void
   #waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
   #next: { readonly value: T } | undefined
