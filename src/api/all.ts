@@ -1,5 +1,6 @@
 import { onlyIf, parsePath, type Value } from '../algebra/index.ts'
 import { pages } from '../contract/pages.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import type { IndexValue, SessionRecord } from '../contract/store.ts'
 import { newOperation } from '../cookie/credential.ts'
 import { errorOf, isSessionError, SessionUsageError } from '../errors/index.ts'
@@ -80,7 +81,7 @@ export async function updateAll(
   let changed = 0
   const give = async ({ id, created }: SessionRecord) => {
     const change = outsideChange({ ...step, chain }, settings, newOperation(), false)
-    const updated = await reliable.update({ id, proof: { created }, maxLifetime }, change)
+    const updated = await reliable.update(accessFromOutside({ id, created }, maxLifetime), change)
     if (updated.outcome === 'changed' || updated.outcome === 'done') changed++
     // One whose conditions do not hold is none of those that are meant.
     else if (updated.outcome === 'refused' && updated.problem.kind !== 'condition') throw errorOf(updated.problem)

@@ -3,7 +3,7 @@ import type { IndexValue } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
-import { nameOf, subjectOf } from '../diagnostics/subject.ts'
+import { nameOf, subjectIn, subjectOf } from '../diagnostics/subject.ts'
 import type { Settings } from '../settings/settings.ts'
 
 /** Events of sessions to which something is done from outside of their requests. */
@@ -35,8 +35,4 @@ export class Telling {
   #tell(type: SessionEvent['type'], about: () => Omit<SessionEvent, 'type' | 'client' | 'cookie'>): void {
     publish(() => ({ type, client: undefined, cookie: this.#settings.cookie.name, ...about() }))
   }
-}
-
-function subjectIn(subject: SessionEvent['subject']): Pick<SessionEvent, 'subject'> {
-  return subject === undefined ? {} : { subject }
 }

@@ -1,4 +1,5 @@
 import { type Value, valueAt } from '../algebra/index.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import type { InspectableStore, SessionRecord, Store } from '../contract/store.ts'
 import { applyEdit } from './edit.ts'
 import type { Column, CommandName, Options } from './options.ts'
@@ -176,5 +177,5 @@ function userOf({ data }: SessionRecord, { field }: Options): Value | undefined 
 
 /** By its `created`, so a session that takes the same id meanwhile is another one. */
 function destroy(store: Store, { id, created }: Pick<SessionRecord, 'id' | 'created'>): Promise<boolean> {
-  return store.destroy({ id, proof: { created }, maxLifetime: Number.POSITIVE_INFINITY })
+  return store.destroy(accessFromOutside({ id, created }))
 }

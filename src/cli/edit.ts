@@ -11,10 +11,12 @@ import {
   Refusal,
   weigh,
 } from '../algebra/index.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import type { Change, SessionRecord, Store } from '../contract/store.ts'
 import { isReserved } from '../data/types.ts'
 import { errorOf, isSessionError } from '../errors/index.ts'
 import { milliseconds } from '../settings/duration.ts'
+import { LONGEST_COOKIE } from '../settings/settings.ts'
 import { UsageError } from './usage.ts'
 
 /** What is done to each session. */
@@ -26,8 +28,6 @@ export interface Edit {
 
 /** The largest value that can be written: the default of the option `maxBytes`. */
 const MAX_BYTES = 65_536
-/** Browsers keep no cookie longer. */
-const LONGEST = 400 * 86_400_000
 /** The inspector does not know how large an application lets its sessions grow. */
 const ANY_SIZE = 2 ** 30
 
@@ -60,10 +60,12 @@ export async function applyEdit(
     answer: false,
     // The visitor has not used the session, so its expiry stays unless that is what is asked for.
     slide:
-      maxAge === undefined ? { idle: LONGEST, atLeast: Number.MAX_SAFE_INTEGER } : { idle: maxAge, maxAge, atLeast: 0 },
+      maxAge === undefined
+        ? { idle: LONGEST_COOKIE, atLeast: Number.MAX_SAFE_INTEGER }
+        : { idle: maxAge, maxAge, atLeast: 0 },
     maxBytes: Math.min(store.largest ?? ANY_SIZE, ANY_SIZE),
   }
-  const updated = await store.update({ id, proof: { created }, maxLifetime: Number.POSITIVE_INFINITY }, change)
+  const updated = await store.update(accessFromOutside({ id, created }), change)
   if (updated.outcome === 'refused' && updated.problem.kind !== 'condition') throw errorOf(updated.problem)
   return updated.outcome === 'changed' || updated.outcome === 'done'
 }
@@ -108,6 +110,6 @@ function durationOf([text, ...more]: readonly string[]): number {
     throw new UsageError("touch takes one duration, because it does not know the application's: touch ID '30 days'")
   }
   const maxAge = milliseconds(/^\d+$/.test(text) ? Number(text) : text, 'The duration of touch')
-  if (maxAge > 0 && maxAge <= LONGEST) return maxAge
+  if (maxAge > 0 && maxAge <= LONGEST_COOKIE) return maxAge
   throw new UsageError('The duration of touch is longer than nothing, and at most 400 days')
 }

@@ -1,5 +1,5 @@
 import { apply } from '../algebra/index.ts'
-import type { NewSession, SessionRecord } from './store.ts'
+import type { Access, NewSession, SessionRecord } from './store.ts'
 
 /** Everything that a store keeps of a session. */
 export interface StoredSession extends SessionRecord {
@@ -64,4 +64,15 @@ export function isLive(
   maxLifetime = Number.POSITIVE_INFINITY,
 ): boolean {
   return expires > now && created + maxLifetime > now
+}
+
+/**
+ * How a session is named by whoever is not its visitor, and has no secret: by its id and when it began, because another
+ * session may take the same id later.
+ */
+export function accessFromOutside(
+  { id, created }: Pick<SessionRecord, 'id' | 'created'>,
+  maxLifetime: number = Number.POSITIVE_INFINITY,
+): Access {
+  return { id, proof: { created }, maxLifetime }
 }

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { EMPTY_CHAIN } from '../algebra/index.ts'
 import type { Sessions } from '../api/sessions.ts'
 import type { Device, DeviceStep } from '../contract/device.ts'
-import { type Access, type Change, LOG_OUT_GRACE, type SessionRecord } from '../contract/store.ts'
+import { type Access, LOG_OUT_GRACE, type SessionRecord } from '../contract/store.ts'
 import { isChallenge } from '../cookie/bound.ts'
 import { newId, newOperation } from '../cookie/credential.ts'
 import type { Binding } from '../settings/binding.ts'
+import { outsideChange } from '../visit/change.ts'
+import { EMPTY_STEP } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { cookieOf, identifierOf, instructions } from './instructions.ts'
 import { type Fault, isSignedBy, type Proof, readProof, stringOf } from './proof.ts'
@@ -100,17 +101,9 @@ class Talk {
   /** The device after a step; undefined if it does not hold. */
   async #step(device: DeviceStep): Promise<Device | undefined> {
     const { reliable, settings } = this.#sessions.hostOf()
-    const change: Change = {
-      op: newOperation(),
-      chain: EMPTY_CHAIN,
-      held: undefined,
-      answer: true,
-      // The request for which the browser signs keeps the session alive, not this one.
-      slide: { idle: settings.idle, atLeast: Number.MAX_SAFE_INTEGER },
-      maxBytes: settings.maxBytes,
-      device,
-    }
-    const updated = await reliable.update(this.#access, change, this.#visit)
+    // As one from outside: the request for which the browser signs keeps the session alive, not this one.
+    const change = outsideChange(EMPTY_STEP, settings, newOperation(), true)
+    const updated = await reliable.update(this.#access, { ...change, device }, this.#visit)
     return updated.outcome === 'changed' ? updated.record.device : undefined
   }
 

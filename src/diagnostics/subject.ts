@@ -11,6 +11,11 @@ export function subjectOf(data: Data | undefined, path: Path | undefined): Subje
   return path && data && nameOf(valueAt(data, path))
 }
 
+/** The part of an event that says whose session it is; nothing where nobody can tell. */
+export function subjectIn(subject: Subject | undefined): { readonly subject?: Subject } {
+  return subject === undefined ? {} : { subject }
+}
+
 /**
  * A value as a name: undefined for lists, objects and dates, because nothing but a name may leave the session. A text that
  * is too long is cut, and ends with `…`.

@@ -1,6 +1,5 @@
-import { SessionUsageError } from '../errors/index.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { assertNames } from './names.ts'
+import { assertNames, fail } from './names.ts'
 import type { Settings } from './settings.ts'
 
 /** How sessions are bound to devices. */
@@ -74,8 +73,4 @@ function isPath(path: unknown): path is string {
 
 function isWithin(path: string, base: string): boolean {
   return path === base || path.startsWith(base.endsWith('/') ? base : `${base}/`)
-}
-
-function fail(message: string): never {
-  throw new SessionUsageError(message)
 }

@@ -37,3 +37,8 @@ function distance(a: string, b: string): number {
   }
   return row[b.length]!
 }
+
+/** An option that can't work. The message says what to write instead. */
+export function fail(message: string): never {
+  throw new SessionUsageError(message)
+}

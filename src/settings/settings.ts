@@ -1,9 +1,8 @@
 import { isList, keyFault, type Path, parsePath, Refusal } from '../algebra/index.ts'
 import type { StandardSchema } from '../data/schema.ts'
-import { SessionUsageError } from '../errors/index.ts'
 import { ADVICE } from './advice.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { assertNames } from './names.ts'
+import { assertNames, fail } from './names.ts'
 import type { LimitOptions, SessionOptions } from './options.ts'
 
 /** The options after checking, each default filled in. */
@@ -74,7 +73,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
 const DAY = 86_400_000
 const MINUTE = 60_000
 /** Browsers keep no cookie longer (RFC 6265bis, section 5.5). */
-const LONGEST_COOKIE = 400 * DAY
+export const LONGEST_COOKIE: number = 400 * DAY
 /** What a timer of Node.js can wait; above it, it fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 /** Leaves room for the random half that may be added. */
@@ -234,8 +233,4 @@ function functionOf<T>(value: T, option: string): T {
 function positive(value: unknown, option: string): number {
   const ms = milliseconds(value, option)
   return ms > 0 ? ms : fail(`${option} must be longer than nothing`)
-}
-
-function fail(message: string): never {
-  throw new SessionUsageError(message)
 }

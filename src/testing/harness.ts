@@ -12,6 +12,12 @@ export interface Runner {
 /** Gives an empty store that shares nothing with any other; called once for each group of tests. */
 export type MakeStore<S extends Store = Store> = () => Promise<S>
 
+/** Makes a store with the first call and gives it with every later one: for a group of cases that can share it. */
+export function sharing<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
+}
+
 export const MINUTE = 60_000
 
 export function randomId(): string {

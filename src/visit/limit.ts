@@ -1,5 +1,6 @@
 import { type Data, parsePath, valueAt } from '../algebra/index.ts'
 import { pages } from '../contract/pages.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import { isIndexValue, type SessionRecord } from '../contract/store.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -9,7 +10,7 @@ type LogIn = Pick<SessionRecord, 'id' | 'created' | 'authAt'>
 /**
  * Removes the sessions of this one's user that are too many: all but the newest by the time of their log-in and their id.
  * It reads after the log-in is stored. So of log-ins that run at once the last one sees all of them, and each removes by
- * the same order: no lock is needed, and no more than `max` are left. `removed` is told of each that it has removed.
+ * the same order: no lock is needed, and no more than `max` are left. Calls `removed` for each session that it has removed.
  */
 export async function trim(
   reliable: ReliableStore,
@@ -27,8 +28,7 @@ export async function trim(
       // Whoever has logged in there again in the meantime is among the newest: their own log-in judges that.
       const now = await reliable.get(one.id)
       if (now?.authAt !== one.authAt) continue
-      const { id, created } = one
-      if (await reliable.destroy({ id, proof: { created }, maxLifetime })) removed(id, now.data)
+      if (await reliable.destroy(accessFromOutside(one, maxLifetime))) removed(one.id, now.data)
     }
   }
 }

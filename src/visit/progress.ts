@@ -5,7 +5,7 @@ import { CookieJar, placeOf } from '../cookie/jar.ts'
 import type { Place } from '../cookie/places.ts'
 import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
-import { subjectOf } from '../diagnostics/subject.ts'
+import { subjectIn, subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
 import { skippedOf } from './binding.ts'
@@ -130,22 +130,19 @@ export abstract class Progress<V> {
   }
 
   tell(type: SessionEvent['type'], { reason, about, detail, data = dataOf(this.state) }: Telling = {}): void {
-    publish(() => {
-      const subject = subjectOf(data, this.settings.subject)
-      return {
-        type,
-        session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
-        client: this.exchange.client,
-        cookie: this.settings.cookie.name,
-        ...(subject !== undefined && { subject }),
-        ...(reason !== undefined && { reason }),
-        ...(detail !== undefined && { detail }),
-      }
-    })
+    publish(() => ({
+      type,
+      session: about === undefined ? this.alias : aliasOf(about, this.host.keys()),
+      client: this.exchange.client,
+      cookie: this.settings.cookie.name,
+      ...subjectIn(subjectOf(data, this.settings.subject)),
+      ...(reason !== undefined && { reason }),
+      ...(detail !== undefined && { detail }),
+    }))
   }
 }
 
-/** What else is told of an event. */
+/** What an event says besides its type. */
 interface Telling {
   readonly reason?: string | undefined
   /** The id of the session that it is about, if that is not this one. */

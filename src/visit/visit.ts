@@ -1,4 +1,5 @@
 import type { Value } from '../algebra/index.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
@@ -219,11 +220,9 @@ export class Visit extends Devices<Visit> implements Asking {
     this.turn(turn)
     if (answer.outcome === 'reused' && this.settings.onReuse === 'end') {
       // Two parties hold this session's cookie, and nobody can tell which of them is the visitor.
-      const { maxLifetime } = this.settings
-      const theft: Access = { id: state.credential.id, proof: { created: answer.created }, maxLifetime }
-      if (await this.host.reliable.destroy(theft, this)) {
-        this.tell('destroyed', { reason: 'reused', about: state.credential.id, data })
-      }
+      const { id } = state.credential
+      const theirs = accessFromOutside({ id, created: answer.created }, this.settings.maxLifetime)
+      if (await this.host.reliable.destroy(theirs, this)) this.tell('destroyed', { reason: 'reused', about: id, data })
     }
     return turn.state
   }

@@ -18,7 +18,7 @@ export interface Watched {
   onClose(done: () => void): void
 }
 
-/** What one request is told of its session: its end, once, and its versions. */
+/** Tells one request about its session: its end, once, and its versions. */
 export class Watcher {
   readonly visit: Watched
   readonly #controller = new AbortController()

@@ -1,4 +1,5 @@
 import { equal, parsePath, type Value, valueAt } from '../algebra/index.ts'
+import { accessFromOutside } from '../contract/record.ts'
 import type {
   Access,
   Change,
@@ -67,7 +68,7 @@ export class Watching implements Hearing {
     this.#notices = (store as Partial<TellingStore>).notices?.((notice) => this.#notice(notice))
   }
 
-  /** What this request is told of its session, from now on and until it closes. */
+  /** Watches the session of this request, from now on and until it closes. */
   of(visit: Watched): Watcher {
     const known = this.#watchers.get(visit)
     if (known) return known
@@ -264,7 +265,7 @@ export class Watching implements Hearing {
     const { id, created } = session
     do {
       session.again = false
-      await this.#reliable.load({ id, proof: { created }, maxLifetime: this.#maxLifetime }).catch(() => {})
+      await this.#reliable.load(accessFromOutside({ id, created }, this.#maxLifetime)).catch(() => {})
     } while (session.again && this.#sessions.get(id) === session)
     session.looking = false
   }

@@ -1,11 +1,11 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { atomicSession } from 'koa-atomic-session'
 import { sqlite } from 'koa-atomic-session/sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { gate } from '../gate.ts'
 import { KEY, TestApp, Visitor } from '../visitor.ts'
-import { expectAllRun, serve, writeExamples } from './examples.ts'
+import { expectAllRun, runInAFolder, serve } from './examples.ts'
 
 const ANOTHER = 'another key that nobody can guess'
 
@@ -34,39 +34,23 @@ async function counting(file: string, keys = [KEY]) {
 }
 
 describe('deployment, as its page says', () => {
-  const directory = process.cwd()
-  const work = mkdtempSync(join(tmpdir(), 'deployment-'))
-  beforeAll(() => {
-    writeExamples()
-    process.chdir(work)
-  })
-  afterAll(() => {
-    process.chdir(directory)
-    rmSync(work, { recursive: true, force: true })
-  })
+  const work = runInAFolder('deployment')
 
   it('a process that is shut down answers what is running, and takes nothing new', async () => {
     const { visitor, base, example } = await serve('shutdown')
     expect(await visitor.text('/')).toBe('page 1')
-    let reached = () => {}
-    let proceed = () => {}
-    const inside = new Promise<void>((resolve) => {
-      reached = resolve
-    })
-    const open = new Promise<void>((resolve) => {
-      proceed = resolve
-    })
+    const [inside, go] = [gate(), gate()]
     const [answer] = example.server.listeners('request')
     example.server.removeAllListeners('request').on('request', async (...exchange: unknown[]) => {
-      reached()
-      await open
+      inside.open()
+      await go.opened
       answer(...exchange)
     })
     const running = visitor.text('/', { headers: { connection: 'close' } })
-    await inside
+    await inside.opened
     const down = example.shutDown()
     await expect(fetch(base)).rejects.toThrow('fetch failed')
-    proceed()
+    go.open()
     expect(await running).toBe('page 2')
     await down
     process.removeListener('SIGTERM', example.shutDown)

@@ -8,6 +8,7 @@ import { atomicSession } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { createSession } from 'koa-session'
 import { describe, expect, it } from 'vitest'
+import { gate } from '../gate.ts'
 import { counting, KEY, Visitor } from '../visitor.ts'
 
 /** Called by the slow request between its read and its write; resolves when it may go on. */
@@ -90,17 +91,10 @@ const APPLICATIONS: Record<string, (pause: Pause) => Application> = {
 
 /** A visitor with a session, and what becomes of it when another request comes and goes during a slow one. */
 async function visited(name: string) {
-  let reached = () => {}
-  let proceed = () => {}
-  const inside = new Promise<void>((resolve) => {
-    reached = resolve
-  })
-  const open = new Promise<void>((resolve) => {
-    proceed = resolve
-  })
+  const [inside, go] = [gate(), gate()]
   const { listener, calls } = APPLICATIONS[name]!(() => {
-    reached()
-    return open
+    inside.open()
+    return go.opened
   })
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -110,9 +104,9 @@ async function visited(name: string) {
   return {
     async after(path: string): Promise<unknown> {
       const slow = visitor.fetch('/slow', { headers: { cookie } })
-      await inside
+      await inside.opened
       await visitor.fetch(path, { headers: { cookie } })
-      proceed()
+      go.open()
       await slow
       return visitor.json('/', { headers: { cookie } })
     },

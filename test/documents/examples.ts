@@ -1,8 +1,18 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type Koa from 'koa'
-import { expect } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { KEY, Visitor } from '../visitor.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
@@ -258,6 +268,21 @@ export interface Served {
   // biome-ignore lint/suspicious/noExplicitAny: whatever the example exports
   readonly example: any
   stop(): Promise<void>
+}
+
+/** Lets the tests of a group run the examples in a folder of their own, because examples open files by name. */
+export function runInAFolder(name: string): string {
+  const before = process.cwd()
+  const work = mkdtempSync(join(tmpdir(), `${name}-`))
+  beforeAll(() => {
+    writeExamples()
+    process.chdir(work)
+  })
+  afterAll(() => {
+    process.chdir(before)
+    rmSync(work, { recursive: true, force: true })
+  })
+  return work
 }
 
 /** Runs an example that exports its `app` (of Koa, Express or Fastify) or its `server`, and `sessions`. */

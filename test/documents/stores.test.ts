@@ -1,13 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { mysqlSchema } from 'koa-atomic-session/mysql'
 import { postgresSchema } from 'koa-atomic-session/postgres'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { describe, expect, inject, it, vi } from 'vitest'
 import { TestApp } from '../visitor.ts'
-import { blocks, expectAllRun, type Given, run, writeExamples } from './examples.ts'
+import { blocks, expectAllRun, type Given, run, runInAFolder } from './examples.ts'
 
 const servers = {
   mongodb: inject('mongodb'),
@@ -21,16 +18,7 @@ const urlOf = (name: keyof typeof servers): string => {
 }
 
 describe("the stores' examples", () => {
-  const directory = process.cwd()
-  const work = mkdtempSync(join(tmpdir(), 'stores-'))
-  beforeAll(() => {
-    writeExamples()
-    process.chdir(work)
-  })
-  afterAll(() => {
-    process.chdir(directory)
-    rmSync(work, { recursive: true, force: true })
-  })
+  runInAFolder('stores')
 
   /** Runs a fragment in an application that counts. */
   async function counts(name: string, given: Given = {}): Promise<void> {

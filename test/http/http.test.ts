@@ -9,7 +9,7 @@ import { atomicSession } from 'koa-atomic-session'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { gate } from '../security/shop.ts'
+import { gate } from '../gate.ts'
 import { counting, KEY, type Visitor } from '../visitor.ts'
 import { type Handler, KINDS, type Serving, serve } from './servers.ts'
 

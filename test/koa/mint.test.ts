@@ -88,7 +88,7 @@ describe('mint()', () => {
     expect(await response.json()).toEqual({ user_id: 2 })
   })
 
-  it('counts as a log-in where it has one, and is told of', async () => {
+  it('counts as a log-in where it has one, and events tell of it', async () => {
     const limit = { field: 'user_id', max: 2, beyond: 'oldest' } as const
     const events: SessionEvent[] = []
     const listen = (event: unknown) => events.push(event as SessionEvent)

@@ -18,7 +18,7 @@ export interface Outcome {
   readonly cookies: readonly string[]
 }
 
-/** Sessions on requests and responses without a network between them, so that many fit into a second. */
+/** Sessions on requests and responses without a network between them, so many of them fit into a second. */
 export function site({ store = memory(), ...options }: Partial<FetchOptions> = {}) {
   const calls = counting(store)
   const errors: Any[] = []

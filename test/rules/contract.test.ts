@@ -84,7 +84,7 @@ describe('what a proof is worth', () => {
     expect(answer).toEqual(
       verdict.live ? { outcome: 'live', record: recordOf(session!), secret: says, now: at } : verdict.answer,
     )
-    // Since when is told of what was replaced: of the secret before since its grace, of an older one since the rotation.
+    // The age in the answer: for the secret before the last, since its grace; for an older one, since the rotation.
     if (!verdict.live && 'ago' in verdict.answer) {
       const since = proof.hash === 'before' ? session!.previous!.until : session!.rotated
       expect(verdict.answer).toMatchObject({ ago: at - since, created })

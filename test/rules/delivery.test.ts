@@ -8,8 +8,8 @@ import { type Asking, type Hearing, ReliableStore } from '../../src/delivery/rel
 import { StoreError } from '../../src/errors/index.ts'
 import { chainOf, changeOf, dataOf, hashOf, randomId, visitor } from '../../src/testing/harness.ts'
 
-/** What may become of one try: it is done and answered, done and its reply is lost, lost on its way, or surely not done. */
-const TRIES = ['answered', 'reply lost', 'lost', 'surely not'] as const
+/** What may become of one try: it is done and answered, done and its reply is lost, lost on its way, or definitely not done. */
+const TRIES = ['answered', 'reply lost', 'lost', 'not done'] as const
 type Try = (typeof TRIES)[number]
 
 /** Every row of one to three tries; after them the store answers. */
@@ -31,7 +31,7 @@ function following(row: readonly Try[], operation: Operation) {
       async [operation](...values: unknown[]) {
         const now = row[sent.push(values) - 1] ?? 'answered'
         if (now === 'lost') throw new StoreError('memory', 'lost the call', 'unknown')
-        if (now === 'surely not') throw new StoreError('memory', 'refused the call', false)
+        if (now === 'not done') throw new StoreError('memory', 'refused the call', false)
         const answer = await real(...values)
         if (now === 'reply lost') throw new StoreError('memory', 'lost the reply', 'unknown')
         return answer
@@ -43,8 +43,8 @@ function following(row: readonly Try[], operation: Operation) {
 
 /** What the application must be told after this row, and how often the store must have been asked. */
 function expected(row: readonly Try[]): { told: unknown; tries: number } {
-  // Only what was surely not done at the first try is known not to be done; it is not tried again.
-  if (row[0] === 'surely not') return { told: false, tries: 1 }
+  // Only what was definitely not done at the first try is known not to be done; it is not tried again.
+  if (row[0] === 'not done') return { told: false, tries: 1 }
   const answered = row.indexOf('answered')
   return { told: 'an answer', tries: (answered < 0 ? row.length : answered) + 1 }
 }
@@ -64,7 +64,7 @@ async function outcome(call: Promise<unknown>) {
 
 describe('a call to the store, by what becomes of each of its tries', () => {
   it.each(['load', 'find'] as const)(
-    '%s is asked again until it is answered, unless it was surely refused',
+    '%s is asked again until it is answered, unless it was definitely refused',
     async (operation) => {
       await each(async (row) => {
         const { store, sent, arm } = following(row, operation)
@@ -177,7 +177,7 @@ describe('a call to the store, by what becomes of each of its tries', () => {
   })
 
   it('six tries are all, and the last word is that nobody knows', async () => {
-    const row: Try[] = ['lost', 'surely not', 'lost', 'surely not', 'surely not', 'surely not', 'answered']
+    const row: Try[] = ['lost', 'not done', 'lost', 'not done', 'not done', 'not done', 'answered']
     const { store, sent, arm } = following(row, 'load')
     const { access } = await visitor(store)
     arm()

@@ -2,6 +2,7 @@ import { atomicSession, type SessionOptions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import type { Store } from '../../src/contract/store.ts'
 import type { SessionEvent } from '../../src/diagnostics/events.ts'
+import { gate } from '../gate.ts'
 import { counting, TestApp } from '../visitor.ts'
 
 /** An application with the routes that attacks are tried on, and all that a test may look at. */
@@ -47,15 +48,6 @@ export class Shop {
     await this.app.listen()
     return this
   }
-}
-
-/** A promise that a test settles itself, to hold a request at a known place. */
-export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
-  let open!: () => void
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
 }
 
 /** What the package tells while the work is done. */

@@ -1,4 +1,4 @@
-// What Stryker loads for `npm run mutate`: which texts stay as they are, and who is told of each mutant.
+// What Stryker loads for `npm run mutate`: which texts stay as they are, and who hears of each mutant.
 
 /** Texts for people have spaces. What they say is not a rule, and tests ask for their words where they matter. */
 const texts = {

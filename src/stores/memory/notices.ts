@@ -1,5 +1,6 @@
 import type { StoredSession } from '../../contract/record.ts'
 import type { Notice, Notices } from '../../contract/store.ts'
+import { whatOf } from '../shared/notices.ts'
 
 /** Tells everybody who hears of every session, in the moment of the change. */
 export class Emitter {
@@ -17,10 +18,4 @@ export class Emitter {
     this.#hearers.add(hear)
     return { follow: async () => {}, unfollow() {}, close: () => void this.#hearers.delete(hear) }
   }
-}
-
-function whatOf(before: StoredSession, after: StoredSession | undefined): Notice['what'] | undefined {
-  if (!after) return 'gone'
-  if (after.epoch !== before.epoch) return 'rotated'
-  return after.version === before.version ? undefined : after.version
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Notice, Notices } from '../../contract/store.ts'
 import { SessionUsageError } from '../../errors/index.ts'
-import { readNotice } from '../shared/notices.ts'
+import { heardBy } from '../shared/notices.ts'
 
 /** The part of a connected Client of `pg` that listens. A Pool can't: it gives each query another connection. */
 export interface PgListener {
@@ -37,12 +37,8 @@ export function assertListener(listener: PostgresListener): void {
 /** Listens to what the statements tell: see `tellingOf` in statements.ts. Any role may listen, so ids come as hashes. */
 export function noticesOf(listener: PostgresListener, channel: string, hear: (notice: Notice) => void): Notices {
   const ids = new Map<string, string>()
-  const heard = (payload: string) => {
-    const [hash, message] = [payload.slice(0, 44), payload.slice(45)]
-    const id = ids.get(hash)
-    const notice = id === undefined ? undefined : readNotice(id, message)
-    if (notice) hear(notice)
-  }
+  const heardOf = heardBy(hear)
+  const heard = (payload: string) => heardOf(ids.get(payload.slice(0, 44)), payload.slice(45))
   let listening: Promise<() => unknown> | undefined
   return {
     async follow(id) {

@@ -1,6 +1,6 @@
 import type { Notice, Notices } from '../../contract/store.ts'
 import { SessionUsageError } from '../../errors/index.ts'
-import { readNotice } from '../shared/notices.ts'
+import { heardBy } from '../shared/notices.ts'
 
 /** The part of a second client of node-redis, or of a cluster's, that listens. */
 export interface NodeRedisSubscriber {
@@ -57,6 +57,7 @@ function nodeRedis(client: NodeRedisSubscriber): Subscriber {
   return {
     publish: sharded ? 'SPUBLISH' : 'PUBLISH',
     notices(channel, hear) {
+      const heard = heardBy(hear)
       const listeners = new Map<string, (message: unknown) => void>()
       const stop = async (id: string) => {
         const listener = listeners.get(id)
@@ -66,10 +67,7 @@ function nodeRedis(client: NodeRedisSubscriber): Subscriber {
       const unfollow = (id: string) => void stop(id).catch(() => {})
       return {
         async follow(id) {
-          const listener = (message: unknown) => {
-            const notice = readNotice(id, String(message))
-            if (notice) hear(notice)
-          }
+          const listener = (message: unknown) => heard(id, String(message))
           unfollow(id)
           listeners.set(id, listener)
           await client[sharded ? 'sSubscribe' : 'subscribe'](channel(id), listener)
@@ -89,11 +87,8 @@ function ioRedis(client: IoRedisSubscriber, sharded: boolean): Subscriber {
     publish: sharded ? 'SPUBLISH' : 'PUBLISH',
     notices(channel, hear) {
       const ids = new Map<string, string>()
-      const listener = (from: string, message: string) => {
-        const id = ids.get(from)
-        const notice = id === undefined ? undefined : readNotice(id, message)
-        if (notice) hear(notice)
-      }
+      const heard = heardBy(hear)
+      const listener = (from: string, message: string) => heard(ids.get(from), message)
       client.on(event, listener)
       const stop = (from: string) => {
         if (ids.delete(from) && counted(client, from, -1) === 0) {

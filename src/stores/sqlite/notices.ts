@@ -1,12 +1,10 @@
 import type { StoredSession } from '../../contract/record.ts'
 import type { Notice, Notices } from '../../contract/store.ts'
+import { type Shape, whatOf } from '../shared/notices.ts'
 import type { SqliteDatabase, SqliteStatement } from './client.ts'
 
 /** How often the file is asked whether another process has written, in milliseconds. */
 const PAUSE = 250
-
-/** What is remembered of a session that is followed: when it began, its version and its epoch. */
-type Seen = readonly [created: number, version: number, epoch: string]
 
 /**
  * What becomes of the sessions that are followed. The store says what it does itself. For what other processes do, the
@@ -16,7 +14,7 @@ export class SqliteNotices implements Notices {
   readonly #hear: (notice: Notice) => void
   readonly #open: () => Promise<Looking>
   /** Undefined until it was seen. */
-  readonly #followed = new Map<string, Seen | undefined>()
+  readonly #followed = new Map<string, Shape | undefined>()
   #timer: NodeJS.Timeout | undefined
   #version: unknown
   #looking = false
@@ -46,7 +44,11 @@ export class SqliteNotices implements Notices {
   /** The store itself has made this of a session; undefined: removed it. */
   made(id: string, after: StoredSession | undefined): void {
     if (!this.#followed.has(id)) return
-    this.#compared(id, this.#followed.get(id), after && [after.created, after.version, after.epoch])
+    this.#compared(
+      id,
+      this.#followed.get(id),
+      after && { created: after.created, version: after.version, epoch: after.epoch },
+    )
   }
 
   /** Compares what is stored of the sessions with what was seen of them. */
@@ -59,20 +61,15 @@ export class SqliteNotices implements Notices {
     }
   }
 
-  #compared(id: string, before: Seen | undefined, after: Seen | undefined): void {
+  #compared(id: string, before: Shape | undefined, after: Shape | undefined): void {
     if (!before) {
       if (after) this.#followed.set(id, after)
       return
     }
-    const [created, version, epoch] = before
-    if (!after || after[0] !== created) {
-      this.#followed.delete(id)
-      this.#hear({ id, created, what: 'gone' })
-      return
-    }
-    this.#followed.set(id, after)
-    if (after[2] !== epoch) this.#hear({ id, created, what: 'rotated' })
-    else if (after[1] !== version) this.#hear({ id, created, what: after[1] })
+    const what = whatOf(before, after)
+    if (what === 'gone') this.#followed.delete(id)
+    else this.#followed.set(id, after!)
+    if (what !== undefined) this.#hear({ id, created: before.created, what })
   }
 
   /** A failure is one of the file: the calls of requests tell of it, and the next look tries again. */
@@ -105,14 +102,14 @@ export interface Looking {
   /** Another one when another process, or another handle, has written since. */
   version(): unknown
   /** The live ones of these sessions. */
-  seen(ids: readonly string[]): Map<string, Seen>
+  seen(ids: readonly string[]): Map<string, Shape>
 }
 
 export function looking(database: SqliteDatabase, table: string): Looking {
   const version = database.prepare('PRAGMA data_version')
   // One text a session, whatever shape the application's handle gives to rows.
   const seen: SqliteStatement = database.prepare(
-    `SELECT json_array(id, created, version, epoch) FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) AND expires > ?`,
+    `SELECT json_object('id', id, 'created', created, 'version', version, 'epoch', epoch) FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) AND expires > ?`,
   )
   return {
     version: () => JSON.stringify(version.get()),
@@ -120,8 +117,8 @@ export function looking(database: SqliteDatabase, table: string): Looking {
       const rows = seen.all(JSON.stringify(ids), Date.now())
       return new Map(
         rows.map((row) => {
-          const [id, ...state] = JSON.parse(Object.values(row as object)[0])
-          return [id, state as unknown as Seen]
+          const { id, ...shape } = JSON.parse(Object.values(row as object)[0])
+          return [id, shape as Shape]
         }),
       )
     },

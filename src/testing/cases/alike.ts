@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { commands, condition, type Data, isObject, type Value } from '../../algebra/index.ts'
-import type { Store } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, visitor } from '../harness.ts'
+import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, sharing, visitor } from '../harness.ts'
 
 /** Values that look alike to one language or another: each is equal to itself and to no other one. */
 const ALIKE: readonly Value[] = [
@@ -13,8 +12,7 @@ const ALIKE: readonly Value[] = [
 
 export function alike({ describe, it }: Runner, make: MakeStore): void {
   describe('values that are nearly equal', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const { addToSet, pull, pullAll, push, unset } = commands
     const others = (at: number) => ALIKE.filter((_, i) => i !== at)
 

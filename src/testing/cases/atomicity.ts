@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { commands, condition } from '../../algebra/index.ts'
-import { REMEMBERED_OPS, type Store, type Updated } from '../../contract/store.ts'
+import { REMEMBERED_OPS, type Updated } from '../../contract/store.ts'
 import { afterHeld } from '../../contract/transition.ts'
 import {
   chainOf,
@@ -13,13 +13,13 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   visitor,
 } from '../harness.ts'
 
 export function atomicity({ describe, it }: Runner, make: MakeStore): void {
   describe('atomicity', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const { inc, push, set, take, unset } = commands
 
     it('loses none of many changes at once', async () => {

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict'
 import { commands, condition } from '../../algebra/index.ts'
-import type { Store } from '../../contract/store.ts'
 import { compare } from '../differential.ts'
 import { EXAMPLES } from '../examples.ts'
-import { chainOf, changed, changeOf, dataOf, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+import {
+  chainOf,
+  changed,
+  changeOf,
+  dataOf,
+  type MakeStore,
+  MINUTE,
+  type Runner,
+  sharing,
+  visitor,
+} from '../harness.ts'
 
 export function examples({ describe, it }: Runner, make: MakeStore): void {
   describe('commands', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
 
     for (const { says, before, command, after } of EXAMPLES) {
       it(says, async () => {

@@ -12,6 +12,7 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   type Visitor,
   visitor,
 } from '../harness.ts'
@@ -19,8 +20,7 @@ import {
 /** A session that is bound to a device opens for its device alone. */
 export function devices({ describe, it }: Runner, make: MakeStore): void {
   describe('devices', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
 
     it('bind a session once: the first key stays, whoever comes with another', async () => {
       const store = await open()

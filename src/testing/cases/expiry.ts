@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
-import type { Store } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, eventually, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+import {
+  chainOf,
+  changed,
+  changeOf,
+  eventually,
+  type MakeStore,
+  MINUTE,
+  type Runner,
+  sharing,
+  visitor,
+} from '../harness.ts'
 
 export function expiry({ describe, it }: Runner, make: MakeStore): void {
   describe('expiry', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const touch = chainOf([])
     // A database with a TTL may remove what has expired before anyone asks.
     const over = ({ outcome }: { outcome: string }) => outcome === 'expired' || outcome === 'absent'

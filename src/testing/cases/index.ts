@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict'
 import { commands, condition } from '../../algebra/index.ts'
 import type { IndexedStore } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, eventually, type MakeStore, MINUTE, type Runner, visitor } from '../harness.ts'
+import {
+  chainOf,
+  changed,
+  changeOf,
+  eventually,
+  type MakeStore,
+  MINUTE,
+  type Runner,
+  sharing,
+  visitor,
+} from '../harness.ts'
 
 /** The fields that a store given to the index cases must have been told to index. */
 export const INDEXED_FIELDS: readonly string[] = ['user_id', 'org.name']
 
 export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): void {
   describe('index', () => {
-    let shared: Promise<IndexedStore> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const forever = Number.POSITIVE_INFINITY
     const idsOf = async (store: IndexedStore, field: string, value: string | number | boolean) =>
       (await store.find(field, value, forever)).map(({ id }) => id).sort()

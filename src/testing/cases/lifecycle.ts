@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
-import type { Store } from '../../contract/store.ts'
 import {
   chainOf,
   changed,
@@ -11,13 +10,13 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   visitor,
 } from '../harness.ts'
 
 export function lifecycle({ describe, it }: Runner, make: MakeStore): void {
   describe('life cycle', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
 
     it('puts its own time into a new session where that is asked for', async () => {
       const store = await open()

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { type Command, commands, condition, type Data, MAX_PADDING, sizeOf } from '../../algebra/index.ts'
-import type { Store } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, visitor } from '../harness.ts'
+import { chainOf, changed, changeOf, dataOf, type MakeStore, type Runner, sharing, visitor } from '../harness.ts'
 
 /** Limits, each from both sides. The algebra refuses what is beyond the others before a store is asked. */
 export function limits({ describe, it }: Runner, make: MakeStore): void {
   describe('limits', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const { inc, pop, pull, pullAll, push, rename, set, take, unset } = commands
 
     /** Of every kind whose size is a rule of its own. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
-import type { Access, SessionRecord, Store } from '../../contract/store.ts'
+import { accessFromOutside } from '../../contract/record.ts'
 import {
   chainOf,
   changed,
@@ -11,16 +11,14 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   visitor,
 } from '../harness.ts'
 
 /** Changes by whoever looks after the store: they know the session's id and when it began, and no secret. */
 export function outside({ describe, it }: Runner, make: MakeStore): void {
   describe('changes from outside', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
-    const forever = Number.POSITIVE_INFINITY
-    const named = ({ id, created }: SessionRecord): Access => ({ id, proof: { created }, maxLifetime: forever })
+    const open = sharing(make)
     /** Such a change does not keep the session alive. */
     const slide = { idle: 20 * MINUTE, atLeast: Number.MAX_SAFE_INTEGER }
 
@@ -28,7 +26,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { record, access, holder } = await visitor(store, { role: 'admin' })
       const chain = chainOf([commands.unset('role'), commands.push('notices', ['x'])])
-      const after = changed(await store.update(named(record), changeOf(chain, { slide })))
+      const after = changed(await store.update(accessFromOutside(record), changeOf(chain, { slide })))
       assert.deepEqual(after, { ...record, data: { notices: ['x'] }, version: 2 })
       const seen = changed(await store.update(holder, changeOf(chainOf(commands.inc('n')), { held: record })))
       assert.deepEqual(seen.data, { notices: ['x'], n: 1 })
@@ -38,12 +36,15 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
     it('give what was taken, and refuse what a visitor is refused', async () => {
       const store = await open()
       const { record } = await visitor(store, { flash: 'Saved', n: 1 })
-      const taken = await store.update(named(record), changeOf(chainOf(commands.take('flash')), { slide }))
+      const taken = await store.update(accessFromOutside(record), changeOf(chainOf(commands.take('flash')), { slide }))
       assert.ok(taken.outcome === 'changed' && taken.taken === 'Saved')
-      const text = await store.update(named(record), changeOf(chainOf(commands.push('n', [1])), { slide }))
+      const text = await store.update(accessFromOutside(record), changeOf(chainOf(commands.push('n', [1])), { slide }))
       assert.equal(text.outcome, 'refused')
       const condition = { path: ['n'], value: 2 }
-      const other = await store.update(named(record), changeOf(chainOf(commands.inc('n'), condition), { slide }))
+      const other = await store.update(
+        accessFromOutside(record),
+        changeOf(chainOf(commands.inc('n'), condition), { slide }),
+      )
       assert.deepEqual(other, { outcome: 'refused', problem: { kind: 'condition', path: 'n' } })
     })
 
@@ -51,8 +52,8 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { record, access } = await visitor(store, { n: 0 })
       const change = changeOf(chainOf(commands.inc('n')), { slide })
-      await store.update(named(record), change)
-      changed(await store.update(named(record), { ...change, repeatedSince: record.created - 1000 }))
+      await store.update(accessFromOutside(record), change)
+      changed(await store.update(accessFromOutside(record), { ...change, repeatedSince: record.created - 1000 }))
       assert.deepEqual(await dataOf(store, access), { n: 1 })
     })
 
@@ -60,13 +61,13 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { record, access } = await visitor(store, { n: 0 })
       const chain = chainOf(commands.inc('n'))
-      const other = named({ ...record, created: record.created - 1 })
+      const other = accessFromOutside({ ...record, created: record.created - 1 })
       assert.equal((await store.update(other, changeOf(chain, { slide }))).outcome, 'absent')
       const bare = { ...other, proof: {} }
       assert.equal((await store.update(bare, changeOf(chain, { slide }))).outcome, 'stale')
       assert.deepEqual(await dataOf(store, access), { n: 0 })
       await store.destroy(access)
-      assert.equal((await store.update(named(record), changeOf(chain, { slide }))).outcome, 'absent')
+      assert.equal((await store.update(accessFromOutside(record), changeOf(chain, { slide }))).outcome, 'absent')
       assert.equal((await store.load(access)).outcome, 'absent')
     })
 
@@ -75,7 +76,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const { record, access } = await visitor(store, { n: 0 })
       const rotation = { to: hashOf('never arrived'), grace: 0 }
       changed(await store.update(access, changeOf(chainOf([]), { rotation })))
-      changed(await store.update(named(record), changeOf(chainOf(commands.inc('n')), { slide })))
+      changed(await store.update(accessFromOutside(record), changeOf(chainOf(commands.inc('n')), { slide })))
       const loaded = await store.load(access)
       assert.ok(loaded.outcome === 'live' && loaded.secret === 'lost')
       assert.deepEqual(loaded.record.data, { n: 1 })
@@ -85,7 +86,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const store = await open()
       const { record, access } = await visitor(store, { mine: 0, theirs: 0 })
       const theirs = async () =>
-        (await store.update(named(record), changeOf(chainOf(commands.inc('theirs')), { slide }))).outcome
+        (await store.update(accessFromOutside(record), changeOf(chainOf(commands.inc('theirs')), { slide }))).outcome
       const mine = async () => (await store.update(access, changeOf(chainOf(commands.inc('mine'))))).outcome
       const both = Array.from({ length: 10 }, () => [theirs(), mine()]).flat()
       // An automatic rotation beside them: the visitor's requests are within its grace.
@@ -108,7 +109,10 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const { record, access, holder } = await visitor(store, { user: 1 })
       const close = (user: number) => {
         const rotation = { to: hashOf(randomId()), grace: 0, epoch: randomId() }
-        return store.update(named(record), changeOf(chainOf([], { path: ['user'], value: user }), { slide, rotation }))
+        return store.update(
+          accessFromOutside(record),
+          changeOf(chainOf([], { path: ['user'], value: user }), { slide, rotation }),
+        )
       }
       assert.equal((await close(2)).outcome, 'refused')
       assert.deepEqual(await dataOf(store, access), { user: 1 })
@@ -117,7 +121,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
         assert.equal((await store.load(one)).outcome, 'rotated')
         assert.equal((await store.update(one, changeOf(chainOf(commands.set('user', 2))))).outcome, 'rotated')
       }
-      assert.equal(await store.destroy(named(record)), true)
+      assert.equal(await store.destroy(accessFromOutside(record)), true)
       assert.equal((await store.load(access)).outcome, 'absent')
     })
 
@@ -129,7 +133,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
         const to = () => ({ to: hashOf(randomId()), grace: 0, epoch: randomId() })
         const logIn = changeOf(chainOf(commands.set('user', 2)), { rotation: to(), authenticated: true })
         const [closed, loggedIn] = await Promise.all([
-          store.update(named(record), changeOf(chainOf([], mine), { slide, rotation: to() })),
+          store.update(accessFromOutside(record), changeOf(chainOf([], mine), { slide, rotation: to() })),
           store.update(access, logIn),
         ])
         const outcomes = [closed.outcome, loggedIn.outcome].join()

@@ -13,13 +13,13 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   visitor,
 } from '../harness.ts'
 
 export function secret({ describe, it }: Runner, make: MakeStore): void {
   describe('secret', () => {
-    let shared: Promise<Store> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const { inc, set } = commands
     const by = (access: Access, hash: string): Access => ({ ...access, proof: { hash } })
     const newHash = () => hashOf(randomId())

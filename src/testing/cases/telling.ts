@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
 import type { IndexedStore, Notice, TellingStore } from '../../contract/store.ts'
-import { chainOf, changed, changeOf, hashOf, MINUTE, type Runner, type Visitor, visitor } from '../harness.ts'
+import { chainOf, changed, changeOf, hashOf, MINUTE, type Runner, sharing, type Visitor, visitor } from '../harness.ts'
 
 /** Two stores over the same sessions, as two processes have them; one store alone where no other process can come. */
 export interface Telling {
@@ -12,10 +12,9 @@ export interface Telling {
 
 export function telling({ describe, it }: Runner, make: () => Promise<Telling>): void {
   describe('telling', () => {
-    let shared: Promise<Telling> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
 
-    /** Follows sessions; `next` waits for what is told of any of them. */
+    /** Follows sessions; `next` waits for the next notice about any of them. */
     async function follow(store: TellingStore, ...visitors: Visitor[]) {
       const told: Notice[] = []
       let arrived = () => {}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
+import { accessFromOutside } from '../../contract/record.ts'
 import type { IndexedStore, SessionRecord } from '../../contract/store.ts'
 import {
   chainOf,
@@ -11,6 +12,7 @@ import {
   MINUTE,
   type Runner,
   randomId,
+  sharing,
   type Visitor,
   visitor,
 } from '../harness.ts'
@@ -18,14 +20,8 @@ import {
 /** What is done to all sessions of a user at once, as `updateAll` and the option `limit` do it, while they are used. */
 export function users({ describe, it }: Runner, make: MakeStore<IndexedStore>): void {
   describe("all of a user's sessions", () => {
-    let shared: Promise<IndexedStore> | undefined
-    const open = () => (shared ??= make())
+    const open = sharing(make)
     const forever = Number.POSITIVE_INFINITY
-    const named = ({ id, created }: Pick<SessionRecord, 'id' | 'created'>) => ({
-      id,
-      proof: { created },
-      maxLifetime: forever,
-    })
     const slide = { idle: 20 * MINUTE, atLeast: Number.MAX_SAFE_INTEGER }
     const explicit = () => ({ to: hashOf(randomId()), grace: 0, epoch: randomId() })
 
@@ -36,7 +32,7 @@ export function users({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
         const page = await store.find('user_id', user, forever, { limit, after })
         for (const record of page) {
           const change = changeOf(chainOf(commands.inc('n'), condition), { slide, answer: false })
-          yield { id: record.id, outcome: (await store.update(named(record), change)).outcome }
+          yield { id: record.id, outcome: (await store.update(accessFromOutside(record), change)).outcome }
         }
         if (page.length < limit) return
         after = page.at(-1)!.id
@@ -65,7 +61,7 @@ export function users({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
         const applied = outcome === 'changed' || outcome === 'done'
         if (i % 4 === 0) assert.equal((await store.load(access)).outcome, 'absent')
         else {
-          const data = changed(await store.update(named(record), changeOf(chainOf([]), { slide }))).data
+          const data = changed(await store.update(accessFromOutside(record), changeOf(chainOf([]), { slide }))).data
           // Who stays the user's is reached, and who becomes another's only before.
           if (i % 4 !== 2) assert.ok(applied, outcome)
           assert.equal(data.n, applied ? 1 : undefined)
@@ -81,7 +77,7 @@ export function users({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       const newest = (a: SessionRecord, b: SessionRecord) => b.authAt! - a.authAt! || (a.id < b.id ? 1 : -1)
       const trim = async () => {
         const all = (await store.find('user_id', 190, forever)).sort(newest)
-        await Promise.all(all.slice(max).map((one) => store.destroy(named(one))))
+        await Promise.all(all.slice(max).map((one) => store.destroy(accessFromOutside(one))))
       }
       const logIns = Array.from({ length: 12 }, async () => {
         const one = await visitor(store, { user_id: 190 }, { authenticated: true })
