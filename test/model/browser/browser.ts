@@ -33,8 +33,8 @@ export class Browser {
   readonly #order: Order
   readonly #server: Server
   readonly #log: readonly Done[]
-  /** When secrets of explicit rotations and of new sessions have arrived. */
-  readonly #landed: number[] = []
+  /** When new secrets have arrived; `explicit`: of new sessions and of rotations that an application asked for. */
+  readonly #landed: { readonly at: number; readonly explicit: boolean }[] = []
   /** Everything that was sent before the page was left: its answers reach nobody. */
   #left = 0
   #sent = 0
@@ -76,12 +76,15 @@ export class Browser {
     for (const line of lines) {
       const secret = secretOf(line)
       const made = this.#log.find((done) => done.made === secret)
-      const own = secret !== came && (made?.call === 'create' || made?.change?.rotation?.epoch !== undefined)
+      const slides = secret === came
+      const explicit = !slides && (made?.call === 'create' || made?.change?.rotation?.epoch !== undefined)
       // The one order that nobody can cure: after the store was asked whether the secret still counts, and at once the
-      // response left, a log-in was applied, answered, and has overtaken it on the way. Such an answer counts as lost.
-      if (!own && secret && this.#landed.some((at) => at > asked)) continue
-      if (own) this.#landed.push(this.#order.now)
-      if (secret === came) assert.ok(!this.#isOlder(made), 'an older secret is put over a newer one')
+      // response left, a log-in was applied, answered, and has overtaken it on the way; or a rotation by itself has, and
+      // this response only slides. Such an answer counts as lost.
+      const overtaken = this.#landed.some((newer) => newer.at > asked && (newer.explicit || slides))
+      if (!explicit && secret && overtaken) continue
+      if (!slides && made) this.#landed.push({ at: this.#order.now, explicit })
+      if (slides) assert.ok(!this.#isOlder(made), 'an older secret is put over a newer one')
       this.ids.add(idOf(line))
       this.jar.keep(line)
     }
