@@ -43,6 +43,8 @@ class Run {
   /** Who is logged in by now; `unsure` where that is not for this browser alone to say. */
   #user: number | undefined | 'unsure'
   #users = 0
+  /** The sessions whose cookie was copied where secrets are renewed by themselves, and when. */
+  readonly #stolen = new Map<string | undefined, number>()
   #pages: Promise<unknown>[] = []
   #sockets: Promise<unknown>[] = []
   /** How often a little time has passed while pages were open: a request does not take a minute. */
@@ -87,7 +89,10 @@ class Run {
       case 'theft':
         this.#thief.copy(this.#browser.cookie)
         // Where secrets are renewed by themselves, whoever comes back with the old one ends the session.
-        if (this.#story.rotates) this.#user = 'unsure'
+        if (this.#story.rotates) {
+          this.#user = 'unsure'
+          this.#stolen.set(idOf(this.#browser.cookie), this.#order.now)
+        }
         return
       case 'time':
         return this.#time(event.long)
@@ -161,6 +166,10 @@ class Run {
   /** The live secret of a session that this browser had is here or nowhere, once the visitor has done something alone. */
   #mayBeLive(id: string, secret: string): boolean {
     if (secret === secretOf(this.#browser.cookie) || this.#user === 'unsure') return true
+    // After two renewals by the thief the visitor's secret is a stale one: it is told, and begins another session.
+    const stolen = this.#stolen.get(id)
+    if (stolen !== undefined && !this.#log.some((done) => done.id === id && done.explicit && done.at > stolen))
+      return true
     return !this.#browser.ids.has(id) || !this.#thief.secrets.has(secret)
   }
 
