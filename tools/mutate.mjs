@@ -69,6 +69,8 @@ function options(name, mutate) {
     incrementalFile: `${CACHE}/${name}.json`,
     tempDirName: `${CACHE}/sandbox`,
     ignorePatterns: ['/.cache', '/.github', '/bench', '/dist', '/docs/images', '/test-d'],
+    // Beside what the tests of a mutant take: what waits for longer waits for nothing.
+    timeoutMS: 2500,
     concurrency: Number(process.env.MUTATE_WORKERS ?? 1),
     logLevel: 'error',
     allowEmpty: true,

@@ -11,7 +11,6 @@ export function writeBound(id: string, until: number, name: string, keygrip: Sig
 
 /** Whether a request with this Cookie header has shown that it comes from the device of the session with this id. */
 export function isBound(header: string | undefined, name: string, id: string, keys: () => Keys): boolean {
-  if (!header?.includes(name)) return false
   // Another Domain or Path may have left a second one. Each names its session, so one of them is enough.
   const values = readCookie(header, name).slice(0, MOST)
   return values.some((value) => isSigned(value, (until) => boundText(name, id, until), keys))

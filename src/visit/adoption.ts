@@ -64,18 +64,16 @@ function setField([text, value]: [string, unknown]): Command {
 }
 
 /** A value with every key as a key of a session. What is no plain data stays as it is, for the checks to come. */
-function withKeys(value: unknown, seen: Map<object, unknown>): unknown {
-  if (typeof value !== 'object' || value === null) return value
+function withKeys(value: unknown, seen: Map<unknown, unknown>): unknown {
   const before = seen.get(value)
   if (before) return before
   if (Array.isArray(value)) {
-    const list: unknown[] = []
-    seen.set(value, list)
     // A hole stays one.
+    const list: unknown[] = new Array(value.length)
+    seen.set(value, list)
     value.forEach((element, i) => {
       list[i] = withKeys(element, seen)
     })
-    list.length = value.length
     return list
   }
   if (!isObject(value) || !isPlain(value)) return value

@@ -251,6 +251,52 @@ describe("an earlier session's data", () => {
   })
 })
 
+/** What a session that nobody had before makes of the data of an earlier one. */
+describe("an earlier session's keys", () => {
+  const handedOver = async (data: object) => {
+    const shop = site({ adopt: () => data as Any })
+    const { value, error } = await shop.browser().visit(async (session) => ({ ...(await session).data }))
+    return { data: value, error, calls: shop.store.calls }
+  }
+  const bare = Object.assign(Object.create(null), { 'a.b': 1 })
+  const day = new Date(0)
+
+  it.each<[string, object, object]>([
+    ['at the top', { 'a.b': 1, id: 2 }, { 'a%2Eb': 1, '%69d': 2 }],
+    [
+      'of an object, where the names of a session are its own',
+      { x: { 'a.b': null, id: 2 } },
+      { x: { 'a%2Eb': null, id: 2 } },
+    ],
+    ['of objects in lists', { list: ['a.b', { 'a.b': [{ $c: 1 }] }] }, { list: ['a.b', { 'a%2Eb': [{ '%24c': 1 }] }] }],
+    ['of an object without a prototype', { x: bare }, { x: { 'a%2Eb': 1 } }],
+    ['beside a date', { x: { 'a.b': day } }, { x: { 'a%2Eb': day } }],
+    ['of one object in two places', { x: bare, y: [bare] }, { x: { 'a%2Eb': 1 }, y: [{ 'a%2Eb': 1 }] }],
+  ])('%s are escaped', async (_, data, kept) => {
+    expect(await handedOver(data)).toEqual({ data: kept, error: undefined, calls: ['create'] })
+  })
+
+  class Cart {
+    'a.b' = 1
+  }
+  const endless: Any = { n: 1 }
+  endless.within = { list: [endless] }
+  const ring: Any[] = [1]
+  ring.push(ring)
+  it.each<[string, object]>([
+    ['an instance of a class', { x: new Cart() }],
+    ['a getter', { x: Object.defineProperty({}, 'y', { get: () => 1, enumerable: true }) }],
+    ['a getter beside a value', { x: Object.defineProperty({ z: 1 }, 'y', { get: () => 1, enumerable: true }) }],
+    ['a hole at the beginning of a list', { x: Object.assign(new Array(2), { 1: 1 }) }],
+    ['a hole at the end of a list', { x: Object.assign(new Array(2), { 0: 1 }) }],
+    ['an object without an end', { x: endless }],
+    ['a list without an end', { x: ring }],
+    ['no value', { x: () => 1 }],
+  ])('are not made of %s, which is refused as set() refuses it', async (_, data) => {
+    expect(await handedOver(data)).toEqual({ data: undefined, error: 'ERR_SESSION_VALUE', calls: [] })
+  })
+})
+
 describe('a visitor with an open form', () => {
   const opened = async () => {
     const shop = site()

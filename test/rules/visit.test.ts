@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { SessionEvent, SessionOptions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { aliasOf } from '../../src/cookie/credential.ts'
 import { KEY } from '../visitor.ts'
 import { type Any, type Browser, type Outcome, site } from './browser.ts'
 
@@ -229,6 +230,34 @@ describe('what happens to sessions is told', () => {
     later(25 * 60 * MINUTE)
     await browser.visit(read)
     expect(told()).toEqual(['created', 'expired'])
+  })
+
+  it('with a name for its session that stays the same, and with what is known, no more', async () => {
+    const shop = site({ rotateEvery: '1 hour', maxAge: '1 day' })
+    const [browser, other] = [shop.browser(), shop.browser()]
+    const from = { client: '192.0.2.1' }
+    const { value: id } = await browser.visit(async (session) => (await session.set('n', 1)).id, {}, from)
+    const session = aliasOf(id, [KEY])
+    const event = (type: string, more: object = {}) => ({ type, session, client: '192.0.2.1', cookie: 'sid', ...more })
+    expect(events.splice(0)).toStrictEqual([event('created')])
+    await browser.visit((session) => session.rotate().set('n', 2), {}, from)
+    expect(events.splice(0)).toStrictEqual([event('rotated')])
+    await browser.visit(async (session) => (await session).assertCSRF('x'), {}, from)
+    const detail = expect.stringContaining('createCSRF()')
+    expect(events.splice(0)).toStrictEqual([event('csrf', { reason: 'token', detail })])
+    const stolen = browser.cookie
+    later(60 * MINUTE)
+    await browser.visit((session) => session)
+    await browser.visit((session) => session)
+    later(31_000)
+    events.length = 0
+    // Whoever is not let in is no session's any more, but what ended is named.
+    await shop.send(stolen, (session) => session, {}, from)
+    expect(events.splice(0)).toStrictEqual([event('reused'), event('destroyed', { reason: 'reused' })])
+    await other.visit((session) => session.set('n', 1))
+    expect(events.splice(0)[0]?.session).not.toBe(session)
+    await shop.send('sid=forged', (session) => session)
+    expect(events.splice(0)).toStrictEqual([event('forged', { session: undefined, client: undefined })])
   })
 
   it('of a session that ends while a request holds it', async () => {

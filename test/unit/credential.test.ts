@@ -1,5 +1,6 @@
 import Keygrip from 'keygrip'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isBound, isChallenge, writeBound, writeChallenge } from '../../src/cookie/bound.ts'
 import { newId, newSecret, readCredential, writeCredential } from '../../src/cookie/credential.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
 
@@ -39,6 +40,72 @@ describe('a credential', () => {
   it("takes the application's own Keygrip", () => {
     for (const own of [new Keygrip(keys), new Keygrip(keys, 'sha512', 'hex')]) {
       expect(readCredential(writeCredential(newSecret(newId()), 'sid', keygripOf(own)), 'sid', own)).toBeDefined()
+    }
+  })
+})
+
+describe('what a device shows', () => {
+  const NOW = 1_800_000_000_000
+  const [id, other] = [newId(), newId()]
+  const both = () => keys
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW })
+  })
+  afterEach(() => vi.useRealTimers())
+
+  const bound = (until: number, of = id, name = 'device', by = keygrip) => writeBound(of, until, name, by)
+  const shows = (header: string | undefined) => isBound(header, 'device', id, both)
+
+  it('is taken until the time that it names, and not from then on', () => {
+    expect(shows(`device=${bound(NOW + 1)}`)).toBe(true)
+    expect(shows(`device=${bound(NOW)}`)).toBe(false)
+    const challenge = (until: number) =>
+      isChallenge(writeChallenge(id, 'e', until, 'sid', keygrip), id, 'e', 'sid', both)
+    expect([challenge(NOW + 1), challenge(NOW)]).toEqual([true, false])
+  })
+
+  it('is taken with the MAC of any of the keys, and of no other', () => {
+    expect(shows(`device=${bound(NOW + 1, id, 'device', keygripOf([keys[1]!]))}`)).toBe(true)
+    expect(shows(`device=${bound(NOW + 1, id, 'device', keygripOf(['no key of them, sixteen or more']))}`)).toBe(false)
+  })
+
+  it('is worth nothing for another session, under another name, or after the next log-in', () => {
+    expect(shows(`device=${bound(NOW + 1, other)}`)).toBe(false)
+    expect(shows(`device=${bound(NOW + 1, id, 'sid')}`)).toBe(false)
+    expect(shows(`Device=${bound(NOW + 1)}`)).toBe(false)
+    expect(shows(undefined)).toBe(false)
+    const text = writeChallenge(id, 'e', NOW + 1, 'sid', keygrip)
+    expect(isChallenge(text, other, 'e', 'sid', both)).toBe(false)
+    expect(isChallenge(text, id, 'f', 'sid', both)).toBe(false)
+    expect(isChallenge(text, id, 'e', 'device', both)).toBe(false)
+  })
+
+  it('is no challenge, and a challenge does not show it', () => {
+    expect(shows(`device=${writeChallenge(id, '', NOW + 1, 'device', keygrip)}`)).toBe(false)
+    expect(isChallenge(bound(NOW + 1, id, 'sid'), id, '', 'sid', both)).toBe(false)
+  })
+
+  it('is looked for in four cookies of its name, and in no more', () => {
+    const header = (before: number) => `${'device=x; '.repeat(before)}device=${bound(NOW + 1)}`
+    expect([shows(header(3)), shows(header(4))]).toEqual([true, false])
+  })
+
+  it('is a time of at most fifteen digits and a MAC, and nothing around them', () => {
+    const [until, mac] = bound(NOW + 1).split('.')
+    const signed = (time: string) => `${time}.${keygrip.sign(`device device=${id}.${time}`)}`
+    expect(shows(`device=${signed('9'.repeat(15))}`)).toBe(true)
+    for (const wrong of [
+      signed('9'.repeat(16)),
+      signed(''),
+      signed('1e15'),
+      `x${until}.${mac}`,
+      `${until}.${mac}.x`,
+      `${until}.${mac}=`,
+      `${until}${mac}`,
+      `${until}.`,
+      '',
+    ]) {
+      expect(shows(`device=${wrong}`), wrong).toBe(false)
     }
   })
 })
