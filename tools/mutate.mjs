@@ -14,6 +14,7 @@ import { EQUIVALENTS } from './mutate/equivalents.mjs'
 import { heard } from './mutate/plugin.mjs'
 import { ROOMS } from './mutate/rooms.mjs'
 
+import * as await0 from 'node:fs'
 const CACHE = '.cache/mutate'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,7 +48,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(ROOMS)) {
   const mutate = since ? changed(since, room.files) : [`${room.files}**/*.ts`]
   if (mutate.length === 0) continue
   current = { name, ...room, whole: !since, mutants: new Map(), ends: false }
-  heard.mutant = (mutant) => current.mutants.set(mutant.id, mutant)
+  heard.mutant = (mutant) => {current.mutants.set(mutant.id, mutant); if (process.env.LIVE) (await0).appendFileSync(process.env.LIVE, JSON.stringify({t:Date.now(),s:mutant.status,n:mutant.testsCompleted,k:mutant.killedBy,...show(mutant)})+'\n')}
   process.env.MUTATE_TESTS = room.tests.join()
   process.env.STORES = 'none'
   for (const mutant of await new Stryker(options(name, mutate)).runMutationTest()) heard.mutant(mutant)

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import config from '../../vitest.config.ts'
+import { warm } from './warm.ts'
 
 const { MUTATE_TESTS = 'test/' } = process.env
 
@@ -17,6 +18,7 @@ class AsNamed extends BaseSequencer {
 /** The suite as `npm run mutate` runs it: the files of MUTATE_TESTS in one worker, which loads each module once. */
 export default defineConfig({
   ...config,
+  plugins: [warm],
   test: {
     ...config.test,
     include: paths.map((path) => (path.endsWith('/') ? `${path}**/*.test.ts` : `${path}.test.ts`)),
