@@ -20,6 +20,7 @@ import { endOf } from './proofs.ts'
 import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
 import {
+  asOnArrival,
   type Gone,
   isUnbound,
   type Late,
@@ -178,6 +179,11 @@ export class Visit extends Devices<Visit> implements Asking {
     })
   }
 
+  /** For how many milliseconds the request has been here. */
+  get #age(): number {
+    return performance.now() - this.exchange.arrived
+  }
+
   /** What this request can show is what the store last answered. */
   get #shown(): boolean {
     const state = this.state
@@ -214,7 +220,8 @@ export class Visit extends Devices<Visit> implements Asking {
   }
 
   /** The session is not there for this request, or not any more. */
-  async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
+  async #absent(state: Unread | Live | Late, told: Absent): Promise<New | Late | Gone> {
+    const answer = asOnArrival(told, this.#age)
     const turn = whenAbsent(state, answer)
     const data = dataOf(state)
     this.turn(turn)
@@ -311,7 +318,7 @@ export class Visit extends Devices<Visit> implements Asking {
   async #assertNowhere(state: Unread | Live | Late, access: Access): Promise<void> {
     const loaded = await this.host.reliable.load(access, this)
     if (!('ago' in loaded)) return
-    this.turn(whenAbsent(state, loaded))
+    this.turn(whenAbsent(state, asOnArrival(loaded, this.#age)))
     throw new SessionRotatedError()
   }
 
@@ -321,7 +328,7 @@ export class Visit extends Devices<Visit> implements Asking {
     if (state.kind !== 'live') return
     const { jar, exchange } = this
     const writable = exchange.response?.headersSent === false
-    const { slide, renew, ask } = workOf(state, jar, writable, performance.now() - exchange.arrived, this.settings)
+    const { slide, renew, ask } = workOf(state, jar, writable, this.#age, this.settings)
     if (this.forged) return
     if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
@@ -340,7 +347,7 @@ export class Visit extends Devices<Visit> implements Asking {
       } else if (updated.outcome === 'outrun') {
         jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {
-        this.turn(whenAbsent(rested, updated))
+        this.turn(whenAbsent(rested, asOnArrival(updated, this.#age)))
       }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.
