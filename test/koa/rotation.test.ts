@@ -459,6 +459,25 @@ describe('one browser and the time between its requests', () => {
     }
   })
 
+  it('a slow request that asks for its session only after its secret was renewed is late, and no thief', async () => {
+    const visitor = await start()
+    await visitor.fetch('/login')
+    const gate = new Gate()
+    handler = async (ctx) => {
+      await gate.pass()
+      ctx.body = { views: (await ctx.session().inc('views')).views }
+    }
+    const slow = fetch(`${app.base}/slow`, { headers: { cookie: visitor.header } })
+    await gate.reached
+    later(700 * SECOND)
+    expect([await me(visitor), await me(visitor)]).toEqual([42, 42])
+    later(100 * SECOND)
+    gate.open()
+    const { status, headers } = await slow
+    expect([status, headers.getSetCookie()]).toEqual([409, []])
+    expect(await me(visitor)).toBe(42)
+  })
+
   it('a thief who asks first does not keep the session: the visitor ends it by coming back', async () => {
     const visitor = await start()
     await visitor.fetch('/login')
