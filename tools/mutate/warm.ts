@@ -1,85 +1,86 @@
-import type { PoolOptions, PoolWorker, WorkerRequest } from 'vitest/node'
-import { ThreadsPoolWorker } from 'vitest/node'
+import { Worker } from 'node:worker_threads'
+import { distDir, type PoolOptions, type PoolWorker, type WorkerRequest } from 'vitest/node'
 
-type Thread = NonNullable<ThreadsPoolWorker['_thread']>
 type Listener = (argument: unknown) => void
 
 /** The thread that waits for the next mutant. */
-let kept: Thread | undefined
+let kept: Worker | undefined
 
 /**
- * A thread that outlives the run of one mutant, so the modules are loaded once and not for each of them. Which mutant is
- * active is asked whenever its line runs. One in a line that runs when its module is loaded gets a thread of its own, and
- * so does whatever follows a run that ended with more than a failed test.
+ * A thread that outlives the run of one mutant, so modules are loaded once and not for each of them: which mutant is active
+ * is asked whenever its line runs. One whose line runs only when its module is loaded gets a thread of its own, and
+ * nothing is kept of a run that ended with more than failed tests.
  */
-class Warm extends ThreadsPoolWorker implements PoolWorker {
-  override readonly name = 'warm'
-  readonly #project: PoolOptions['project']
+class WarmThread implements PoolWorker {
+  readonly name = 'warm'
+  readonly #options: PoolOptions
   readonly #listeners: [string, Listener][] = []
+  #thread: Worker | undefined
   #started = false
 
   constructor(options: PoolOptions) {
-    super(options)
-    this.#project = options.project
+    this.#options = options
   }
 
-  get #cold(): boolean {
-    const { mode, mutantActivation } = this.#project.getProvidedContext() as {
-      mode?: string
-      mutantActivation?: string
-    }
+  async start(): Promise<void> {
+    if (this.#alone) await kept?.terminate()
+    else this.#thread = kept
+    kept = undefined
+    this.#started = this.#thread !== undefined
+    const { env, execArgv } = this.#options
+    this.#thread ??= new Worker(`${distDir}/workers/threads.js`, { env: env as NodeJS.ProcessEnv, execArgv })
+  }
+
+  on(event: string, callback: Listener): void {
+    this.#listeners.push([event, callback])
+    this.#thread?.on(event, callback)
+  }
+
+  off(event: string, callback: Listener): void {
+    this.#thread?.off(event, callback)
+  }
+
+  send(message: WorkerRequest): void {
+    // It is started, and it is not to stop.
+    if (message.type === 'start' && this.#started) this.#answers('started')
+    else if (message.type === 'stop') this.#answers('stopped')
+    else if (message.type === 'run') {
+      // What it was started with is the configuration of an earlier run.
+      const context = { ...message.context, config: this.#options.project.serializedConfig }
+      this.#thread?.postMessage({ ...message, context })
+    } else this.#thread?.postMessage(message)
+  }
+
+  deserialize(data: unknown): unknown {
+    return data
+  }
+
+  async stop(): Promise<void> {
+    const thread = this.#thread
+    for (const [event, callback] of this.#listeners.splice(0)) this.off(event, callback)
+    this.#thread = undefined
+    if (this.#alone || this.#options.project.vitest.state.errorsSet.size > 0) await thread?.terminate()
+    else kept = thread
+  }
+
+  get #alone(): boolean {
+    const { mode, mutantActivation } = this.#options.project.getProvidedContext() as object as Record<string, unknown>
     return mode !== 'mutant' || mutantActivation === 'static'
   }
 
-  override async start(): Promise<void> {
-    if (this.#cold) await end()
-    this._thread = kept
-    this.#started = kept !== undefined
-    kept = undefined
-    await super.start()
-  }
-
-  override on(event: string, callback: Listener): void {
-    this.#listeners.push([event, callback])
-    super.on(event, callback)
-  }
-
-  override send(message: WorkerRequest): void {
-    if (message.type === 'start' && this.#started) this.#answers('started')
-    else if (message.type === 'stop') this.#answers('stopped')
-    // What the thread was started with is the configuration of an earlier run.
-    else if (message.type === 'run') {
-      super.send({ ...message, context: { ...message.context, config: this.#project.serializedConfig } as never })
-    } else super.send(message)
-  }
-
-  override async stop(): Promise<void> {
-    for (const [event, callback] of this.#listeners.splice(0)) this.off(event, callback)
-    if (this.#cold || this.#project.vitest.state.errorsSet.size > 0) return super.stop()
-    const thread = this.thread
-    thread.stdout.unpipe(this.stdout)
-    thread.stderr.unpipe(this.stderr)
-    kept = thread
-  }
-
   #answers(type: string): void {
-    const listeners = this.#listeners.filter(([event]) => event === 'message')
+    const listening = this.#listeners.filter(([event]) => event === 'message')
     queueMicrotask(() => {
-      for (const [, callback] of listeners) callback({ type, __vitest_worker_response__: true })
+      for (const [, callback] of listening) callback({ type, __vitest_worker_response__: true })
     })
   }
 }
 
-async function end(): Promise<void> {
-  await kept?.terminate()
-  kept = undefined
-}
-
-/** Stryker asks for threads: it gets these. */
+/** Stryker asks Vitest for threads, and gets these. */
 export const warm = {
   name: 'warm',
   configureVitest({ project }: { project: PoolOptions['project'] }): void {
     project.config.pool = 'warm' as never
-    project.config.poolRunner = { name: 'warm', createPoolWorker: (options) => new Warm(options) }
+    project.config.poolRunner = { name: 'warm', createPoolWorker: (options) => new WarmThread(options) }
   },
 }
