@@ -131,13 +131,13 @@ export interface NewSession {
   readonly hash: string
   readonly data: Data
   /** Commands of `currentDate`, which put the store's time into the data; absent if there are none. */
-  readonly dates?: Chain
+  readonly dates?: Chain | undefined
   /** This session's own idle time; null follows the application's `idle`. */
   readonly maxAge: number | null
   /** The application's idle time. */
   readonly idle: number
   /** When its lifetime began, if it continues that of an earlier session; absent: now. */
-  readonly created?: number
+  readonly created?: number | undefined
   /** Sets `authAt` to now. */
   readonly authenticated: boolean
   /** Where `authenticated` is true: when the visitor logged in; absent or null: now. */

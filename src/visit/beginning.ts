@@ -25,14 +25,5 @@ export function newSession(
   { id, hash }: SessionCredential,
   idle: number,
 ): NewSession {
-  return {
-    id,
-    hash,
-    data,
-    ...(dates && { dates }),
-    idle,
-    authenticated: rotate?.authenticated === true,
-    maxAge,
-    ...(created !== undefined && { created }),
-  }
+  return { id, hash, data, dates, idle, authenticated: rotate?.authenticated === true, maxAge, created }
 }

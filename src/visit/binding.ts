@@ -31,6 +31,5 @@ export function askToBind<V>(host: Host<V>, exchange: Exchange, stateOf: () => S
 
 /** Why a browser has sent a request although it could not sign: a word of the draft, undefined where it says none. */
 export function skippedOf(headers: IncomingHttpHeaders): string | undefined {
-  const said = headers['secure-session-skipped']
-  return typeof said === 'string' ? /^(?:unreachable|server_error|quota_exceeded)\b/.exec(said)?.[0] : undefined
+  return /^(?:unreachable|server_error|quota_exceeded)\b/.exec(String(headers['secure-session-skipped']))?.[0]
 }

@@ -93,6 +93,6 @@ export function maintenance(
 /** What the step's `take` removed. A store that answers a repeated operation can't tell any more. */
 export function takenOf({ chain }: Step, updated: Updated, store: Store): Value | undefined {
   if (!takes(chain)) return undefined
-  if (updated.outcome === 'changed' && 'taken' in updated) return updated.taken
+  if ('taken' in updated) return updated.taken
   throw new StoreError(store.name, 'lost the answer to take(): the value may have been removed', 'unknown')
 }

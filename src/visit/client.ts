@@ -32,7 +32,7 @@ export function withClient(step: Step, settings: Settings, context: unknown): St
 
 /** What a new session begins with, and what is known of its client. */
 export function describedBy<T extends { readonly data: Data }>(result: T, settings: Settings, context: unknown): T {
-  const client = settings.client && clientOf(settings, context)
+  const client = clientOf(settings, context)
   return client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
 }
 
@@ -60,13 +60,14 @@ function textOf(value: unknown, name: keyof typeof LONGEST): string | undefined 
 /** A whole address is more than a list of devices needs: of one only its network is kept. */
 function networkOf(value: unknown): unknown {
   if (typeof value !== 'string') return value
-  const address = value.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/s, '')
+  const address = value.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*/s, '')
   if (isIP(address) === 4) return address.replace(/\d+$/, '0/24')
   if (isIP(address) !== 6) return value
-  const [before = '', after] = address.split('::')
-  const groups = before === '' ? [] : before.split(':')
-  const behind = after ? after.split(':').length : 0
-  if (after !== undefined) while (groups.length < 8 - behind && groups.length < 3) groups.push('0')
-  if (groups.length < 3) groups.push(...after!.split(':'))
+  // An IPv4 address at its end is as long as two groups.
+  const [head = [], tail] = address
+    .replace(/\d+(?:\.\d+){3}$/, '0:0')
+    .split('::')
+    .map((groups) => groups.split(':').filter(Boolean))
+  const groups = tail ? [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail] : head
   return `${groups.slice(0, 3).join(':')}::/48`
 }

@@ -12,7 +12,7 @@ export class Queue {
   #settled: boolean
 
   /** `told`: nobody waits for the end of this request, as with a socket, so each failure is told at once. */
-  constructor(background: (error: unknown) => void, told = false) {
+  constructor(background: (error: unknown) => void, told: boolean) {
     this.#background = background
     this.#settled = told
   }

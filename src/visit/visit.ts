@@ -120,7 +120,7 @@ export class Visit extends Devices<Visit> implements Asking {
     if (step.rotate) this.jar.assertWritable()
     const renewal = step.rotate && { secret: newSecret(state.credential.id), epoch: newId() }
     // Not for a step that begins a session instead: that asks by itself.
-    const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
+    const whole = isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || looksAt(step, this.settings), renewal)
     const updated = await this.guarded(state, (access) => this.host.reliable.update(access, change, this))

@@ -289,16 +289,23 @@ describe('a session that is bound to a device', () => {
     later(2 * MINUTE)
     const thief = thiefOf(device, SHORT)
     await get(thief, '/me', { 'secure-session-skipped': 'quota_exceeded;session_identifier="x"' })
-    await get(thief, '/me', { 'secure-session-skipped': 'anything' })
-    expect(told('unbound').map(({ reason }) => reason)).toEqual(['quota_exceeded', undefined])
+    for (const word of ['anything', 'an unreachable', 'unreachables']) {
+      await get(thief, '/me', { 'secure-session-skipped': word })
+    }
+    expect(told('unbound').map(({ reason }) => reason)).toEqual(['quota_exceeded', undefined, undefined, undefined])
   })
 
   it("is only reported with enforce: 'report', and an application may ask for it all the same", async () => {
     const device = await bound({ enforce: 'report' })
     later(2 * MINUTE)
     const thief = thiefOf(device, SHORT)
-    expect(await (await get(thief, '/me')).json()).toEqual({ user: 42, bound: false })
+    const why = { 'secure-session-skipped': 'unreachable' }
+    expect(await (await get(thief, '/me', why)).json()).toEqual({ user: 42, bound: false })
     expect((await get(thief, '/count')).status).toBe(200)
+    expect(told('unbound').map(({ reason }) => reason)).toEqual(['unreachable', undefined])
+    store.calls.length = 0
+    await get(device.visitor, '/count')
+    expect(store.calls).toEqual(['update'])
     expect(told('unbound')).toHaveLength(2)
     expect((await get(thief, '/pay')).status).toBe(401)
     expect((await get(device.visitor, '/pay')).status).toBe(200)
@@ -326,9 +333,16 @@ describe('a session that is bound to a device', () => {
     expect(events.filter(({ type }) => type === 'unbound' || type === 'unproven')).toEqual([])
   })
 
+  it('asks once in a response, however often the visitor logs in there', async () => {
+    const device = await start()
+    const asked = (await get(device.visitor, '/in-and-in')).headers.get('secure-session-registration')
+    expect(asked?.split('challenge=')).toHaveLength(2)
+  })
+
   it('does not ask over plain HTTP, nor in a response that logs out after the log-in', async () => {
     const device = await start()
-    expect((await get(device.visitor, '/in-and-out')).headers.get('secure-session-registration')).toBeNull()
+    const out = await get(device.visitor, '/in-and-out')
+    expect([out.status, out.headers.get('secure-session-registration')]).toEqual([200, null])
     await app.close()
     await start({}, { secure: false, key: 'plain' })
     const plain = await app.visitor().fetch('/login')
@@ -376,6 +390,9 @@ const ROUTES: Record<string, (ctx: Context & { session: any }) => Promise<unknow
   '/in-and-out': async (ctx) => {
     await ctx.session().rotate({ authenticated: true }).set('user', 42)
     await ctx.session().destroy()
+  },
+  '/in-and-in': async (ctx) => {
+    for (const user of [41, 42]) await ctx.session().rotate({ authenticated: true }).set('user', user)
   },
   '/me': async (ctx) => {
     const { user, bound } = await ctx.session()

@@ -121,9 +121,17 @@ describe('the option client', () => {
       'fe80::1%eth0': 'fe80:0:0::/48',
       '::2:3:4:5:6:7:8': '0:2:3::/48',
       '1:2:3:4:5:6::': '1:2:3::/48',
+      '1::2:3:4:5:6:7': '1:0:2::/48',
+      '::': '0:0:0::/48',
+      '1::ffff:203.0.113.195': '1:0:0::/48',
+      '::1:2:3:4:5:203.0.113.195': '0:1:2::/48',
+      '1:2:3:4:5:6:203.0.113.195': '1:2:3::/48',
+      '203.0.113.195%eth0': '203.0.113.0/24',
+      '::FFFF:203.0.113.195%eth0': '203.0.113.0/24',
+      'the ::ffff:2.0 release': 'the ::ffff:2.0 release',
       Berlin: 'Berlin',
     }
-    for (const [network, shown] of Object.entries(networks)) expect(kept({ network })).toEqual({ network: shown })
+    for (const [network, shown] of Object.entries(networks)) expect(kept({ network })).toStrictEqual({ network: shown })
   })
 
   it('cuts what a visitor has made too long, and never within a character', () => {
@@ -131,7 +139,7 @@ describe('the option client', () => {
       agent: 'x'.repeat(256),
       network: 'y'.repeat(64),
     })
-    expect(kept({ agent: `x${'\u{1f600}'.repeat(100)}` })).toEqual({ agent: `x${'\u{1f600}'.repeat(63)}` })
+    expect(kept({ agent: `x${'\u{1f600}'.repeat(100)}` })).toStrictEqual({ agent: `x${'\u{1f600}'.repeat(63)}` })
     expect(kept({ agent: 'a\0b\u001b[2Jc\ud800' })).toEqual({ agent: 'a b [2Jc\ufffd' })
   })
 

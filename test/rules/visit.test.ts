@@ -278,7 +278,51 @@ describe('what happens to sessions is told', () => {
   })
 })
 
+describe('the first command of a visitor', () => {
+  it("may be a date, which is the store's own time", async () => {
+    const store = memory({ now: () => 86_400_000 })
+    const { value } = await site({ store })
+      .browser()
+      .visit(async (session) => (await session.set('n', 1).currentDate('at')).data)
+    expect(value).toEqual({ n: 1, at: new Date(86_400_000) })
+  })
+
+  it('is refused without TLS where the cookie needs that, before the store is asked', async () => {
+    const { sessions, store, errors } = site({ secure: true })
+    const ask = async (url: string) =>
+      (
+        await sessions.fetch(new Request(url), async (session) => {
+          await session.set('n', 1)
+          return new Response(null)
+        })
+      ).status
+    expect([await ask('http://shop.example/'), await ask('https://shop.example/')]).toEqual([500, 200])
+    expect([errors.length, store.calls]).toEqual([1, ['create']])
+  })
+})
+
 describe('failures of one request', () => {
+  it('come with the command that is one too many, and with no other', async () => {
+    const { browser } = await begun()
+    const commands = (count: number) => async (session: Any) => {
+      const all = Array.from({ length: count }, () => session.inc('n'))
+      const settled = await Promise.allSettled(all)
+      return settled.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []))
+    }
+    expect((await browser.visit(commands(1000))).value).toEqual([])
+    expect((await browser.visit(commands(1002))).value).toEqual(['ERR_SESSION_USAGE', 'ERR_SESSION_USAGE'])
+    expect((await browser.visit(async (session) => (await session).n)).value).toBe(2001)
+  })
+
+  it.each(['outrun', 'unproven', 'forgotten'])('name a store that answers %s to a first try', async (outcome) => {
+    const store = memory()
+    const browser = site({ store }).browser()
+    await browser.visit((session) => session.set('n', 1))
+    store.update = async () => ({ outcome, now: Date.now() }) as Any
+    const { error } = await browser.visit((session) => session.inc('n'))
+    expect(error).toEqual(new TypeError(`the store has answered ${outcome} to a change that cannot be that`))
+  })
+
   it('that nobody awaits: the first is its own, and each other one is told', async () => {
     const { browser, shop } = await begun()
     await browser.visit((session) => session.set('text', 'x'))

@@ -31,7 +31,7 @@ export default defineConfig({
     sequence: { sequencer: AsNamed },
     reporters: [],
     // A broken rule may be one that ends a test.
-    testTimeout: 5_000,
-    hookTimeout: 5_000,
+    testTimeout: 10_000,
+    hookTimeout: 10_000,
   },
 })
