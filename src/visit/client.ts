@@ -64,10 +64,10 @@ function networkOf(value: unknown): unknown {
   if (isIP(address) === 4) return address.replace(/\d+$/, '0/24')
   if (isIP(address) !== 6) return value
   // An IPv4 address at its end is as long as two groups.
-  const [head = [], tail] = address
+  const [head, tail] = address
     .replace(/\d+(?:\.\d+){3}$/, '0:0')
     .split('::')
     .map((groups) => groups.split(':').filter(Boolean))
-  const groups = tail ? [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail] : head
+  const groups = tail ? [...head!, ...Array(8 - head!.length - tail.length).fill('0'), ...tail] : head!
   return `${groups.slice(0, 3).join(':')}::/48`
 }

@@ -69,7 +69,10 @@ describe('a session whose expiry slides by ten minutes', () => {
     const { browser } = await begun({ maxAge: '1 hour', touchAfter: '10 minutes', persistent: false })
     const lasts = async (handler: (session: Any) => unknown) => {
       const outcome = await browser.visit(handler)
-      return [maxAgeOf(outcome), ((await expiryOf(browser)) - Date.now()) / MINUTE]
+      const minutes = ((await expiryOf(browser)) - Date.now()) / MINUTE
+      const shown = await browser.visit(async (session) => (await session).maxAge, {}, poll)
+      expect(shown.value).toBe(minutes * MINUTE)
+      return [maxAgeOf(outcome), minutes]
     }
     expect(await lasts((session) => session.touch('2 hours'))).toEqual(['7200', 120])
     later(AT)
@@ -81,6 +84,7 @@ describe('a session whose expiry slides by ten minutes', () => {
     expect(await lasts((session) => session.rotate().set('role', 'x'))).toEqual(['7200', 120])
     expect(await lasts((session) => session.rotate({ authenticated: true }).set('user', 1))).toEqual([undefined, 60])
     const first = site({ maxAge: '1 hour', persistent: false }).browser()
+    expect((await first.visit(async (session) => (await session).maxAge)).value).toBe(60 * MINUTE)
     expect(maxAgeOf(await first.visit((session) => session.touch('2 hours').set('n', 1)))).toBe('7200')
   })
 })
@@ -238,6 +242,7 @@ describe('what happens to sessions is told', () => {
     const from = { client: '192.0.2.1' }
     const { value: id } = await browser.visit(async (session) => (await session.set('n', 1)).id, {}, from)
     const session = aliasOf(id, [KEY])
+    expect(session).toMatch(/^[\w-]{16}$/)
     const event = (type: string, more: object = {}) => ({ type, session, client: '192.0.2.1', cookie: 'sid', ...more })
     expect(events.splice(0)).toStrictEqual([event('created')])
     await browser.visit((session) => session.rotate().set('n', 2), {}, from)

@@ -1,7 +1,7 @@
 import Keygrip from 'keygrip'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isBound, isChallenge, writeBound, writeChallenge } from '../../src/cookie/bound.ts'
-import { newId, newSecret, readCredential, writeCredential } from '../../src/cookie/credential.ts'
+import { isId, newId, newSecret, readCredential, writeCredential } from '../../src/cookie/credential.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
 
 const keys = ['the first key, sixteen or more', 'the second key, sixteen or more']
@@ -35,6 +35,14 @@ describe('a credential', () => {
   it('signed by an older key is accepted and to be renewed', () => {
     const old = writeCredential(newSecret(newId()), 'sid', keygripOf([keys[1]!]))
     expect(readCredential(old, 'sid', keygrip)?.renew).toBe(true)
+  })
+
+  it('has an id of 22 characters, and nothing else is one', () => {
+    const id = newId()
+    expect(isId(id)).toBe(true)
+    for (const other of [`${id}x`, `x${id}`, id.slice(1), `!${id.slice(1)}`, '', undefined, null, 7, [id], { id }]) {
+      expect(isId(other)).toBe(false)
+    }
   })
 
   it("takes the application's own Keygrip", () => {

@@ -55,6 +55,8 @@ describe('the keys', () => {
     keys.unshift('another key that nobody can guess')
     const after = keygripOf(keys)
     expect([after.index('x', old), after.index('x', after.sign('x'))]).toEqual([1, 0])
+    keys[1] = 'a third key that nobody can guess'
+    expect(keygripOf(keys).index('x', old)).toBe(-1)
     keys.unshift('x')
     expect(() => keygripOf(keys)).toThrow(/at least 16 characters/)
     keys[0] = 'process.env.SESSION_KEY'

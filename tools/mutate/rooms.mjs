@@ -18,6 +18,7 @@ export const ROOMS = {
       'test/koa/limit',
       'test/dbsc/http',
       'test/unit/state',
+      'test/rules/csrf',
       'test/koa/codes',
       'test/dbsc/koa',
       'test/rules/sequences',
@@ -32,12 +33,14 @@ export const ROOMS = {
   cookie: {
     files: 'src/cookie/',
     tests: [
+      'test/unit/jar',
       'test/unit/credential',
       'test/rules/visit',
       'test/rules/setup',
       'test/unit/keys',
       'test/security/cookie',
       'test/security/places',
+      'test/http/use',
       'test/koa/cookie',
       'test/rules/silence',
     ],
