@@ -18,11 +18,16 @@ export interface ChangeContext {
 }
 
 /** Which session, and with what right. */
-export function accessOf(state: Unread | Live | Late, maxLifetime: number, bound: boolean): Access {
-  const { id, hash } = state.credential
-  if (state.kind === 'unread') return { id, proof: { hash }, maxLifetime, bound }
-  const { created, epoch } = state
+export function accessOf({ credential, created, epoch }: Proving, maxLifetime: number, bound: boolean): Access {
+  const { id, hash } = credential
   return { id, proof: { hash, created, epoch }, maxLifetime, bound }
+}
+
+/** What a request has to show; nobody has seen the session yet where it is unread. */
+interface Proving {
+  readonly credential: SessionCredential
+  readonly created?: number | undefined
+  readonly epoch?: string | undefined
 }
 
 /** What a step that rotates makes again. */

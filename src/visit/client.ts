@@ -54,7 +54,7 @@ function textOf(value: unknown, name: keyof typeof LONGEST): string | undefined 
     throw new SessionUsageError(`${name} of what client returns is a ${typeof value}, no text`)
   const bytes = Buffer.from(value.replace(/\p{Cc}/gu, ' ')).subarray(0, LONGEST[name])
   // Without the beginning of a character whose end was cut off.
-  return new StringDecoder('utf8').write(bytes)
+  return new StringDecoder().write(bytes)
 }
 
 /** A whole address is more than a list of devices needs: of one only its network is kept. */
@@ -65,7 +65,7 @@ function networkOf(value: unknown): unknown {
   if (isIP(address) !== 6) return value
   // An IPv4 address at its end is as long as two groups.
   const [head, tail] = address
-    .replace(/\d+(?:\.\d+){3}$/, '0:0')
+    .replace('.', ':')
     .split('::')
     .map((groups) => groups.split(':').filter(Boolean))
   const groups = tail ? [...head!, ...Array(8 - head!.length - tail.length).fill('0'), ...tail] : head!

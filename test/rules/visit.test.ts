@@ -126,6 +126,40 @@ describe('a secret that is renewed every hour', () => {
   })
 })
 
+describe('a request that has read its session', () => {
+  it('goes on when its secret renews by itself meanwhile, however long it takes', async () => {
+    const { browser, shop } = await begun({ maxAge: '1 day', rotateEvery: '1 hour' })
+    const { value, error, cookies } = await shop.send(browser.cookie, async (session) => {
+      const loaded = await session
+      later(60 * MINUTE)
+      await browser.visit((other) => other)
+      await browser.visit((other) => other)
+      later(2 * MINUTE)
+      return (await loaded.inc('n')).n
+    })
+    expect([value, error, cookies]).toEqual([2, undefined, []])
+  })
+
+  it('is shown what is stored, also where the store has answered a change without data', async () => {
+    const store = memory()
+    const { update } = store
+    store.update = async (access, change) => {
+      const updated = await update.call(store, access, change)
+      if (updated.outcome !== 'held' || change.answer) return updated
+      const { created, epoch } = change.held!
+      return { ...updated, outcome: 'done', created, epoch }
+    }
+    const browser = site({ store }).browser()
+    await browser.visit((session) => session.set('n', 1))
+    const { value } = await browser.visit(async (session) => {
+      const loaded = await session
+      void session.inc('n')
+      return [(await loaded.inc('n')).n, (await session).n]
+    })
+    expect(value).toEqual([3, 3])
+  })
+})
+
 describe('the end of a session', () => {
   it.each<[string, SessionOptions, (session: Any) => unknown, string]>([
     ['destroy()', {}, (session) => session.destroy(), 'destroy'],

@@ -18,6 +18,55 @@ export const EQUIVALENTS = [
     why: 'A first read that is handed nothing stores nothing, and shows the same.',
   },
   {
+    line: 'if (!result.ok) throw errorOf(result.problem)',
+    becomes: ['if (false) throw errorOf(result.problem)'],
+    why: 'Whatever is set at the top of nothing fits: this is for the compiler. (In beginning.ts it is noticed.)',
+  },
+  {
+    line: 'if (!binding || !response || !secure) return false',
+    becomes: ['if (!binding || !response || !secure) return true'],
+    why: 'Whoever was not asked is not asked later in the same request either: none of the three changes.',
+  },
+  {
+    line: "if (state.kind !== 'live' || !isCurrent(state.secret)) return",
+    becomes: [
+      "if (state.kind !== 'live' && !isCurrent(state.secret)) return",
+      'if (false || !isCurrent(state.secret)) return',
+    ],
+    why: 'Only a live session has a secret, and one that has just logged in has the current one.',
+  },
+  {
+    line: "const challenge = writeChallenge(id, state.epoch ?? '', until, cookie.name, keygripOf(host.keys()))",
+    becomes: [
+      'const challenge = writeChallenge(id, state.epoch ?? "Stryker was here!", until, cookie.name, keygripOf(host.keys()))',
+    ],
+    why: 'A session with the current secret has an epoch: this is for the compiler.',
+  },
+  {
+    line: 'if (!Object.hasOwn(data, CLIENT)) return data',
+    becomes: ['if (false) return data'],
+    why: 'A copy of data without it shows the same.',
+  },
+  {
+    line: "if (at > 0 && pair.slice(0, at).replace(/^[ \\t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))",
+    becomes: [
+      "if (at >= 0 && pair.slice(0, at).replace(/^[ \\t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))",
+    ],
+    why: 'No cookie has an empty name.',
+  },
+  {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of the sources
+    line: 'return `${process}${(operations++).toString(36)}`',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of the sources
+    becomes: ['return `${process}${(operations--).toString(36)}`'],
+    why: 'Counted down they are as different.',
+  },
+  {
+    line: "const host = header?.replace(/:\\d{1,5}$/, '').toLowerCase() ?? ''",
+    becomes: ['const host = header?.replace(/:\\d{1,5}$/, \'\').toLowerCase() ?? "Stryker was here!"'],
+    why: 'Neither is the name of a host.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',
