@@ -4,7 +4,7 @@ import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { aliasOf } from '../../src/cookie/credential.ts'
 import { KEY } from '../visitor.ts'
-import { type Any, type Browser, type Outcome, site } from './browser.ts'
+import { type Any, type Browser, idOf, type Outcome, site } from './browser.ts'
 
 const MINUTE = 60_000
 const later = (ms: number) => vi.setSystemTime(Date.now() + ms)
@@ -66,7 +66,7 @@ describe('a session whose expiry slides by ten minutes', () => {
   })
 
   it('has an idle time of its own from touch() on, until touch(null) or a log-in', async () => {
-    const { browser } = await begun({ maxAge: '1 hour', touchAfter: '10 minutes', persistent: false })
+    const { browser, calls } = await begun({ maxAge: '1 hour', touchAfter: '10 minutes', persistent: false })
     const lasts = async (handler: (session: Any) => unknown) => {
       const outcome = await browser.visit(handler)
       const minutes = ((await expiryOf(browser)) - Date.now()) / MINUTE
@@ -79,6 +79,11 @@ describe('a session whose expiry slides by ten minutes', () => {
     expect(await lasts(inc)).toEqual(['7200', 120])
     later(AT)
     expect(await lasts(read)).toEqual(['7200', 120])
+    later(AT)
+    calls.length = 0
+    // Its cookie has a Max-Age of its own, so store and browser slide together, at the end.
+    const { cookies } = await browser.visit(async (session) => (await session).inc('n'))
+    expect([calls.join(' '), cookies.length]).toEqual(['load update update', 1])
     expect(await lasts((session) => session.touch(null))).toEqual([undefined, 60])
     await lasts((session) => session.touch('2 hours'))
     expect(await lasts((session) => session.rotate().set('role', 'x'))).toEqual(['7200', 120])
@@ -123,6 +128,22 @@ describe('a secret that is renewed every hour', () => {
     const noted = says === 'reads, then rotates' ? 'load load' : 'load update load'
     expect([visit.calls.join(' '), arrived.cookies, again.cookies]).toEqual([noted, [], []])
     expect((await visit.browser.visit(async (session) => (await session).n)).value).toBeGreaterThan(0)
+  })
+
+  it('is not renewed by a request that takes half the grace, for which the next one may be on its way', async () => {
+    for (const [takes, renewed] of [
+      [14_999, true],
+      [15_000, false],
+    ] as const) {
+      const { browser } = await begun(options)
+      const before = browser.cookie
+      later(HOUR)
+      await browser.visit(async (session) => {
+        await session
+        vi.advanceTimersByTime(takes)
+      })
+      expect(browser.cookie !== before).toBe(renewed)
+    }
   })
 })
 
@@ -428,6 +449,60 @@ describe('a cookie that an older key has signed', () => {
   })
 })
 
+describe('a cookie that an older key has signed, on a request that takes its time', () => {
+  const turns = async () => {
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  it('is written again if its secret still counts at the end, and not otherwise', async () => {
+    for (const [meanwhile, lines] of [
+      [() => {}, 1],
+      [(browser: Browser) => browser.visit((session) => session.rotate({ grace: '20 seconds' }).set('n', 2)), 0],
+    ] as const) {
+      const keys = [KEY]
+      const shop = site({ keys })
+      const browser = shop.browser()
+      await browser.visit((session) => session.set('n', 1))
+      const { cookie } = browser
+      keys.unshift('a key that nobody can guess, 2')
+      const outcome = await shop.send(cookie, async (session) => {
+        await session
+        await meanwhile(browser)
+        await turns()
+      })
+      expect([outcome.status, outcome.cookies.length]).toEqual([200, lines])
+    }
+  })
+})
+
+describe('what a store is asked to answer', () => {
+  it('is the data only where somebody looks at them: who waits, or the option subject after a rotation', async () => {
+    const step = {
+      rotates: (session: Any) => void session.rotate().inc('n'),
+      counts: (session: Any) => void session.inc('n'),
+    }
+    const waits = async (session: Any) => void (await session.inc('n'))
+    for (const [options, use, answer] of [
+      [{}, step.rotates, false],
+      [{}, step.counts, false],
+      [{}, waits, true],
+      [{ subject: 'user' }, step.rotates, true],
+      [{ subject: 'user' }, step.counts, false],
+    ] as const) {
+      const store = memory()
+      const { update } = store
+      const asked: boolean[] = []
+      store.update = (access, change) => {
+        asked.push(change.answer)
+        return update.call(store, access, change)
+      }
+      const browser = site({ store, ...options }).browser()
+      await browser.visit((session) => session.set('n', 1))
+      await browser.visit(use)
+      expect(asked).toEqual([answer])
+    }
+  })
+})
+
 describe('a limit of one session a user', () => {
   const limited = (store = memory()) =>
     site({ store, index: ['user'], limit: { field: 'user', max: 1, beyond: 'oldest' } })
@@ -451,6 +526,18 @@ describe('a limit of one session a user', () => {
       expect(await userOf(second)).toEqual(user)
     }
     expect(shop.errors).toEqual([])
+  })
+
+  it('goes by the id where two have logged in at the same moment', async () => {
+    for (let i = 0; i < 8; i++) {
+      const shop = limited()
+      const browsers = [shop.browser(), shop.browser()]
+      for (const browser of browsers) await browser.visit(logIn(7))
+      const ids = browsers.map(({ cookie }) => idOf(cookie)!)
+      const greatest = [...ids].sort().at(-1)
+      const users = await Promise.all(browsers.map(userOf))
+      expect(users).toEqual(ids.map((id) => (id === greatest ? 7 : undefined)))
+    }
   })
 
   it('passes over one that has logged in again, or has ended, between being found and being removed', async () => {

@@ -63,7 +63,7 @@ export class SqliteNotices implements Notices {
 
   #compared(id: string, before: Shape | undefined, after: Shape | undefined): void {
     if (!before) {
-      if (after) this.#followed.set(id, after)
+      this.#followed.set(id, after)
       return
     }
     const what = whatOf(before, after)
