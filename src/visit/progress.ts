@@ -3,7 +3,6 @@ import type { SessionRecord, Store } from '../contract/store.ts'
 import { aliasOf } from '../cookie/credential.ts'
 import { CookieJar, placeOf } from '../cookie/jar.ts'
 import type { Place } from '../cookie/places.ts'
-import { CLIENT } from '../data/types.ts'
 import { publish, type SessionEvent } from '../diagnostics/events.ts'
 import { subjectIn, subjectOf } from '../diagnostics/subject.ts'
 import { SessionUsageError } from '../errors/index.ts'
@@ -65,7 +64,6 @@ export abstract class Progress<V> {
   get data(): Data {
     const { record } = this
     if (!record) return NO_DATA
-    if (!Object.hasOwn(record.data, CLIENT)) return record.data
     // One object for one record, because what is shown of it keeps its parts.
     if (this.#shown?.record !== record) this.#shown = { record, data: ownData(record.data) }
     return this.#shown.data

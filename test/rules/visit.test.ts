@@ -150,6 +150,8 @@ describe('a secret that is renewed every hour', () => {
 describe('a request that has read its session', () => {
   it('goes on when its secret renews by itself meanwhile, however long it takes', async () => {
     const { browser, shop } = await begun({ maxAge: '1 day', rotateEvery: '1 hour' })
+    // Its cookie would slide, which must not bring the old secret back.
+    later(10 * MINUTE)
     const { value, error, cookies } = await shop.send(browser.cookie, async (session) => {
       const loaded = await session
       later(60 * MINUTE)
@@ -320,8 +322,8 @@ describe('what happens to sessions is told', () => {
     expect(events.splice(0)).toStrictEqual([event('forged', { session: undefined, client: undefined })])
   })
 
-  it('of a session that ends while a request holds it', async () => {
-    const { browser, shop } = await begun()
+  it('of a session that ends while a request holds it, whose cookie would have slid', async () => {
+    const { browser, shop } = await begun({ maxAge: '1 day', touchAfter: 0 })
     events.length = 0
     for (const [end, word, code] of [
       [(session: Any) => session.rotate().set('a', 1), 'rotated stale', 'ERR_SESSION_ROTATED'],
@@ -479,11 +481,14 @@ describe('what a store is asked to answer', () => {
     const step = {
       rotates: (session: Any) => void session.rotate().inc('n'),
       counts: (session: Any) => void session.inc('n'),
+      logsIn: (session: Any) => void session.rotate({ authenticated: true }).set('user', 1),
     }
     const waits = async (session: Any) => void (await session.inc('n'))
     for (const [options, use, answer] of [
       [{}, step.rotates, false],
       [{}, step.counts, false],
+      [{}, step.logsIn, false],
+      [{ index: ['user'], limit: { field: 'user', max: 1, beyond: 'oldest' } }, step.logsIn, true],
       [{}, waits, true],
       [{ subject: 'user' }, step.rotates, true],
       [{ subject: 'user' }, step.counts, false],
@@ -500,6 +505,13 @@ describe('what a store is asked to answer', () => {
       await browser.visit(use)
       expect(asked).toEqual([answer])
     }
+  })
+})
+
+describe('a form on a request with two cookies of its name', () => {
+  it('keeps none, because one of them may be the session', async () => {
+    const { cookies } = await site().send('sid=a; sid=b', async (session) => (await session).createCSRF())
+    expect(cookies.filter((line) => !line.startsWith('sid=;'))).toEqual([])
   })
 })
 

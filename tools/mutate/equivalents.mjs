@@ -67,6 +67,30 @@ export const EQUIVALENTS = [
     why: 'Neither is the name of a host.',
   },
   {
+    line: "return this.state.kind === 'live' ? this.state.record : undefined",
+    becomes: ['return true ? this.state.record : undefined'],
+    why: 'Only a live session has a record: this is for the compiler.',
+  },
+  {
+    line: "return 'credential' in state ? state.credential.id : state.kind === 'new' ? state.id : undefined",
+    becomes: ["return 'credential' in state ? state.credential.id : true ? state.id : undefined"],
+    why: 'What is gone has no id: this is for the compiler.',
+  },
+  {
+    line: "else if (state.kind === 'new' && state.id) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)",
+    becomes: [
+      "else if (true) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)",
+      "else if (state.kind === 'new' || state.id) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)",
+      "else if (true && state.id) this.jar[cookie]({ kind: 'visitor', id: state.id }, undefined)",
+    ],
+    why: 'A cookie is written of a live session or of an open form, which has an id: this is for the compiler.',
+  },
+  {
+    line: 'return (b.authAt ?? b.created) - (a.authAt ?? a.created) || (a.id < b.id ? 1 : -1)',
+    becomes: ['return (b.authAt ?? b.created) - (a.authAt ?? a.created) || (a.id <= b.id ? 1 : -1)'],
+    why: 'No two sessions have one id.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',
