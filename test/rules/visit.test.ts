@@ -230,6 +230,20 @@ describe('the end of a session', () => {
     expect((await browser.visit(async (session) => (await session).user)).value).toBe(1)
   })
 
+  it('opens no form for a request that came too late, or has logged out', async () => {
+    const { browser, shop } = await begun()
+    const old = browser.cookie
+    await browser.visit((session) => session.rotate().set('n', 2))
+    const late = await shop.send(old, async (session) => (await session).createCSRF())
+    expect([late.error, late.cookies]).toEqual(['ERR_SESSION_ROTATED', []])
+    const out = await browser.visit(async (session) => {
+      const loaded = await session
+      await loaded.destroy()
+      return loaded.createCSRF()
+    })
+    expect(out.error).toBe('ERR_SESSION_GONE')
+  })
+
   it('clears a cookie whose session is gone already', async () => {
     const { browser, shop } = await begun()
     const old = browser.cookie
@@ -297,7 +311,9 @@ describe('what happens to sessions is told', () => {
     const shop = site({ rotateEvery: '1 hour', maxAge: '1 day' })
     const [browser, other] = [shop.browser(), shop.browser()]
     const from = { client: '192.0.2.1' }
-    const { value: id } = await browser.visit(async (session) => (await session.set('n', 1)).id, {}, from)
+    // A browser's word for why it could not sign is of no interest here.
+    const skipped = { 'secure-session-skipped': 'unreachable' }
+    const { value: id } = await browser.visit(async (session) => (await session.set('n', 1)).id, skipped, from)
     const session = aliasOf(id, [KEY])
     expect(session).toMatch(/^[\w-]{16}$/)
     const event = (type: string, more: object = {}) => ({ type, session, client: '192.0.2.1', cookie: 'sid', ...more })
@@ -316,8 +332,15 @@ describe('what happens to sessions is told', () => {
     // Whoever is not let in is no session's any more, but what ended is named.
     await shop.send(stolen, (session) => session, {}, from)
     expect(events.splice(0)).toStrictEqual([event('reused'), event('destroyed', { reason: 'reused' })])
-    await other.visit((session) => session.set('n', 1))
-    expect(events.splice(0)[0]?.session).not.toBe(session)
+    const { value: second } = await other.visit(async (session) => (await session.set('n', 1)).id, {}, from)
+    expect(second).not.toBe(id)
+    const named = { session: aliasOf(second, [KEY]) }
+    expect(events.splice(0)).toStrictEqual([event('created', named)])
+    await other.visit((session) => session.regenerate(), {}, from)
+    expect(events.splice(0)).toStrictEqual([event('destroyed', named)])
+    const { value: third } = await other.visit(async (session) => (await session.set('n', 1)).id, {}, from)
+    await other.visit((session) => session.destroy(), {}, from)
+    expect(events.splice(0).at(-1)).toStrictEqual(event('destroyed', { session: aliasOf(third, [KEY]) }))
     await shop.send('sid=forged', (session) => session)
     expect(events.splice(0)).toStrictEqual([event('forged', { session: undefined, client: undefined })])
   })

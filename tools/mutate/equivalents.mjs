@@ -91,6 +91,14 @@ export const EQUIVALENTS = [
     why: 'No two sessions have one id.',
   },
   {
+    line: "return state.kind === 'live' && state.fresh ? state.record?.data : undefined",
+    becomes: [
+      'return true && state.fresh ? state.record?.data : undefined',
+      "return state.kind === 'live' && state.fresh ? state.record.data : undefined",
+    ],
+    why: 'Only a live session is fresh, and then it has a record: this is for the compiler.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',
