@@ -448,14 +448,17 @@ describe('failures of one request', () => {
   })
 
   it('requireFresh() is kept to the moment', async () => {
-    const { browser } = await begun()
+    const { browser, shop } = await begun()
     const fresh = async (session: Any) => (await session).requireFresh('5 minutes')
     expect((await browser.visit(fresh)).error).toBe('ERR_SESSION_AUTH')
     await browser.visit((session) => session.rotate({ authenticated: true }).set('user', 1))
-    later(5 * MINUTE - 1000)
+    later(5 * MINUTE)
     expect((await browser.visit(fresh)).error).toBeUndefined()
-    later(1001)
+    later(1)
     expect((await browser.visit(fresh)).error).toBe('ERR_SESSION_AUTH')
+    const wrong = async (session: Any) => (await session).requireFresh('soon')
+    expect((await browser.visit(wrong)).error).toBe('ERR_SESSION_USAGE')
+    expect(shop.errors.at(-1).message).toContain('requireFresh')
   })
 })
 
@@ -528,6 +531,50 @@ describe('what a store is asked to answer', () => {
       await browser.visit(use)
       expect(asked).toEqual([answer])
     }
+  })
+})
+
+describe('a form', () => {
+  const open = async (session: Any) => (await session).createCSRF()
+
+  it('is opened over an upgrade, which can set no cookie, only by a visitor who has one', async () => {
+    const shop = site()
+    const browser = shop.browser()
+    const { value } = await browser.visit(open)
+    const upgrade = (cookie: string, from: string) =>
+      shop.sessions.upgrade(
+        new Request('https://shop.example/', { headers: { cookie, host: 'shop.example', origin: `https://${from}` } }),
+      )
+    const token = await open(upgrade(browser.cookie, 'shop.example'))
+    expect((await browser.visit(async (session) => (await session).assertCSRF(token))).error).toBeUndefined()
+    expect(token).not.toBe(value)
+    await expect(open(upgrade('', 'shop.example'))).rejects.toMatchObject({ code: 'ERR_SESSION_USAGE' })
+    expect(() => upgrade(browser.cookie, 'other.example')).toThrow(
+      expect.objectContaining({ code: 'ERR_SESSION_CSRF' }),
+    )
+  })
+
+  it('has its cookie signed again where an older key has signed it', async () => {
+    const keys = [KEY]
+    const browser = site({ keys }).browser()
+    await browser.visit(open)
+    expect((await browser.visit(open)).cookies).toEqual([])
+    keys.unshift('a key that nobody can guess, 2')
+    expect((await browser.visit(open)).cookies).toHaveLength(1)
+    expect((await browser.visit(open)).cookies).toEqual([])
+  })
+
+  it('of a visitor without the cookie that belongs to it is told so', async () => {
+    const shop = site()
+    const { value } = await shop.browser().visit(open)
+    const { value: detail } = await shop.send('', async (session) => {
+      try {
+        ;(await session).assertCSRF(value)
+      } catch (error) {
+        return (error as Any).detail
+      }
+    })
+    expect(detail).toContain('without the cookie that it belongs to')
   })
 })
 
