@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
+import type { Notice } from '../../src/contract/store.ts'
+import { newId } from '../../src/cookie/credential.ts'
 import type { SqliteDatabase } from '../../src/stores/sqlite/client.ts'
 import { open } from '../../src/stores/sqlite/client.ts'
 import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
@@ -51,6 +53,22 @@ describe.skipIf(process.platform === 'win32')('a SQLite file', () => {
     const store = sqlite(file)
     await visitor(store, { n: 1 })
     expect(modes(file)).toEqual(['640', '640', '640'])
+    await store.close()
+  })
+})
+
+describe('what a SQLite file tells', () => {
+  it('is also of a session that begins after it was followed, once it was seen', async () => {
+    const store = sqlite(join(folder, 'followed.db'))
+    const heard: Notice[] = []
+    const notices = store.notices((notice) => heard.push(notice))
+    const id = newId()
+    await notices.follow(id)
+    const { access, record } = await visitor(store, { n: 0 }, { id })
+    // The first change shows it, and each one after that is told.
+    for (let i = 0; i < 3; i++) changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+    expect(heard).toEqual([3, 4].map((what) => ({ id, created: record.created, what })))
+    notices.close()
     await store.close()
   })
 })
