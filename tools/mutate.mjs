@@ -46,7 +46,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(ROOMS)) {
   const room = ROOMS[name]
   const mutate = since ? changed(since, room.files) : [`${room.files}**/*.ts`]
   if (mutate.length === 0) continue
-  current = { name, ...room, whole: !since, mutants: new Map(), ends: false }
+  current = { name, ...room, whole: !since, began: performance.now(), mutants: new Map(), ends: false }
   heard.mutant = (mutant) => current.mutants.set(mutant.id, mutant)
   process.env.MUTATE_TESTS = room.tests.join()
   process.env.STORES = 'none'
@@ -94,7 +94,7 @@ function changed(commit, files) {
   return ranges
 }
 
-function report({ name, target, whole, ends, mutants }) {
+function report({ name, target, whole, began, ends, mutants }) {
   const used = new Set()
   const lost = []
   let noticed = 0
@@ -111,7 +111,8 @@ function report({ name, target, whole, ends, mutants }) {
   }
   const all = noticed + lost.length
   const score = all === 0 ? 100 : (100 * noticed) / all
-  console.log(`\n${name}: ${score.toFixed(1)} % of ${all} noticed, ${equivalent} equivalent`)
+  const seconds = Math.round((performance.now() - began) / 1000)
+  console.log(`\n${name}: ${score.toFixed(1)} % of ${all} noticed, ${equivalent} equivalent, in ${seconds} s`)
   for (const { at, line, becomes, status } of lost) console.log(`  ${at} ${status}\n    ${line}\n    → ${becomes}`)
   if (whole ? ends && score < target : lost.length > Math.max(10, all / 3)) failed = true
 }
