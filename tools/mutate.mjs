@@ -95,7 +95,6 @@ function changed(commit, files) {
 }
 
 function report({ name, target, whole, began, ends, mutants }) {
-  const used = new Set()
   const lost = []
   let noticed = 0
   let equivalent = 0
@@ -104,10 +103,8 @@ function report({ name, target, whole, began, ends, mutants }) {
     if (mutant.status !== 'Survived' && mutant.status !== 'NoCoverage') continue
     const shown = show(mutant)
     const known = EQUIVALENTS.find((one) => one.line === shown.line && one.becomes.includes(shown.becomes))
-    if (known) {
-      used.add(known)
-      equivalent++
-    } else lost.push(shown)
+    if (known) equivalent++
+    else lost.push(shown)
   }
   const all = noticed + lost.length
   const score = all === 0 ? 100 : (100 * noticed) / all

@@ -335,6 +335,7 @@ describe('what happens to sessions is told', () => {
     const { value: second } = await other.visit(async (session) => (await session.set('n', 1)).id, {}, from)
     expect(second).not.toBe(id)
     const named = { session: aliasOf(second, [KEY]) }
+    expect(named.session).not.toBe(session)
     expect(events.splice(0)).toStrictEqual([event('created', named)])
     await other.visit((session) => session.regenerate(), {}, from)
     expect(events.splice(0)).toStrictEqual([event('destroyed', named)])
