@@ -181,9 +181,7 @@ export class CookieJar {
     // Its request has done other things since it asked the store, or has not ended.
     if (this.carries && !this.verified) this.#pending = undefined
     this.#slid = this.#pending?.slides !== undefined
-    const duplicate = this.refused === 'duplicate'
-    if (!(this.#pending || duplicate)) return
-    const lines = duplicate ? this.#elsewhere() : []
+    const lines = this.refused === 'duplicate' ? this.#elsewhere() : []
     if (this.#pending) lines.push(this.#line(this.#place, this.#pending.value, this.#pending.maxAge))
     if (lines.length === 0) return
     const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)

@@ -99,6 +99,16 @@ export const EQUIVALENTS = [
     why: 'Only a live session is fresh, and then it has a record: this is for the compiler.',
   },
   {
+    line: 'if (this.#pending && !(this.#pending.slides && this.#pending.maxAge !== maxAge)) return',
+    becomes: ['if (this.#pending && !(this.#pending.slides && true)) return'],
+    why: 'Signed twice it is the same: this is for speed.',
+  },
+  {
+    line: "return this.#pending?.came === true && this.credential?.kind === 'session'",
+    becomes: ["return this.#pending?.came === true && this.credential.kind === 'session'"],
+    why: 'What came has a credential: this is for the compiler.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',
