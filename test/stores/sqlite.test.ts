@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
-import type { Notice } from '../../src/contract/store.ts'
+import type { Notice, TellingStore } from '../../src/contract/store.ts'
 import { newId } from '../../src/cookie/credential.ts'
 import type { SqliteDatabase } from '../../src/stores/sqlite/client.ts'
 import { open } from '../../src/stores/sqlite/client.ts'
@@ -59,7 +59,7 @@ describe.skipIf(process.platform === 'win32')('a SQLite file', () => {
 
 describe('what a SQLite file tells', () => {
   it('is also of a session that begins after it was followed, once it was seen', async () => {
-    const store = sqlite(join(folder, 'followed.db'))
+    const store = sqlite(join(folder, 'followed.db')) as ReturnType<typeof sqlite> & TellingStore
     const heard: Notice[] = []
     const notices = store.notices((notice) => heard.push(notice))
     const id = newId()

@@ -6,6 +6,8 @@ import { newId, newOperation, newSecret, writeCredential } from '../../src/cooki
 import { readCookie, writeCookie } from '../../src/cookie/header.ts'
 import { CookieJar } from '../../src/cookie/jar.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
+import { otherPlaces } from '../../src/cookie/places.ts'
+import { vary } from '../../src/cookie/vary.ts'
 import { settingsOf } from '../../src/settings/settings.ts'
 
 const KEYS = ['the key that signs, sixteen or more', 'the key before, sixteen or more']
@@ -193,6 +195,62 @@ describe('the headers of a cookie', () => {
     expect(readCookie('sid', 'sid')).toEqual([])
     expect(readCookie('xsid=1; sidx=2;sid=3;\t sid=4=5; sid=', 'sid')).toEqual(['3', '4=5', ''])
     expect(readCookie(undefined, 'sid')).toEqual([])
+  })
+})
+
+describe('the other places of a cookie', () => {
+  const own = { domain: undefined, path: '/', partitioned: false }
+  const places = (host: string | undefined, url: string | undefined, name = 'sid', from: object = own) =>
+    [...otherPlaces(name, { ...own, ...from }, host, url)].map(({ domain = '', path, partitioned }) =>
+      [domain, path, partitioned ? 'partitioned' : ''].join(' ').trimEnd(),
+    )
+
+  it('are each parent of the path, with a slash and without, for the host alone and the domains above it', () => {
+    const domains = ['', 'www.shop.example', 'shop.example']
+    const paths = ['/', '/a', '/a/', '/a/b', '/a/b/']
+    const all = paths.flatMap((path) => domains.map((domain) => `${domain} ${path}`))
+    expect(places('WWW.shop.example:8080', '/a/b?x=/c')).toEqual(all.slice(1))
+    expect(places('www.shop.example', '/a/b#c', 'my__host-sid')).toEqual(all.slice(1))
+    expect(places('', '/a/')).toEqual([' /a', ' /a/'])
+    expect(places(undefined, undefined)).toEqual([])
+    expect(places(undefined, undefined, 'sid', { domain: 'shop.example', path: '/a' })).toEqual([
+      ' /',
+      'shop.example /',
+      ' /a',
+      ' /a/',
+      'shop.example /a/',
+    ])
+  })
+
+  it('are of at most four domains, and of what is a host only', () => {
+    const domains = (host: string) => places(host, '/').map((place) => place.split(' ')[0])
+    expect(domains('a.b.c.d.e.example')).toEqual(['b.c.d.e.example', 'c.d.e.example', 'd.e.example', 'e.example'])
+    for (const host of ['a:80.example', 'shop.example:123456', 'shop.example:x', '10.0.0.1:80', 'localhost']) {
+      expect(domains(host)).toEqual([])
+    }
+  })
+
+  it('are for a name that has one place the partitioned one alone', () => {
+    expect(places('www.shop.example', '/a', '__Host-sid')).toEqual([' / partitioned'])
+    expect(places('www.shop.example', '/a', '__Host-sid', { partitioned: true })).toEqual([' /'])
+    expect(places('shop.example', '/', '__Secure-sid')).toEqual([' / partitioned', 'shop.example /'])
+  })
+})
+
+describe('the header Vary', () => {
+  it.each([
+    [undefined, 'Cookie'],
+    ['Accept', 'Accept, Cookie'],
+    ['Accept,Origin , ', 'Accept, Origin, Cookie'],
+    ['Accept,  COOKIE', 'Accept,  COOKIE'],
+    ['Cookie, Accept', 'Cookie, Accept'],
+    ['*', '*'],
+    ['Accept, *', 'Accept, *'],
+  ])('of %j becomes %j', (before, after) => {
+    const response = new ServerResponse(new IncomingMessage(new Socket()))
+    if (before !== undefined) response.setHeader('Vary', before)
+    vary(response, 'Cookie')
+    expect(response.getHeader('Vary')).toBe(after)
   })
 })
 

@@ -55,6 +55,11 @@ describe('the keys', () => {
     keys.unshift('another key that nobody can guess')
     const after = keygripOf(keys)
     expect([after.index('x', old), after.index('x', after.sign('x'))]).toEqual([1, 0])
+    keys.push('a fourth key that nobody can guess')
+    const last = keygripOf([keys[2]!]).sign('x')
+    expect(keygripOf(keys).index('x', last)).toBe(2)
+    keys.pop()
+    expect(keygripOf(keys).index('x', last)).toBe(-1)
     keys[1] = 'a third key that nobody can guess'
     expect(keygripOf(keys).index('x', old)).toBe(-1)
     keys.unshift('x')

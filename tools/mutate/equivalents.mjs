@@ -109,6 +109,19 @@ export const EQUIVALENTS = [
     why: 'What came has a credential: this is for the compiler.',
   },
   {
+    line: 'for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false',
+    becomes: ['for (let i = 0; i <= a.length; i++) if (a[i] !== b[i]) return false'],
+    why: 'Behind the end of two lists of one length there is nothing in either.',
+  },
+  {
+    line: "return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))",
+    becomes: [
+      'return a.length === b.length && timingSafeEqual(Buffer.from(a, ""), Buffer.from(b, \'latin1\'))',
+      'return a.length === b.length && timingSafeEqual(Buffer.from(a, \'latin1\'), Buffer.from(b, ""))',
+    ],
+    why: 'A MAC holds letters of ASCII alone, which are the same bytes in both.',
+  },
+  {
     line: 'const call = { over: false }',
     becomes: ['const call = {}'],
     why: 'What is undefined is not over either.',
