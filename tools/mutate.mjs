@@ -4,8 +4,9 @@
 //   npm run mutate -- visit cookie      these
 //   npm run mutate -- --since HEAD~5    only the lines that have changed since, within --minutes (4)
 //
-// Results are kept in .cache/mutate: the next run tests only what has changed. A room fails below its target, and changed
-// lines, which may be few and have other tests besides, where more than one in three of their mutants, and ten, live on.
+// MUTATE_WORKERS=2 runs two at once. Results are kept in .cache/mutate: the next run tests only what has changed. A room
+// fails below its target, and changed lines, which may be few and have other tests besides, where more than one in three of
+// their mutants, and ten, live on.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -1,5 +1,6 @@
 // The rooms of src/ whose rules are broken one at a time, and the tests that are to notice: those that need no server and
-// end within seconds.
+// end within seconds. They run in this order until one fails, so what notices most at the least cost comes first. None may
+// use vi.mock: the modules stay loaded from one mutant to the next (warm.ts).
 
 const CONFORMANCE = ['test/conformance/memory']
 
