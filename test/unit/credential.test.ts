@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isBound, isChallenge, writeBound, writeChallenge } from '../../src/cookie/bound.ts'
@@ -16,6 +17,12 @@ describe('a credential', () => {
     })
     const visitor = { kind: 'visitor', id: newId() } as const
     expect(readCredential(writeCredential(visitor, 'sid', keygrip), 'sid', keygrip)?.credential).toEqual(visitor)
+  })
+
+  it('is known to stores by the SHA-256 of its secret, and by nothing else', () => {
+    const { hash, secret } = newSecret(newId())
+    expect(secret).toMatch(/^[\w-]{43}$/)
+    expect(hash).toBe(createHash('sha256').update(secret).digest('base64url'))
   })
 
   it('is worth nothing under another name', () => {

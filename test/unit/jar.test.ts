@@ -258,6 +258,9 @@ describe('an operation', () => {
   it('has an id like no other', () => {
     const ids = Array.from({ length: 1000 }, newOperation)
     expect(new Set(ids).size).toBe(1000)
-    for (const id of ids) expect(id.startsWith(ids[0]!.slice(0, 16))).toBe(true)
+    for (const id of ids) {
+      expect(id).toMatch(/^[\w-]{17,}$/)
+      expect(id.startsWith(ids[0]!.slice(0, 16))).toBe(true)
+    }
   })
 })
