@@ -9,7 +9,7 @@ import { FOUND, REMEDY, refusal } from './refusal.ts'
  */
 export function assertSite(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, 'sec-fetch-site': site } = headers
-  const trusted = origin !== undefined && origins.includes(origin)
+  const trusted = origins.some((one) => one === origin)
   if (site !== undefined) {
     const here = SITES.get(String(site))
     // No browser sends a word that is not in the standard, so the Origin next to it is not believed either.

@@ -61,7 +61,7 @@ describe('what a SQLite file tells', () => {
   it('is also of a session that begins after it was followed, once it was seen', async () => {
     const store = sqlite(join(folder, 'followed.db')) as ReturnType<typeof sqlite> & TellingStore
     const heard: Notice[] = []
-    const notices = store.notices((notice) => heard.push(notice))
+    const notices = store.notices((notice) => heard.push(notice))!
     const id = newId()
     await notices.follow(id)
     const { access, record } = await visitor(store, { n: 0 }, { id })
