@@ -1,4 +1,5 @@
-// Load with faults for SOAK_MINUTES (10), and INTERLEAVINGS (100,000) orders of racing requests a store.
+// Load with faults for SOAK_MINUTES (10), 10,000 requests that change a session as an object, and INTERLEAVINGS (100,000)
+// orders of racing requests a store.
 import { spawnSync } from 'node:child_process'
 
 const { SOAK_MINUTES = '10', INTERLEAVINGS = '100000' } = process.env
