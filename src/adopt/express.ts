@@ -47,12 +47,12 @@ const OF = 'adoptExpressSession()'
  *
  * @throws {@link SessionUsageError} at start, for options that can't work
  * @example
- * ```ts
+ * ```js
  * const old = new RedisStore({ client: redisClient })
  * const sessions = httpSessions({
- *   keys: [process.env.SESSION_KEY!],
+ *   keys: [process.env.SESSION_KEY],
  *   store: redis(redisClient),
- *   adopt: adoptExpressSession({ secret: process.env.OLD_SECRET!, store: old, domain: 'example.org' }),
+ *   adopt: adoptExpressSession({ secret: process.env.OLD_SECRET, store: old, domain: 'example.org' }),
  * })
  * ```
  */

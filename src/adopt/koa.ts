@@ -58,7 +58,7 @@ const OF = 'adoptKoaSession()'
  *
  * @throws {@link SessionUsageError} at start, for options that can't work
  * @example
- * ```ts
+ * ```js
  * atomicSession(app, { store: redis(client), adopt: adoptKoaSession({ store: oldStore, domain: 'example.org' }) })
  * ```
  */
