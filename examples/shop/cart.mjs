@@ -37,7 +37,7 @@ export function cartPage(session, csrf) {
     ${cart.length === 0 && html`<p>It is empty.</p>`}
     ${
       cart.length > 0 &&
-      html`<table>
+      html`<table class="cards">
       <thead><tr><th scope="col">Product</th><th scope="col">Quantity</th><th scope="col">Price</th><td></td></tr></thead>
       <tbody>${cart.map(
         ([id, quantity]) => html`<tr>

@@ -25,7 +25,7 @@ export async function devicesPage(sessions, session, csrf) {
   if (!session.user) return html`<p>Log in to see where you are logged in.</p>${loginPage(csrf)}`
   const devices = await sessions.find('user', session.user, { order: 'seen' })
   const when = (date) => html`<time datetime="${date.toISOString()}">${date.toUTCString().slice(5, 22)}</time>`
-  return html`<table class="devices">
+  return html`<table class="cards">
     <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Last used</th><td></td></tr></thead>
     <tbody>${devices.map(
       ({ id, client, authAt, created, seen }) => html`<tr>

@@ -38,7 +38,7 @@ ${session.user && html`<script type="module" src="/shop/browser.mjs"></script>`}
 <body>
 <header>
   <nav aria-label="Examples">${links}</nav>
-  ${session.user && html`<p>${session.user} ${form(csrf, '/logout', html`<button class="quiet">Log out</button>`)}</p>`}
+  ${session.user && html`<div class="user"><span>${session.user}</span> ${form(csrf, '/logout', html`<button>Log out</button>`)}</div>`}
 </header>
 <main>
   <h1>${title}</h1>

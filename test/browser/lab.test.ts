@@ -86,7 +86,7 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     for (const lane of ['whole', 'atomic', 'classic']) {
       const marks = (await page.evaluate(
         `Array.from(document.querySelectorAll('[data-lane="${lane}"] .timeline li'), (item) =>
-          ['read', 'write'].map((name) => Number.parseFloat(item.querySelector('.mark.' + name).style.left)))`,
+          ['read', 'write'].map((name) => Number(item.querySelector('.mark.' + name).style.getPropertyValue('--at'))))`,
       )) as [number, number][]
       expect(marks).toHaveLength(12)
       for (const [read, write] of marks) expect(read).toBeLessThan(write)

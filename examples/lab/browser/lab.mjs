@@ -30,6 +30,7 @@ async function run() {
   const settings = { action, parallel: Number(form.parallel.value), slow: Number(form.slow.value) }
   button.setAttribute('aria-disabled', 'true')
   status.textContent = ''
+  status.classList.add('told')
   try {
     for (const lane of lanes) lane.begin(settings.parallel + (ACTIONS[action].once ? 1 : 0))
     const told = []
@@ -42,6 +43,8 @@ async function run() {
     }
     status.textContent = told.join(' ')
   } catch {
+    // The verdicts show what else it says.
+    status.classList.remove('told')
     status.textContent = 'The server did not answer. Is it still running?'
   } finally {
     button.removeAttribute('aria-disabled')

@@ -1,6 +1,4 @@
 const SIGN = { kept: '✓', lost: '✗', refused: '–', done: '·' }
-/** A bar below this share of the width has its label beside it. */
-const SHORT = 0.2
 
 /** What the page shows of one lane: its time line, its verdict and the sum of all races. */
 export class Lane {
@@ -62,18 +60,12 @@ export class Lane {
 function itemOf({ label, number, from, to, outcome, marks }, { now, whole }) {
   const item = document.createElement('li')
   item.dataset.outcome = outcome ?? (to ? 'answered' : 'running')
-  const length = Math.max((to ?? now) - from, whole / 100) / whole
   const bar = document.createElement('span')
   bar.style.setProperty('--from', from / whole)
-  bar.style.setProperty('--length', length)
+  bar.style.setProperty('--length', Math.max((to ?? now) - from, whole / 100) / whole)
+  // Before all bars, where none is too short for it.
   const text = document.createElement('span')
   text.className = 'label'
-  if (length < SHORT) {
-    // To the right of it, or to the left where there is no room.
-    const right = (from / whole + length) * 100
-    if (right < 60) text.style.left = `calc(${right}% + 0.4rem)`
-    else text.style.right = `calc(${100 - (from / whole) * 100}% + 0.4rem)`
-  } else text.style.left = `calc(${(from / whole) * 100}% + 0.7rem)`
   const word = document.createElement('span')
   word.className = number ? 'one-of-many' : 'alone'
   word.textContent = `${label} `
@@ -92,7 +84,7 @@ function marksOf(marks = {}, { from, to, whole }) {
     .map((name) => {
       const mark = document.createElement('i')
       mark.className = `mark ${name}`
-      mark.style.left = `${(Math.min(from + marks[name], to) / whole) * 100}%`
+      mark.style.setProperty('--at', Math.min(from + marks[name], to) / whole)
       return mark
     })
 }

@@ -61,7 +61,7 @@ export async function race({ lane, action, parallel, slow, show }) {
   const running = Array.from({ length: once ? AT_ONCE - 1 : AT_ONCE }, oneAfterAnother)
   if (once) {
     await new Promise((resolve) => setTimeout(resolve, slow / 4))
-    running.push(run(once, once === 'logout' ? 'log out' : 'an administrator drops the role'))
+    running.push(run(once, once === 'logout' ? 'log out' : 'drop role'))
   }
   await Promise.all(running)
 
