@@ -48,3 +48,8 @@ export function writeCookie(
   if (partitioned) parts.push('Partitioned')
   return parts.join('; ')
 }
+
+/** Removes another library's cookie. A name with a prefix is one that browsers touch only with Secure. */
+export function clearing(name: string, place: Place, secure: boolean): string {
+  return writeCookie({ name, sameSite: 'Lax' }, place, '', 0, secure || name.startsWith('__'))
+}

@@ -1,6 +1,6 @@
 import type { Value } from '../algebra/index.ts'
 import { accessFromOutside } from '../contract/record.ts'
-import type { Absent, Access } from '../contract/store.ts'
+import type { Absent, Access, SessionRecord } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { readingOf } from '../delivery/clock.ts'
@@ -246,19 +246,24 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step, before: New): Promise<Value | undefined> {
-    const { state, result } = beginning(step, before, await this.#adoption.data(this.store))
+    const earlier = await this.#adoption.earlier(this.store)
+    const { state, result } = beginning(step, before, earlier)
     if (this.state.kind === 'new') this.state = state
-    if (Object.keys(result.data).length === 0) return result.taken
+    if (Object.keys(result.data).length === 0) {
+      await this.#adoption.done(this.jar)
+      return result.taken
+    }
     this.jar.assertWritable()
     const described = describedBy(result, this.settings, this.exchange.context)
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, described, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle, earlier)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined
       })
       if (!record) continue
+      await this.#handedOver(record)
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       this.loggedIn(step)
@@ -268,9 +273,23 @@ export class Visit extends Devices<Visit> implements Asking {
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
   }
 
+  /** The earlier session goes once this one is stored. If it can't go, this one does, so the visitor keeps the earlier one. */
+  async #handedOver(record: SessionRecord): Promise<void> {
+    try {
+      await this.#adoption.done(this.jar)
+    } catch (error) {
+      const access = accessFromOutside(record, this.settings.maxLifetime)
+      // Nobody has its cookie. What stays expires.
+      await this.host.reliable.destroy(access, this).catch((failure) => {
+        this.host.background(failure, this.exchange.context)
+      })
+      throw error
+    }
+  }
+
   async #destroy(): Promise<void> {
     // What is handed over only now would otherwise come back with the next request.
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const state = this.state
     const { id } = this
     let removed = false
@@ -284,7 +303,7 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** Ends the session, so a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
     // As a log-out, it needs no device.
