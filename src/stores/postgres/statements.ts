@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { inOrder } from '../shared/named.ts'
-import { type Answer, COMPLETE, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, IDS, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
+import { CANDIDATES_SQL } from './sql/candidates.sql.ts'
 import { CHANGE_SQL } from './sql/change.sql.ts'
 import { COMPLETE_SQL } from './sql/complete.sql.ts'
 import { CREATE_SQL } from './sql/create.sql.ts'
@@ -42,6 +43,7 @@ export function statements(schema: string, table: string, telling?: Telling) {
   const SESSIONS = tableName(schema, table)
   const APPLY = functionName(schema)
   const DATA = FUNCTION_SQL({ APPLY })
+  const find = { SESSIONS, ANSWER: STORED.sql }
   const update = { SESSIONS, DATA, FROM_BEFORE: '', ANSWER: UPDATED.sql }
   const change = (data: string) =>
     statement(CHANGE_SQL({ SESSIONS, DATA: data, ANSWER: UPDATED.sql }) + tell.changed, UPDATED)
@@ -74,10 +76,18 @@ export function statements(schema: string, table: string, telling?: Telling) {
     /** What is there of what `setup()` makes. */
     complete: statement(COMPLETE_SQL, COMPLETE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
-    find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
-    destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }) + tell.removed, NONE),
+    /** For a field: a page by itself, and a page by ids that are known. */
+    find: (field: string) => statement(FIND_SQL({ ...find, FIELD: indexed(field), WHICH: 'id > :after' }), STORED),
+    findThese: (field: string) => statement(FIND_SQL({ ...find, FIELD: unindexed(field), WHICH: THESE }), STORED),
+    candidates: (field: string) => statement(CANDIDATES_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: IDS.sql }), IDS),
+    destroyAll: (field: string) =>
+      statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field), WHICH: 'true' }) + tell.removed, NONE),
+    destroyThese: (field: string) =>
+      statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: unindexed(field), WHICH: THESE }) + tell.removed, NONE),
   }
 }
+
+const THESE = 'id = ANY (:ids::text[])'
 
 /**
  * What stands at the end of a statement that tells. The message leaves with the commit: the hash of the id, when the
@@ -139,4 +149,12 @@ function literal(text: string): string {
 /** What PostgreSQL compares for a field of `index`; the index must be made of just this expression. */
 export function indexed(field: string): string {
   return `(data #> ${literal(`{${field.split('.').join(',')}}`)})`
+}
+
+/**
+ * The same for sessions that are looked up by their ids. No index is of this form, so the planner can't take one that leads
+ * to all sessions that hold the value.
+ */
+function unindexed(field: string): string {
+  return `jsonb_extract_path(data, ${field.split('.').map(literal).join(', ')})`
 }
