@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { type Statements, statements } from '../../src/stores/postgres/statements.ts'
 
-const named = ({ change, direct, find, findThese, candidates, destroyAll, destroyThese, ...others }: Statements) => ({
+const named = ({ change, direct, find, candidates, destroyAll, destroyThese, ...others }: Statements) => ({
   ...others,
   change,
   ...direct,
   find: find('user_id'),
-  findThese: findThese('user_id'),
   candidates: candidates('user_id'),
   destroyAll: destroyAll(`a.':b'`),
   destroyThese: destroyThese(`a.':b'`),

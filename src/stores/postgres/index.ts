@@ -28,6 +28,7 @@ import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
+import { holding } from '../shared/holding.ts'
 import { tag } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
 import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
@@ -183,14 +184,15 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
   }
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
-    const parameters = { ...lifetimeParameters(maxLifetime), value: jsonOf(value) }
-    const read = async (statement: Statements['load'], which: Parameters) => {
-      const rows = await this.#rows(statement, { ...parameters, ...which })
+    if (this.#readings.begins(page.reading)) {
+      const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: jsonOf(value) }
+      const rows = await this.#rows(this.#sql.find(field), parameters)
       return rows.map((row) => recordOf(storedOf(row).stored))
     }
-    if (this.#readings.begins(page.reading)) return read(this.#sql.find(field), { ...page })
-    return pageOf(await this.#candidates(field, value, page.reading), page, (ids) => {
-      return read(this.#sql.findThese(field), { ids, limit: ids.length })
+    const holds = holding(field, value)
+    return pageOf(await this.#candidates(field, value, page.reading), page, async (ids) => {
+      const found = (await this.#rows(this.#sql.these, { ids })).map(storedOf)
+      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
     })
   }
 

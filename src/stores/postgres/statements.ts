@@ -16,6 +16,7 @@ import { LOAD_SQL } from './sql/load.sql.ts'
 import { PAGE_SQL } from './sql/page.sql.ts'
 import { PRUNE_SQL } from './sql/prune.sql.ts'
 import { REMOVE_SQL } from './sql/remove.sql.ts'
+import { THESE_SQL } from './sql/these.sql.ts'
 import { UPDATE_SQL } from './sql/update.sql.ts'
 import { WRITE_SQL } from './sql/write.sql.ts'
 
@@ -43,7 +44,6 @@ export function statements(schema: string, table: string, telling?: Telling) {
   const SESSIONS = tableName(schema, table)
   const APPLY = functionName(schema)
   const DATA = FUNCTION_SQL({ APPLY })
-  const find = { SESSIONS, ANSWER: STORED.sql }
   const update = { SESSIONS, DATA, FROM_BEFORE: '', ANSWER: UPDATED.sql }
   const change = (data: string) =>
     statement(CHANGE_SQL({ SESSIONS, DATA: data, ANSWER: UPDATED.sql }) + tell.changed, UPDATED)
@@ -76,18 +76,18 @@ export function statements(schema: string, table: string, telling?: Telling) {
     /** What is there of what `setup()` makes. */
     complete: statement(COMPLETE_SQL, COMPLETE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
-    /** For a field: a page by itself, and a page by ids that are known. */
-    find: (field: string) => statement(FIND_SQL({ ...find, FIELD: indexed(field), WHICH: 'id > :after' }), STORED),
-    findThese: (field: string) => statement(FIND_SQL({ ...find, FIELD: unindexed(field), WHICH: THESE }), STORED),
+    these: statement(THESE_SQL({ SESSIONS, ANSWER: STORED.sql }), STORED),
+    find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
     candidates: (field: string) => statement(CANDIDATES_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: IDS.sql }), IDS),
     destroyAll: (field: string) =>
       statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field), WHICH: 'true' }) + tell.removed, NONE),
     destroyThese: (field: string) =>
-      statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: unindexed(field), WHICH: THESE }) + tell.removed, NONE),
+      statement(
+        DESTROY_ALL_SQL({ SESSIONS, FIELD: unindexed(field), WHICH: 'id = ANY (:ids::text[])' }) + tell.removed,
+        NONE,
+      ),
   }
 }
-
-const THESE = 'id = ANY (:ids::text[])'
 
 /**
  * What stands at the end of a statement that tells. The message leaves with the commit: the hash of the id, when the
@@ -152,7 +152,7 @@ export function indexed(field: string): string {
 }
 
 /**
- * The same for sessions that are looked up by their ids. No index is of this form, so the planner can't take one that leads
+ * The same for sessions that are named by their ids. No index is of this form, so the planner can't take one that leads
  * to all sessions that hold the value.
  */
 function unindexed(field: string): string {

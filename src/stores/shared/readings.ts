@@ -22,6 +22,11 @@ export class Readings {
     return begins
   }
 
+  /** Whether the candidates of this reading are known. */
+  has(reading: object | undefined): boolean {
+    return reading !== undefined && this.#candidates.has(reading)
+  }
+
   async candidates(reading: object | undefined, ask: () => Promise<string[]>): Promise<Candidates> {
     const known = reading && this.#candidates.get(reading)
     if (known) return known

@@ -1,4 +1,4 @@
-/* Made from find.sql by "npm run languages": change that file. */ export const FIND_SQL = ({ SESSIONS, FIELD, WHICH, ANSWER }: { SESSIONS: string; FIELD: string; WHICH: string; ANSWER: string }): string => `
+/* Made from find.sql by "npm run languages": change that file. */ export const FIND_SQL = ({ SESSIONS, FIELD, ANSWER }: { SESSIONS: string; FIELD: string; ANSWER: string }): string => `
 
 
 
@@ -7,7 +7,7 @@
 
 
 SELECT ${ANSWER} AS answer FROM (
-SELECT * FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND ${WHICH} AND expires > ${NOW}
+SELECT * FROM ${SESSIONS} WHERE ${FIELD} = :value::jsonb AND id > :after AND expires > ${NOW}
 AND (:maxLifetime::float8 IS NULL OR created + :maxLifetime::float8 * interval '1 millisecond' > ${NOW})
 ORDER BY id LIMIT :limit
 ) AS s ORDER BY s.id`
