@@ -5,6 +5,7 @@ import {
   chainOf,
   changed,
   changeOf,
+  dataOf,
   eventually,
   type MakeStore,
   MINUTE,
@@ -183,6 +184,20 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       assert.equal(counts[0]! + counts[1]! + counts[2]!, 15)
       assert.equal((await store.load(access)).outcome, 'live')
       assert.equal((await store.load(other.access)).outcome, 'live')
+    })
+
+    it('removes in later pages only what holds the value by then', async () => {
+      const store = await open()
+      const many = await Promise.all(Array.from({ length: 9 }, () => visitor(store, { user_id: 95 })))
+      const reading = {}
+      const removed = [await store.destroyAll('user_id', 95, undefined, 3, reading)]
+      removed.push(await store.destroyAll('user_id', 95, undefined, 3, reading))
+      const [leaves] = await store.find('user_id', 95, 3_600_000)
+      const { access } = many.find(({ id }) => id === leaves!.id)!
+      changed(await store.update(access, changeOf(chainOf(commands.set('user_id', 96)))))
+      removed.push(await store.destroyAll('user_id', 95, undefined, 3, reading))
+      assert.deepEqual(removed, [3, 3, 2])
+      assert.deepEqual(await dataOf(store, access), { user_id: 96 })
     })
 
     it('removes by the type of the value too', async () => {
