@@ -1,6 +1,6 @@
 import type { Value } from '../algebra/index.ts'
 import { accessFromOutside } from '../contract/record.ts'
-import type { Absent, Access } from '../contract/store.ts'
+import type { Absent, Access, SessionRecord } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { readingOf } from '../delivery/clock.ts'
@@ -106,7 +106,7 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
-    await this.#maintain()
+    if (this.state.kind === 'live') await this.#maintain(this.state)
     this.#queue.settle()
   }
 
@@ -131,7 +131,7 @@ export class Visit extends Devices<Visit> implements Asking {
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
         this.loggedIn(step)
-        await this.#limit(step)
+        if (limits(step, this.settings)) await this.#limit()
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -194,9 +194,11 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Loads once, after everything that was begun before. */
   #load(): Promise<void> {
     this.#loading ??= this.enqueue(async () => {
-      if (!this.#shown) await this.#read()
-    }).finally(() => {
-      this.#loading = undefined
+      try {
+        if (!this.#shown) await this.#read()
+      } finally {
+        this.#loading = undefined
+      }
     })
     return this.#loading
   }
@@ -244,31 +246,50 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step, before: New): Promise<Value | undefined> {
-    const { state, result } = beginning(step, before, await this.#adoption.data(this.store))
+    const earlier = await this.#adoption.earlier(this.store)
+    const { state, result } = beginning(step, before, earlier)
     if (this.state.kind === 'new') this.state = state
-    if (Object.keys(result.data).length === 0) return result.taken
+    if (Object.keys(result.data).length === 0) {
+      await this.#adoption.done(this.jar)
+      return result.taken
+    }
     this.jar.assertWritable()
     const described = describedBy(result, this.settings, this.exchange.context)
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, described, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle, earlier)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined
       })
       if (!record) continue
+      await this.#handedOver(record)
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       this.loggedIn(step)
-      await this.#limit(step)
+      if (limits(step, this.settings)) await this.#limit()
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
   }
 
+  /** The earlier session goes once this one is stored. If it can't go, this one does, so the visitor keeps the earlier one. */
+  async #handedOver(record: SessionRecord): Promise<void> {
+    try {
+      await this.#adoption.done(this.jar)
+    } catch (error) {
+      const access = accessFromOutside(record, this.settings.maxLifetime)
+      // Nobody has its cookie. What stays expires.
+      await this.host.reliable.destroy(access, this).catch((failure) => {
+        this.host.background(failure, this.exchange.context)
+      })
+      throw error
+    }
+  }
+
   async #destroy(): Promise<void> {
     // What is handed over only now would otherwise come back with the next request.
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const state = this.state
     const { id } = this
     let removed = false
@@ -282,18 +303,17 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** Ends the session, so a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    const known = this.record?.data ?? {}
     // As a log-out, it needs no device.
     const access = { ...this.accessTo(state), bound: true }
-    return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
+    return retire(this.host.reliable, access, this.record?.data ?? {}, this.settings.maxBytes, this)
   }
 
   /** After a log-in: the user may have too many sessions now. It counts, whatever becomes of that. */
-  async #limit(step: Step): Promise<void> {
-    if (!limits(step, this.settings) || !this.record) return
+  async #limit(): Promise<void> {
+    if (!this.record) return
     try {
       await trim(this.host.reliable, this.settings, this.record, (id, data) =>
         this.tell('destroyed', { reason: 'limit', about: id, data }),
@@ -312,11 +332,10 @@ export class Visit extends Devices<Visit> implements Asking {
   }
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
-  async #maintain(): Promise<void> {
-    const { state, jar, exchange } = this
-    if (state.kind !== 'live') return
+  async #maintain(state: Live): Promise<void> {
+    const { jar, exchange, settings } = this
     const writable = exchange.response?.headersSent === false
-    const { slide, renew, ask } = workOf(state, jar, writable, this.#age, this.settings)
+    const { slide, renew, ask } = workOf(state, jar, writable, exchange.arrived, settings)
     if (this.forged) return
     if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
@@ -330,8 +349,8 @@ export class Visit extends Devices<Visit> implements Asking {
     try {
       const updated = await this.host.reliable.update(this.accessTo(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
-        this.turn(whenApplied(rested, change, updated, secret, this.settings))
         jar.verify(true)
+        this.turn(whenApplied(rested, change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {
         jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {
