@@ -6,11 +6,14 @@ import type { Place } from './places.ts'
  * so no other cookie can pass for this one (CVE-2020-8184, CVE-2023-23934).
  */
 export function readCookie(header: string | undefined, name: string): string[] {
-  if (!header?.includes(name)) return []
   const values: string[] = []
-  for (const pair of header.split(';')) {
-    const at = pair.indexOf('=')
-    if (at > 0 && pair.slice(0, at).replace(/^[ \t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))
+  const start = `${name}=`
+  // Searched for, not split: most requests have one cookie of ours among many, or none.
+  for (let at = header?.indexOf(start) ?? -1; at >= 0; at = header!.indexOf(start, at + start.length)) {
+    const before = withoutEnd(header!.slice(0, at))
+    if (before !== '' && !before.endsWith(';')) continue
+    const end = header!.indexOf(';', at)
+    values.push(withoutEnd(header!.slice(at + start.length, end < 0 ? undefined : end)))
   }
   return values
 }
