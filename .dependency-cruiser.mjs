@@ -78,6 +78,11 @@ const ROOMS = {
     may: ['api', 'errors'],
     why: 'Passport on commands needs what the application holds, and nothing below.',
   },
+  adopt: {
+    may: ['cookie/header.ts', 'cookie/old.ts', 'errors', 'settings'],
+    packages: ['keygrip'],
+    why: 'What reads the sessions of other libraries knows cookies and options, and none of our sessions.',
+  },
   testing: {
     may: ['algebra', 'contract'],
     packages: ['fast-check'],

@@ -9,7 +9,7 @@ export default defineConfig({
       { find: /^koa-atomic-session$/, replacement: here('./src/index.ts') },
       { find: /^koa-atomic-session\/testing$/, replacement: here('./src/testing/index.ts') },
       { find: /^koa-atomic-session\/http$/, replacement: here('./src/http/index.ts') },
-      { find: /^koa-atomic-session\/(classic|dbsc|passport|fetch)$/, replacement: here('./src/$1/index.ts') },
+      { find: /^koa-atomic-session\/(adopt|classic|dbsc|passport|fetch)$/, replacement: here('./src/$1/index.ts') },
       { find: /^koa-atomic-session\/open$/, replacement: here('./src/stores/open.ts') },
       { find: /^koa-atomic-session\/(\w+)$/, replacement: here('./src/stores/$1/index.ts') },
     ],

@@ -36,6 +36,7 @@ export async function createExamples({ url, keys, secure, proxy }) {
     return (listeners[prefix] ?? lab)(request, response)
   })
   const close = async () => {
+    shop.close()
     await new Promise((resolve) => {
       server.close(resolve)
       server.closeIdleConnections()

@@ -61,5 +61,13 @@ export {
   type SessionFunction,
 } from './koa/index.ts'
 export type { Duration } from './settings/duration.ts'
-export type { Adopted, ClientDescription, LimitOptions, SessionOptions } from './settings/options.ts'
+export type {
+  Adopted,
+  ClearCookie,
+  ClientDescription,
+  Handover,
+  LimitOptions,
+  OldPlace,
+  SessionOptions,
+} from './settings/options.ts'
 export type { RotateOptions } from './visit/step.ts'

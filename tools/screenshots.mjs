@@ -1,10 +1,11 @@
-// npm run screenshots: the README's pictures, taken from the running race lab by a headless Chromium.
+// npm run screenshots: the pictures of the documents, taken from the running examples by a headless Chromium.
 import { existsSync, mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { createExamples } from '../examples/server.mjs'
 
 const { server, close } = await createExamples({ url: 'memory:', keys: ['a key for the pictures only'] })
 await new Promise((resolve) => server.listen(0, 'localhost', resolve))
+const baseURL = `http://localhost:${server.address().port}`
 /** The machine's, or the one that the tests have brought. */
 const found = ['/usr/bin/chromium', '.cache/servers/bin/chromium'].find((path) => existsSync(path))
 const browser = await chromium.launch({
@@ -12,14 +13,41 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
 })
 mkdirSync('docs/images', { recursive: true })
+
+/** What is done before a page is shown. */
+const PAGES = {
+  async lab(page) {
+    await page.goto('/')
+    await page.waitForSelector('#status:not(:empty)')
+  },
+  async shop(page) {
+    await page.goto('/shop')
+    for (const name of ['Green tea', 'Green tea', 'Tea pot']) {
+      await page.getByRole('button', { name: `Buy: ${name}` }).click()
+    }
+    await page.getByLabel('Your name').fill('Ada')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: 'Log out', exact: true }).waitFor()
+  },
+  devices: (page) => page.goto('/devices'),
+}
+
 for (const colorScheme of ['light', 'dark']) {
-  const page = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 760 } })
-  await page.goto(`http://localhost:${server.address().port}/`)
-  await page.waitForSelector('#status:not(:empty)')
-  const path = `docs/images/lab-${colorScheme}.png`
-  await page.screenshot({ path })
-  await page.close()
-  console.log(path)
+  for (const [device, width] of [
+    ['', 1280],
+    ['-phone', 390],
+  ]) {
+    const context = await browser.newContext({ baseURL, colorScheme, viewport: { width, height: 800 } })
+    const page = await context.newPage()
+    for (const [name, prepare] of Object.entries(PAGES)) {
+      await prepare(page)
+      const path = `docs/images/${name}${device}-${colorScheme}.png`
+      // The whole page, so no line of it is cut through.
+      await page.screenshot({ path, fullPage: true })
+      console.log(path)
+    }
+    await context.close()
+  }
 }
 await browser.close()
 await close()

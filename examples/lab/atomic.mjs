@@ -6,7 +6,7 @@ import { laneRoutes } from './routes.mjs'
 export function atomicLane({ store, keys, secure, proxy }) {
   const app = new Koa({ proxy })
   app.keys = keys
-  atomicSession(app, { store, key: 'lab.atomic', secure })
+  const sessions = atomicSession(app, { store, key: 'lab.atomic', secure })
 
   return laneRoutes(app, {
     async start(ctx) {
@@ -29,6 +29,9 @@ export function atomicLane({ store, keys, secure, proxy }) {
       await session.push('cart', item)
     },
     logout: (ctx) => ctx.session().destroy(),
-    drop: (ctx) => ctx.session().unset('admin'),
+    /** An administrator has no request of the visitor's, and names the session from outside. */
+    async drop(ctx) {
+      await sessions.at((await ctx.session()).id).unset('admin')
+    },
   })
 }

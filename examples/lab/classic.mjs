@@ -10,5 +10,6 @@ export function classicLane({ store, keys, secure, proxy }) {
   app.keys = keys
   const sessions = atomicSession(app, { store, key: 'lab.classic', property: 'atomic', secure })
   classic(app, sessions, { counters: ['views'] })
-  return laneRoutes(app, WHOLE_ACTIONS)
+  const drop = async (ctx) => sessions.at((await ctx.atomic()).id).unset('admin')
+  return laneRoutes(app, { ...WHOLE_ACTIONS, drop })
 }

@@ -9,6 +9,7 @@ const FILES = new Map([
   file('icon.svg', 'image/svg+xml'),
   file('lab.mjs', 'text/javascript'),
   file('race.mjs', 'text/javascript'),
+  file('code.mjs', 'text/javascript'),
   file('lane.mjs', 'text/javascript'),
   ['/', { ...file('lab.html', 'text/html')[1] }],
 ])

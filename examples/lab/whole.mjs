@@ -21,9 +21,6 @@ export const WHOLE_ACTIONS = {
   logout(ctx) {
     ctx.session = null
   },
-  drop(ctx) {
-    delete ctx.session.admin
-  },
 }
 
 /** The first lane: koa-session reads the whole session before a request and writes it back whole afterwards. */
@@ -31,5 +28,12 @@ export function wholeLane({ store, keys, secure, proxy }) {
   const app = new Koa({ proxy })
   app.keys = keys
   app.use(createSession({ store, key: 'lab.whole', secure }, app))
-  return laneRoutes(app, WHOLE_ACTIONS)
+  /** An administrator has no request of the visitor's, so the stored session is read, changed and written. */
+  const drop = async (ctx) => {
+    const key = ctx.cookies.get('lab.whole')
+    const session = await store.get(key)
+    delete session.admin
+    await store.set(key, session)
+  }
+  return laneRoutes(app, { ...WHOLE_ACTIONS, drop })
 }

@@ -2,6 +2,10 @@ import { badRequest } from './forms.mjs'
 import { form, html } from './html.mjs'
 
 export const PRODUCTS = { tea: 'Green tea', cup: 'Tea cup', pot: 'Tea pot' }
+/** In cents: whole numbers add up exactly. */
+const PRICES = { tea: 850, cup: 1200, pot: 3900 }
+const TELLS = { tea: 'Sencha, 100 g', cup: 'Stoneware, 20 cl', pot: 'Cast iron, 80 cl' }
+const price = (cents) => `€ ${(cents / 100).toFixed(2)}`
 
 /** A cart is an object of quantities: tabs that change different things, or the same thing, don't undo each other. */
 export const cartActions = {
@@ -24,13 +28,17 @@ export function cartPage(session, csrf) {
   const cart = Object.entries(session.cart ?? {})
   const product = (id) => html`<input type="hidden" name="product" value="${id}">`
   return html`
-    ${Object.entries(PRODUCTS).map(([id, name]) => form(csrf, '/shop/add', html`${product(id)}<button>Buy: ${name}</button> `))}
+    <ul class="products">${Object.entries(PRODUCTS).map(
+      ([id, name]) => html`<li>
+      <h2>${name}</h2><p>${TELLS[id]}</p><p class="price">${price(PRICES[id])}</p>
+      ${form(csrf, '/shop/add', html`${product(id)}<button class="primary" aria-label="Buy: ${name}">Buy</button>`)}</li>`,
+    )}</ul>
     <h2>Your cart</h2>
     ${cart.length === 0 && html`<p>It is empty.</p>`}
     ${
       cart.length > 0 &&
-      html`<table>
-      <thead><tr><th scope="col">Product</th><th scope="col">Quantity</th><td></td></tr></thead>
+      html`<table class="cards">
+      <thead><tr><th scope="col">Product</th><th scope="col">Quantity</th><th scope="col">Price</th><td></td></tr></thead>
       <tbody>${cart.map(
         ([id, quantity]) => html`<tr>
         <th scope="row">${PRODUCTS[id]}</th>
@@ -40,9 +48,11 @@ export function cartPage(session, csrf) {
           html`${product(id)}<input type="number" name="quantity" min="1" max="99" value="${quantity}" aria-label="Quantity of ${PRODUCTS[id]}">
           <button>Change</button>`,
         )}</td>
-        <td>${form(csrf, '/shop/remove', html`${product(id)}<button aria-label="Remove ${PRODUCTS[id]}">Remove</button>`)}</td>
+        <td class="price">${price(PRICES[id] * quantity)}</td>
+        <td>${form(csrf, '/shop/remove', html`${product(id)}<button class="danger" aria-label="Remove ${PRODUCTS[id]}">Remove</button>`)}</td>
       </tr>`,
       )}</tbody>
+      <tfoot><tr><th scope="row">Sum</th><td></td><td class="price">${price(cart.reduce((sum, [id, quantity]) => sum + PRICES[id] * quantity, 0))}</td><td></td></tr></tfoot>
     </table>`
     }`
 }

@@ -25,23 +25,23 @@ export async function devicesPage(sessions, session, csrf) {
   if (!session.user) return html`<p>Log in to see where you are logged in.</p>${loginPage(csrf)}`
   const devices = await sessions.find('user', session.user, { order: 'seen' })
   const when = (date) => html`<time datetime="${date.toISOString()}">${date.toUTCString().slice(5, 22)}</time>`
-  return html`<table>
+  return html`<table class="cards">
     <thead><tr><th scope="col">Device</th><th scope="col">Logged in</th><th scope="col">Last used</th><td></td></tr></thead>
     <tbody>${devices.map(
       ({ id, client, authAt, created, seen }) => html`<tr>
-      <th scope="row">${client?.agent} <small>${client?.network}</small></th><td>${when(authAt ?? created)}</td><td>${when(seen)}</td>
+      <th scope="row">${client?.agent} <small>${client?.network}</small></th><td data-name="Logged in">${when(authAt ?? created)}</td><td data-name="Last used">${when(seen)}</td>
       <td>${
         id === session.id
-          ? 'this one'
+          ? html`<strong>this one</strong>`
           : form(
               csrf,
               '/devices/revoke',
-              html`<input type="hidden" name="id" value="${id}"><button>Log out there</button>`,
+              html`<input type="hidden" name="id" value="${id}"><button class="danger">Log out there</button>`,
             )
       }</td></tr>`,
     )}</tbody>
   </table>
-  <p>${form(csrf, '/devices/others', html`<button>Log out everywhere else</button>`)}</p>`
+  <p>${form(csrf, '/devices/others', html`<button class="danger">Log out everywhere else</button>`)}</p>`
 }
 
 /** What a list of devices calls a browser. */

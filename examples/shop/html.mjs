@@ -21,7 +21,12 @@ export function form(csrf, action, content) {
   return html`<form method="post" action="${action}"><input type="hidden" name="csrf" value="${csrf}">${content}</form>`
 }
 
-export function page({ title, session, flash, csrf, content }) {
+const PAGES = { '/': 'Race lab', '/shop': 'Shop', '/devices': 'Your devices' }
+
+export function page({ path, title, session, flash, csrf, content }) {
+  const links = Object.entries(PAGES).map(([to, name]) =>
+    to === path ? html`<a href="${to}" aria-current="page">${name}</a> ` : html`<a href="${to}">${name}</a> `,
+  )
   return html`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -29,13 +34,15 @@ export function page({ title, session, flash, csrf, content }) {
 <title>${title}</title>
 <link rel="icon" href="/lab/icon.svg">
 <link rel="stylesheet" href="/shop.css">
+${session.user && html`<script type="module" src="/shop/browser.mjs"></script>`}
 <body>
 <header>
-  <nav aria-label="Examples"><a href="/">Race lab</a> <a href="/shop">Shop</a> <a href="/devices">Your devices</a></nav>
-  ${session.user && html`<p>${session.user} ${form(csrf, '/logout', html`<button>Log out</button>`)}</p>`}
+  <nav aria-label="Examples">${links}</nav>
+  ${session.user && html`<div class="user"><span>${session.user}</span> ${form(csrf, '/logout', html`<button>Log out</button>`)}</div>`}
 </header>
 <main>
   <h1>${title}</h1>
+  ${session.user && html`<p id="ended" role="alert" hidden>Your log-in has ended in another tab. <a href="${path}">Open this page again</a></p>`}
   ${flash && html`<p role="status">${flash}</p>`}
   ${content}
 </main>

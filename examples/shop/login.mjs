@@ -19,6 +19,6 @@ export function loginPage(csrf) {
     '/login',
     html`<label>Your name <input name="user" required maxlength="40" autocomplete="username"></label>
     <label><input type="checkbox" name="remember"> Remember me for 90 days</label>
-    <button>Log in</button>`,
+    <button class="primary">Log in</button>`,
   )
 }

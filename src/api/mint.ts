@@ -5,6 +5,7 @@ import { keygripOf } from '../cookie/keys.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
 import { beginning, newSession } from '../visit/beginning.ts'
+import { NO_EARLIER } from '../visit/earlier.ts'
 import type { Host } from '../visit/exchange.ts'
 import { newState } from '../visit/state.ts'
 import { EMPTY_STEP, extended, withCommands } from '../visit/step.ts'
@@ -53,7 +54,7 @@ export async function mint(
   const credential = newSecret(newId())
   const { id } = credential
   const cookie = `${name}=${writeCredential(credential, name, keygripOf(keys()))}`
-  const { state, result } = beginning(step, newState(), {})
+  const { state, result } = beginning(step, newState(), NO_EARLIER)
   const session = newSession(step, state, result, credential, settings.idle)
   const record = await reliable.create({ ...session, ...(authAt && { authAt: authAt.getTime() }) })
   if (!record) throw new SessionUsageError(`The ${store.name} store says that a random id is taken`)

@@ -6,16 +6,20 @@ import type { Place } from './places.ts'
  * so no other cookie can pass for this one (CVE-2020-8184, CVE-2023-23934).
  */
 export function readCookie(header: string | undefined, name: string): string[] {
+  if (!header?.includes(name)) return []
   const values: string[] = []
-  const start = `${name}=`
-  // Searched for, not split: most requests have one cookie of ours among many, or none.
-  for (let at = header?.indexOf(start) ?? -1; at >= 0; at = header!.indexOf(start, at + start.length)) {
-    const before = withoutEnd(header!.slice(0, at))
-    if (before !== '' && !before.endsWith(';')) continue
-    const end = header!.indexOf(';', at)
-    values.push(withoutEnd(header!.slice(at + start.length, end < 0 ? undefined : end)))
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=')
+    const start = at - name.length
+    if (start >= 0 && pair.startsWith(name, start) && isBlank(pair, start)) values.push(withoutEnd(pair.slice(at + 1)))
   }
   return values
+}
+
+/** Nothing but spaces and tabs stands before this place. */
+function isBlank(text: string, end: number): boolean {
+  for (let i = 0; i < end; i++) if (text[i] !== ' ' && text[i] !== '\t') return false
+  return true
 }
 
 /** A loop, because `/[ \t]+$/` starts again at each space: a header of spaces would cost quadratic time. */
@@ -43,4 +47,9 @@ export function writeCookie(
   parts.push('HttpOnly', `SameSite=${settings.sameSite}`)
   if (partitioned) parts.push('Partitioned')
   return parts.join('; ')
+}
+
+/** Removes another library's cookie. A name with a prefix is one that browsers touch only with Secure. */
+export function clearing(name: string, place: Place, secure: boolean): string {
+  return writeCookie({ name, sameSite: 'Lax' }, place, '', 0, secure || name.startsWith('__'))
 }

@@ -3,8 +3,9 @@ import { SessionUsageError } from '../errors/index.ts'
 import { type CookieSettings, domainOf } from '../settings/settings.ts'
 import { type Credential, readCredential, writeCredential } from './credential.ts'
 import type { ResponseHead } from './head.ts'
-import { readCookie, writeCookie } from './header.ts'
+import { clearing, readCookie, writeCookie } from './header.ts'
 import { type Keys, keygripOf } from './keys.ts'
+import type { OldCookie } from './old.ts'
 import { otherPlaces, type Place } from './places.ts'
 import { vary } from './vary.ts'
 
@@ -64,6 +65,7 @@ export class CookieJar {
   /** The cookie has left with a new Max-Age. */
   #slid = false
   #siteData: string | undefined
+  readonly #removed: OldCookie[] = []
 
   constructor(exchange: Responding, settings: CookieSettings, keys: () => Keys) {
     this.#exchange = exchange
@@ -159,6 +161,19 @@ export class CookieJar {
     this.#siteData = siteData
   }
 
+  /** The response will remove this cookie too. */
+  remove(cookie: OldCookie): void {
+    this.#removed.push(cookie)
+  }
+
+  /** Headers can still be sent: otherwise an earlier library's cookie would stay. */
+  assertRemovable(): void {
+    if (this.#exchange.response?.headersSent === false) return
+    throw new SessionUsageError(
+      'The response has begun, or is an upgrade, so it can remove no cookie: use the session in a request before',
+    )
+  }
+
   /** A new session is worth nothing without its cookie, so it must still be possible to send one. */
   assertWritable(): void {
     const { response } = this.#exchange
@@ -182,8 +197,10 @@ export class CookieJar {
     if (this.carries && !this.verified) this.#pending = undefined
     this.#slid = this.#pending?.slides !== undefined
     const duplicate = this.refused === 'duplicate'
-    if (!(this.#pending || duplicate)) return
+    const removed = this.#removed.length > 0
+    if (!(this.#pending || duplicate || removed)) return
     const lines = duplicate ? this.#elsewhere() : []
+    for (const { name, place } of this.#removed) lines.push(clearing(name, place, this.#exchange.secure))
     if (this.#pending) lines.push(this.#line(this.#place, this.#pending.value, this.#pending.maxAge))
     if (lines.length === 0) return
     const others = [response.getHeader('Set-Cookie') ?? []].flat().map(String)

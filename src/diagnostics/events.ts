@@ -15,7 +15,8 @@ export interface SessionEvent {
    * - `stale`: a well-signed cookie of a live session, with a secret that a `rotate()` or several rotations ended. A late
    *   request, or a copy of an old cookie.
    * - `reused`: the secret before an automatic rotation, after its grace and after the new secret was used. Two parties
-   *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`.
+   *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`. Where the request had
+   *   arrived before, it is `stale`.
    * - `unbound`: the live secret of a session that is bound to a device, in a request that has not shown that it comes from
    *   there. A copied cookie, or a device that can't sign for a moment: then `reason` is the browser's own word for it.
    * - `bound`: a device has registered for a session. `unproven`: what a device has shown instead of a proof was refused;

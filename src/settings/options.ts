@@ -107,11 +107,12 @@ export interface SessionOptions {
    * The data of a visitor's session in another library, to migrate without logging anybody out. Asked once for a
    * request that has no cookie of ours, when it first uses its session; gets the Koa context, or the request of another
    * server. What it gives becomes a new session in one insert, with whatever the request itself does; undefined gives
-   * none. It must take the old cookie away, or a visitor who logs out comes back with it. When it throws, the request
-   * fails.
+   * none. Give a {@link Handover}, whose `forget` removes the old session and its cookie, or a visitor who logs out comes
+   * back with it. When it throws, the request fails. `koa-atomic-session/adopt` has it ready for express-session and
+   * koa-session.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it
-  readonly adopt?: (context: any) => Adopted | Promise<Adopted>
+  readonly adopt?: (context: any) => Adopted | Handover | Promise<Adopted | Handover>
   /**
    * What a list of devices shows of a client: `client: (ctx) => ({ agent: ctx.get('user-agent'), network: ctx.ip })`. Asked
    * when a session begins and at each log-in; gets the Koa context, or the request of another server. It is kept beside the
@@ -171,3 +172,43 @@ export interface ClientDescription {
 
 /** What `adopt` may hand over: the data, or nothing. */
 export type Adopted = Readonly<Record<string, unknown>> | null | undefined
+
+/** A session of another library, and how to end it. The function `forget` tells it from plain data. */
+export interface Handover {
+  readonly data: Readonly<Record<string, unknown>>
+  /**
+   * The idle time that this session has of its own, as after `touch('30 days')`.
+   * @default it follows the option `maxAge`
+   */
+  readonly maxAge?: Duration | null | undefined
+  /**
+   * When the visitor logged in, for `requireFresh`.
+   * @default nobody knows, so `requireFresh` asks for a new log-in
+   */
+  readonly authAt?: Date | null | undefined
+  /**
+   * When the old session began, for `maxLifetime`. If that is over, nothing is handed over, and `forget` is called.
+   * @default now
+   */
+  readonly created?: Date | undefined
+  /**
+   * Ends the old session: removes its row and its cookie. Called when the new session is stored, and when the visitor logs
+   * out without having been handed over. If it throws, the new session is removed, no cookie is touched, and the request
+   * fails, so the visitor keeps the old session. The next request tries again.
+   */
+  readonly forget: (clearCookie: ClearCookie) => unknown
+}
+
+/**
+ * The response will remove this cookie. A browser removes it only from where it was set: `domain` and `path` must be the
+ * same. Throws a `SessionUsageError` for a name or a place that no cookie can have, and where no header can be sent.
+ */
+export type ClearCookie = (name: string, place?: OldPlace) => void
+
+/** Where an old cookie was set. */
+export interface OldPlace {
+  /** @default none, the host alone */
+  readonly domain?: string | undefined
+  /** @default '/' */
+  readonly path?: string | undefined
+}

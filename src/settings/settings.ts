@@ -80,9 +80,9 @@ const LONGEST_TIMER = 2 ** 31 - 1
 const RAREST = LONGEST_TIMER / 1.5
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 /** RFC 6265, section 4.1.1: a cookie's name is a token. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+export const TOKEN: RegExp = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-const ATTRIBUTE = /^[^\x00-\x20\x7f-\uffff;,]+$/
+export const ATTRIBUTE: RegExp = /^[^\x00-\x20\x7f-\uffff;,]+$/
 
 /** Without a port; browsers pass over a dot in front. */
 const DOMAIN = /^\.?[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/i
@@ -200,7 +200,7 @@ export function domainOf(domain: (context: unknown) => unknown, context: unknown
   return isDomain(given) ? given : fail('domain(ctx) must return a host name without a port, or undefined')
 }
 
-function isDomain(domain: unknown): domain is string | undefined {
+export function isDomain(domain: unknown): domain is string | undefined {
   return domain === undefined || (typeof domain === 'string' && DOMAIN.test(domain))
 }
 

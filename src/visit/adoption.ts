@@ -1,14 +1,17 @@
 import { apply, type Command, commands, type Data, isObject, Refusal } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
+import type { CookieJar } from '../cookie/jar.ts'
+import { type OldCookie, oldCookieOf } from '../cookie/old.ts'
 import { innerKey, key } from '../data/key.ts'
 import { errorOf } from '../errors/index.ts'
-import type { Adopted } from '../settings/options.ts'
 import type { Settings } from '../settings/settings.ts'
+import { type Earlier, earlierOf, NO_EARLIER } from './earlier.ts'
 import { check, conforming, EMPTY_STEP, withCommands } from './step.ts'
 
-const NOTHING: Data = Object.freeze({})
-
-/** An earlier session's data, for a visitor without our cookie: asked for once, and only when the session is used. */
+/**
+ * An earlier session, for a visitor without our cookie: asked for once, and only when the session is used. It is kept until
+ * what it has become is stored, so a chain that fails leaves it to the next one.
+ */
 export class Adoption {
   /** Nobody can have an earlier session: one for all requests, because it keeps nothing. */
   static readonly none = new Adoption(undefined, undefined)
@@ -16,7 +19,7 @@ export class Adoption {
   /** Until it has been asked for. */
   #settings: Settings | undefined
   readonly #context: unknown
-  #data: Data = NOTHING
+  #earlier: Earlier = NO_EARLIER
 
   constructor(settings: Settings | undefined, context: unknown) {
     this.#settings = settings
@@ -25,30 +28,44 @@ export class Adoption {
 
   /** An earlier session may still be handed over. */
   get pending(): boolean {
-    return this.#settings !== undefined
+    return this.#settings !== undefined || this.#earlier !== NO_EARLIER
   }
 
   /** What was handed over; asks for it if that has not happened. */
-  async data(store: Store): Promise<Data> {
+  async earlier(store: Store): Promise<Earlier> {
     const settings = this.#settings
     if (settings) {
       this.#settings = undefined
-      this.#data = adopted(await settings.adopt!(this.#context), store, settings)
+      this.#earlier = earlierOf(await settings.adopt!(this.#context), settings, (data) => dataOf(data, store, settings))
     }
-    return this.#data
+    return this.#earlier
+  }
+
+  /** What was handed over is stored. When `forget` fails, no cookie is removed, and it is handed over once more. */
+  async done(jar: CookieJar): Promise<void> {
+    const { forget } = this.#earlier
+    if (forget) {
+      const removed: OldCookie[] = []
+      await forget((name, place) => {
+        jar.assertRemovable()
+        removed.push(oldCookieOf(name, place))
+      })
+      for (const cookie of removed) jar.remove(cookie)
+    }
+    this.#earlier = NO_EARLIER
   }
 
   /** The visitor logs out: what is handed over only later would come back with the next request. */
-  async forget(store: Store): Promise<void> {
-    await this.data(store)
-    this.#data = NOTHING
+  async forget(store: Store, jar: CookieJar): Promise<void> {
+    await this.earlier(store)
+    await this.done(jar)
   }
 }
 
 /** The data that an earlier session hands over, as a chain that sets each of its fields would make them. */
-function adopted(data: Adopted, store: Store, { schema, maxBytes }: Settings): Data {
+function dataOf(data: object, store: Store, { schema, maxBytes }: Settings): Data {
   try {
-    const step = conforming(withCommands(EMPTY_STEP, Object.entries(data ?? {}).map(setField)), schema)
+    const step = conforming(withCommands(EMPTY_STEP, Object.entries(data).map(setField)), schema)
     check(step, store, maxBytes)
     const result = apply({}, step.chain, 0)
     if (!result.ok) throw errorOf(result.problem)

@@ -36,8 +36,11 @@ import { hasSlid, type SlideRules, slides } from './slide.ts'
  * | `unread`, `live`, `new`, `late`, `gone` | destroyed                         | `gone` | clear                | `destroyed` or nothing |
  * | `gone`                   | regenerated                                      | `new`  | clear                |                       |
  *
+ * A request whose secret was replaced since it arrived is late, however long it took ({@link asOnArrival}).
  * A request that is late, or whose session is gone, does nothing but log in: what it applies or begins is that.
  * What the table does not have cannot happen: the functions take only the states for which they are meant.
+ *
+ * Over 300 lines, because the table and the functions that it describes are read together.
  */
 export type State = Unread | Live | New | Late | Gone
 
@@ -233,6 +236,16 @@ function known(state: Unread | Live | Late, record: SessionRecord, secret: Stand
     fresh: true,
     due,
   }
+}
+
+/**
+ * A secret that was let in when the request arrived, `age` milliseconds ago, was replaced meanwhile. That is no copy of an
+ * old cookie, though the store can't know it: a slow upload, or a socket that asks for its session late. It counts as
+ * replaced just now.
+ */
+export function asOnArrival(answer: Absent, age: number): Absent {
+  if (!('ago' in answer) || answer.ago > age) return answer
+  return { ...answer, outcome: answer.outcome === 'reused' ? 'rotated' : answer.outcome, ago: 0 }
 }
 
 /** The store does not let this request in, or not any more. */

@@ -1,25 +1,25 @@
 import type { Value } from '../algebra/index.ts'
 import { accessFromOutside } from '../contract/record.ts'
-import type { Absent, Access } from '../contract/store.ts'
+import type { Absent, Access, SessionRecord } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
-import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
-import { clientOf, withClient } from './client.ts'
+import { describedBy, withClient } from './client.ts'
 import { Devices } from './devices.ts'
 import { slidesLater, workOf } from './due.ts'
 import type { Exchange, Host } from './exchange.ts'
-import { trim } from './limit.ts'
+import { limits, looksAt, trim } from './limit.ts'
 import { dataOf } from './progress.ts'
 import { endOf } from './proofs.ts'
 import { Queue } from './queue.ts'
 import { retire } from './retirement.ts'
 import {
+  asOnArrival,
   type Gone,
   isUnbound,
   type Late,
@@ -106,7 +106,7 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
-    await this.#maintain()
+    if (this.state.kind === 'live') await this.#maintain(this.state)
     this.#queue.settle()
   }
 
@@ -122,7 +122,7 @@ export class Visit extends Devices<Visit> implements Asking {
     // Not for a step that begins a session instead: that asks by itself.
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
-    const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
+    const change = changeOf(whole, state, this.#context(defers), answer || looksAt(step, this.settings), renewal)
     const updated = await this.host.reliable.update(this.accessTo(state), change, this)
     switch (updated.outcome) {
       case 'changed':
@@ -131,7 +131,7 @@ export class Visit extends Devices<Visit> implements Asking {
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
         this.loggedIn(step)
-        await this.#limit(step)
+        if (limits(step, this.settings)) await this.#limit()
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -179,6 +179,11 @@ export class Visit extends Devices<Visit> implements Asking {
     })
   }
 
+  /** For how many milliseconds the request has been here. */
+  get #age(): number {
+    return performance.now() - this.exchange.arrived
+  }
+
   /** What this request can show is what the store last answered. */
   get #shown(): boolean {
     const state = this.state
@@ -190,9 +195,11 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Loads once, after everything that was begun before. */
   #load(): Promise<void> {
     this.#loading ??= this.enqueue(async () => {
-      if (!this.#shown) await this.#read()
-    }).finally(() => {
-      this.#loading = undefined
+      try {
+        if (!this.#shown) await this.#read()
+      } finally {
+        this.#loading = undefined
+      }
     })
     return this.#loading
   }
@@ -216,7 +223,8 @@ export class Visit extends Devices<Visit> implements Asking {
   }
 
   /** The session is not there for this request, or not any more. */
-  async #absent(state: Unread | Live | Late, answer: Absent): Promise<New | Late | Gone> {
+  async #absent(state: Unread | Live | Late, told: Absent): Promise<New | Late | Gone> {
+    const answer = asOnArrival(told, this.#age)
     const turn = whenAbsent(state, answer)
     const data = dataOf(state)
     this.turn(turn)
@@ -240,32 +248,50 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step, before: New): Promise<Value | undefined> {
-    const { state, result } = beginning(step, before, await this.#adoption.data(this.store))
+    const earlier = await this.#adoption.earlier(this.store)
+    const { state, result } = beginning(step, before, earlier)
     if (this.state.kind === 'new') this.state = state
-    if (Object.keys(result.data).length === 0) return result.taken
+    if (Object.keys(result.data).length === 0) {
+      await this.#adoption.done(this.jar)
+      return result.taken
+    }
     this.jar.assertWritable()
-    const client = this.settings.client && clientOf(this.settings, this.exchange.context)
-    const described = client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
+    const described = describedBy(result, this.settings, this.exchange.context)
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
-      const session = newSession(step, state, described, credential, this.settings.idle)
+      const session = newSession(step, state, described, credential, this.settings.idle, earlier)
       this.beginning = id
       const record = await this.host.reliable.create(session, this).finally(() => {
         this.beginning = undefined
       })
       if (!record) continue
+      await this.#handedOver(record)
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       this.loggedIn(step)
-      await this.#limit(step)
+      if (limits(step, this.settings)) await this.#limit()
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
   }
 
+  /** The earlier session goes once this one is stored. If it can't go, this one does, so the visitor keeps the earlier one. */
+  async #handedOver(record: SessionRecord): Promise<void> {
+    try {
+      await this.#adoption.done(this.jar)
+    } catch (error) {
+      const access = accessFromOutside(record, this.settings.maxLifetime)
+      // Nobody has its cookie. What stays expires.
+      await this.host.reliable.destroy(access, this).catch((failure) => {
+        this.host.background(failure, this.exchange.context)
+      })
+      throw error
+    }
+  }
+
   async #destroy(): Promise<void> {
     // What is handed over only now would otherwise come back with the next request.
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const state = this.state
     const { id } = this
     let removed = false
@@ -279,27 +305,17 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** Ends the session, so a new one begins. Answers when it was created, if it was there for this request. */
   async #retire(): Promise<number | undefined> {
-    await this.#adoption.forget(this.store)
+    await this.#adoption.forget(this.store, this.jar)
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    const known = this.record?.data ?? {}
     // As a log-out, it needs no device.
     const access = { ...this.accessTo(state), bound: true }
-    return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
-  }
-
-  /** What the step makes of the session is asked for, though the application may not wait for it. */
-  #looksAt(step: Step): boolean {
-    return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
-  }
-
-  #limits(step: Step): boolean {
-    return this.settings.limit !== undefined && isLogIn(step)
+    return retire(this.host.reliable, access, this.record?.data ?? {}, this.settings.maxBytes, this)
   }
 
   /** After a log-in: the user may have too many sessions now. It counts, whatever becomes of that. */
-  async #limit(step: Step): Promise<void> {
-    if (!this.#limits(step) || !this.record) return
+  async #limit(): Promise<void> {
+    if (!this.record) return
     try {
       await trim(this.host.reliable, this.settings, this.record, (id, data) =>
         this.tell('destroyed', { reason: 'limit', about: id, data }),
@@ -313,17 +329,15 @@ export class Visit extends Devices<Visit> implements Asking {
   async #assertNowhere(state: Unread | Live | Late, access: Access): Promise<void> {
     const loaded = await this.host.reliable.load(access, this)
     if (!('ago' in loaded)) return
-    this.turn(whenAbsent(state, loaded))
+    this.turn(whenAbsent(state, asOnArrival(loaded, this.#age)))
     throw new SessionRotatedError()
   }
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
-  async #maintain(): Promise<void> {
-    const state = this.state
-    if (state.kind !== 'live') return
-    const { jar, exchange } = this
+  async #maintain(state: Live): Promise<void> {
+    const { jar, exchange, settings } = this
     const writable = exchange.response?.headersSent === false
-    const { slide, renew, ask } = workOf(state, jar, writable, performance.now() - exchange.arrived, this.settings)
+    const { slide, renew, ask } = workOf(state, jar, writable, exchange.arrived, settings)
     if (this.forged) return
     if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
@@ -337,12 +351,12 @@ export class Visit extends Devices<Visit> implements Asking {
     try {
       const updated = await this.host.reliable.update(this.accessTo(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
-        this.turn(whenApplied(rested, change, updated, secret, this.settings))
         jar.verify(true)
+        this.turn(whenApplied(rested, change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {
         jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {
-        this.turn(whenAbsent(rested, updated))
+        this.turn(whenAbsent(rested, asOnArrival(updated, this.#age)))
       }
     } catch (error) {
       // The handler has its answer. A session that could not be slid now is slid by the next request.

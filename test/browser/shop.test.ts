@@ -134,6 +134,30 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     }
   })
 
+  it('notices in an open page that another tab has logged out, and nobody else is disturbed', async () => {
+    const [first, other] = [await open(), await open()]
+    await logIn(first, 'Grace')
+    await logIn(other, 'Lin')
+    const second = await another(first)
+    await second.getByRole('button', { name: 'Log out', exact: true }).click()
+    await first.getByText('Your log-in has ended in another tab.').waitFor()
+    expect(await first.evaluate('document.activeElement.textContent')).toBe('Open this page again')
+    expect(await other.getByText('Your log-in has ended in another tab.').isVisible()).toBe(false)
+    await first.keyboard.press('Enter')
+    await first.getByLabel('Your name').waitFor()
+    await buy(other, 'Tea cup')
+    await other.getByRole('button', { name: 'Log out', exact: true }).waitFor()
+  })
+
+  it('adds up what is in the cart, and marks the page that is shown', async () => {
+    const page = await open()
+    await buy(page, 'Green tea')
+    await buy(page, 'Green tea')
+    await buy(page, 'Tea pot')
+    expect(await page.getByRole('row', { name: /^Sum/ }).textContent()).toContain('€ 56.00')
+    expect(await page.locator('nav [aria-current=page]').allTextContents()).toEqual(['Shop'])
+  })
+
   it("can't log out a session of somebody else", async () => {
     const [mine, theirs] = [await open(), await open()]
     await logIn(mine, 'Mallory')

@@ -1,5 +1,8 @@
 import { once } from 'node:events'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { TestDevice, TLS } from '../dbsc/device.ts'
 import { Visitor } from '../visitor.ts'
@@ -188,6 +191,157 @@ describe("the guide's examples", () => {
       expect(await new Visitor(base).json('/')).toEqual({ user: null })
       await visitor.fetch('/logout')
       expect(await visitor.json('/')).toEqual({ user: null })
+    }))
+
+  it('wizards: two tabs keep their answers apart, and each is sent once, in any order of steps', () =>
+    during('wizard', async ({ visitor, base }) => {
+      const begin = async () => (await visitor.json('/begin')).draft as string
+      const [one, two] = [await begin(), await begin()]
+      const step = (draft: string, step: string, value: string) =>
+        visitor.fetch(`/step?draft=${draft}&step=${step}&value=${value}`)
+      await Promise.all([step(one, 'plan', 'a'), step(two, 'plan', 'b'), step(one, 'name', 'ann')])
+      expect((await visitor.fetch(`/send?draft=${one}`)).status).toBe(400)
+      await step(one, 'address', 'here')
+      await step(one, 'plan', 'c')
+      expect((await new Visitor(base).fetch(`/send?draft=${one}`)).status).toBe(404)
+      const sent = await Promise.all([1, 2, 3].map(() => visitor.fetch(`/send?draft=${one}`)))
+      const [right] = sent.filter(({ status }) => status === 200)
+      expect(await right!.json()).toEqual({ ordered: { name: 'ann', address: 'here', plan: 'c' } })
+      expect(sent.filter(({ status }) => status === 404 || status === 409)).toHaveLength(2)
+      expect((await step(one, 'name', 'late')).status).toBe(409)
+      expect((await step(two, 'name', 'bob')).status).toBe(200)
+      expect((await step(two, 'admin', 'yes')).status).toBe(400)
+    }))
+
+  it('uploads: are refused before their body, and end with the session', () =>
+    during('uploads', async ({ visitor, base, example }) => {
+      expect((await visitor.fetch('/upload', { method: 'POST', body: 'x' })).status).toBe(401)
+      const bob = new Visitor(base)
+      await visitor.fetch('/login?user=1')
+      await bob.fetch('/login?user=2')
+      const files = () => readdirSync(example.folder)
+      /** A body whose end waits for a word. */
+      const slow = (one: Visitor) => {
+        let end = () => {}
+        const body = new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode('first part'))
+            end = () => controller.close()
+          },
+        })
+        return { sent: one.fetch('/upload', { method: 'POST', body, duplex: 'half' } as RequestInit), end: () => end() }
+      }
+      const [alices, bobs] = [slow(visitor), slow(bob)]
+      await vi.waitFor(() => expect(files()).toHaveLength(2))
+      await new Visitor(base).fetch('/logout', { headers: { cookie: visitor.header } })
+      alices.end()
+      bobs.end()
+      expect((await alices.sent).status).toBe(409)
+      const name = await (await bobs.sent).text()
+      expect(files()).toEqual([name])
+      expect(await bob.json('/')).toEqual([name])
+      const long = { method: 'POST', body: 'x'.repeat(10_000_001) }
+      expect((await bob.fetch('/upload', long)).status).toBe(413)
+      rmSync(example.folder, { recursive: true })
+    }))
+
+  it('rate limits: five of many at the same moment pass, and another visitor is not held up', () =>
+    during('rate_limits', async ({ visitor, base }) => {
+      const bob = new Visitor(base)
+      expect((await visitor.fetch('/')).status).toBe(401)
+      await visitor.fetch('/login?user=1')
+      await bob.fetch('/login?user=2')
+      const answers = await Promise.all(Array.from({ length: 20 }, () => visitor.fetch('/')))
+      const passed = answers.filter(({ status }) => status === 200)
+      const refused = answers.filter(({ status }) => status === 429)
+      // The request without a log-in was this visitor's, too.
+      expect([passed.length, refused.length]).toEqual([4, 16])
+      const wait = Number(refused[0]!.headers.get('retry-after'))
+      expect(wait > 0 && wait <= 60).toBe(true)
+      expect((await bob.fetch('/')).status).toBe(200)
+    }))
+
+  it('grant: logs in who comes back, and nobody with the state of another', async () => {
+    const provider = createServer((request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://provider')
+      if (pathname === '/authorize') {
+        const back = new URL(searchParams.get('redirect_uri')!)
+        back.search = new URLSearchParams({ code: '1', state: searchParams.get('state')! }).toString()
+        response.writeHead(302, { location: back.href }).end()
+      } else {
+        response.setHeader('content-type', 'application/json')
+        response.end(JSON.stringify(pathname === '/token' ? { access_token: 'a token' } : { id: 7 }))
+      }
+    }).listen(0, '127.0.0.1')
+    await once(provider, 'listening')
+    process.env.PROVIDER = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`
+    await during('grant', async ({ visitor, base }) => {
+      const bob = new Visitor(base)
+      const away = async (one: Visitor) => (await one.fetch('/connect/mine')).headers.get('location')!
+      const [asked] = [await away(visitor), await away(bob)]
+      const back = new URL((await fetch(asked, { redirect: 'manual' })).headers.get('location')!)
+      expect(back.origin).toBe('https://shop.example')
+      const comes = async (one: Visitor) => {
+        const to = (await one.fetch(back.pathname + back.search)).headers.get('location')!
+        return (await one.fetch(to)).status
+      }
+      expect([await comes(bob), await comes(visitor)]).toEqual([401, 302])
+      expect([await bob.json('/'), await visitor.json('/')]).toEqual([{ user: null }, { user: 7 }])
+      await visitor.fetch('/logout')
+      expect(await visitor.json('/')).toEqual({ user: null })
+    })
+    provider.close()
+  })
+
+  it('GraphQL: counts on one session, and tells the codes of its errors', () =>
+    during('graphql', async ({ visitor, base }) => {
+      const ask = (query: string, one = visitor) => one.json('/', { method: 'POST', body: JSON.stringify({ query }) })
+      const add = 'mutation { add(product: tea) }'
+      await ask(add)
+      await Promise.all(Array.from({ length: 10 }, () => ask(add)))
+      expect(await ask('{ user, cart(product: tea) }')).toEqual({ data: { user: null, cart: 11 } })
+      expect(await ask('mutation { logIn(user: 3), add(product: tea) }')).toEqual({ data: { logIn: 3, add: 12 } })
+      expect(await ask('{ user, cart(product: tea) }', new Visitor(base))).toEqual({ data: { user: null, cart: 0 } })
+      const { errors } = await ask('mutation { logOut, add(product: tea) }')
+      expect(errors[0]).toMatchObject({ extensions: { code: 'ERR_SESSION_GONE', status: 409 } })
+      expect(errors[0].message).toBe('The session has failed')
+      expect(await ask('{ user }')).toEqual({ data: { user: null } })
+    }))
+
+  it('nginx: a stream and a socket behind a proxy end with the session, and need what the proxy says', () =>
+    during('nginx', async ({ visitor, base }) => {
+      const proxied = { headers: { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' } }
+      await visitor.fetch('/add', proxied)
+      expect([...visitor.cookies.keys()]).toEqual(['__Host-Http-sid'])
+      expect((await new Visitor(base).fetch('/add')).status).toBe(500)
+      const stream = await visitor.fetch('/events', proxied)
+      expect(stream.headers.get('x-accel-buffering')).toBe('no')
+      const events = stream.body!.pipeThrough(new TextDecoderStream()).getReader()
+      expect((await events.read()).value).toBe(': open\n\n')
+      const open = (origin: string) =>
+        new WebSocket(base.replace('http', 'ws'), { origin, headers: { ...proxied.headers, cookie: visitor.header } })
+      const [refused] = await once(open('https://evil.example'), 'error')
+      expect(refused.message).toMatch('403')
+      const socket = open('https://shop.example')
+      await once(socket, 'open')
+      const closed = once(socket, 'close')
+      await visitor.fetch('/logout', proxied)
+      expect((await events.read()).value).toBe('event: ended\ndata: log in again\n\n')
+      expect((await closed)[0]).toBe(4001)
+    }))
+
+  it('tenants: a cookie is for one tenant and its subdomains, and opens nothing elsewhere', () =>
+    during('tenants', async ({ visitor, base }) => {
+      const at = (host: string) => ({ headers: { 'x-forwarded-host': host } })
+      const login = await visitor.fetch('/login?user=1', at('alpha.example'))
+      expect(login.headers.getSetCookie()[0]).toMatch('; Domain=alpha.example;')
+      const other = new Visitor(base)
+      await other.fetch('/login?user=1', at('www.beta.example'))
+      expect(await visitor.json('/', at('shop.alpha.example'))).toEqual({ member: 'alpha.example 1' })
+      expect((await visitor.fetch('/', at('beta.example'))).status).toBe(403)
+      expect((await visitor.fetch('/', at('alpha.example.evil.test'))).status).toBe(421)
+      await visitor.fetch('/everywhere', at('alpha.example'))
+      expect(await other.json('/', at('beta.example'))).toEqual({ member: 'beta.example 1' })
     }))
 
   it('testing: passes', async () => {

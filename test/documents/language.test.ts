@@ -18,6 +18,16 @@ const PATTERNS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bin vain\b/i, 'without success'],
   [/\bthe same is so for\b/i, 'the same goes for'],
   [/\bthereby|hereby|whereby\b/i, 'so'],
+  [/\bholds no more\b/i, 'is no longer true'],
+  [/\bin the same breath\b/i, 'in the next line'],
+  [/\bwithout a sound\b/i, 'without an error'],
+  [/\bwhy it fell\b/i, 'why it was replaced'],
+  [/\btried on paper\b/i, 'considered, or sketched'],
+  [/\bof one's own\b/i, 'your own'],
+  [/\b(?:all|it) heals\b/i, 'recovers'],
+  [/\bmakes? every expression ready\b|\bmakes each of its expressions ready\b/i, 'prepares'],
+  [/\bwas told \d{3}\b/i, 'got'],
+  [/\bhands? (?:the )?(?:data|sessions) over with\b/i, 'go on with'],
   [/\bby (?:npx|npm run|`npx|`npm run)\b/i, 'with'],
 ]
 

@@ -33,3 +33,23 @@ describe('links in the documents', () => {
     },
   )
 })
+
+describe('the tables of the documents', () => {
+  it.each([...documents(), 'CHANGELOG.md', 'bench/README.md'])(
+    'of %s have a word at the head of each column',
+    (document) => {
+      const lines = read(document)
+        .replaceAll(/^```[\s\S]*?^```$/gm, '')
+        .split('\n')
+      const heads = lines.filter((_, i) => /^\|(?: ?:?-+:? ?\|)+$/.test(lines[i + 1] ?? ''))
+      expect(heads.filter((head) => /\|\s*\|/.test(head))).toEqual([])
+    },
+  )
+})
+
+it('llms.txt names every page of the guide, the reference, the first steps and migrating', () => {
+  const text = read('llms.txt')
+  const named = documents().filter((name) => /^docs\/(guide|moving|start|reference)\//.test(name))
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((name) => !text.includes(`(${name})`))).toEqual([])
+})

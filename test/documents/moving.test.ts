@@ -128,6 +128,36 @@ describe('a key that is too short here', () => {
   })
 })
 
+describe('the times of an old session', () => {
+  it('go on: who has logged in lately is let in, and who has not is asked again', async () => {
+    writeExamples()
+    const before = new Koa()
+    before.keys = [KEY]
+    before.use(createSession({}, before))
+    before.use((ctx: Loose) => {
+      ctx.session.name = ctx.query.name
+      ctx.session.remember = true
+      ctx.session.loggedIn = Date.now() - Number(ctx.query.ago)
+      ctx.body = ''
+    })
+    const old = await listen(before.callback())
+    const { base, stop } = await serve('adopt_with_times')
+    const asked = async (name: string, ago: number) => {
+      const [was, is] = [new Visitor(old.base), new Visitor(base)]
+      await was.fetch(`/?name=${name}&ago=${ago}`)
+      for (const [name, value] of was.cookies) is.cookies.set(name, value)
+      const response = await is.fetch('/')
+      const [cookie] = response.headers.getSetCookie().filter((line) => line.startsWith('sid='))
+      return [response.status, await response.text(), /Max-Age=(\d+)/.exec(cookie!)?.[1], [...is.cookies.keys()]]
+    }
+    const month = String(30 * 86_400)
+    expect(await asked('ann', 60_000)).toEqual([200, '{"name":"ann"}', month, ['sid']])
+    expect(await asked('bob', 7_200_000)).toEqual([401, 'Please log in again to do this', month, ['sid']])
+    await new Promise((resolve) => old.server.close(resolve))
+    await stop()
+  })
+})
+
 describe('in two lines', () => {
   /** What the application has written for the library before. */
   const OLD: Record<string, (app: Loose) => void> = {

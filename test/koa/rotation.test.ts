@@ -6,30 +6,10 @@ import { atomicSession, isSessionError, type SessionOptions } from 'koa-atomic-s
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Gate } from '../gate.ts'
 import { kinds } from '../security/stores.ts'
 import type { Opened } from '../stores/clients.ts'
 import { KEY, TestApp, type Visitor } from '../visitor.ts'
-
-/** Something that a request waits for, and the test can see that it does. */
-class Gate {
-  #reach!: () => void
-  #open!: () => void
-  readonly reached = new Promise<void>((resolve) => {
-    this.#reach = resolve
-  })
-  readonly #opened = new Promise<void>((resolve) => {
-    this.#open = resolve
-  })
-
-  pass(): Promise<void> {
-    this.#reach()
-    return this.#opened
-  }
-
-  open(): void {
-    this.#open()
-  }
-}
 
 for (const kind of kinds('rotation')) {
   describe.skipIf(kind.missing)(`one browser, several requests, on ${kind.name}`, () => {
@@ -457,6 +437,25 @@ describe('one browser and the time between its requests', () => {
       expect(await me(visitor), onReuse).toBe(onReuse === 'end' ? null : 42)
       if (onReuse === 'end') await app.close()
     }
+  })
+
+  it('a slow request that asks for its session only after its secret was renewed is late, and no thief', async () => {
+    const visitor = await start()
+    await visitor.fetch('/login')
+    const gate = new Gate()
+    handler = async (ctx) => {
+      await gate.pass()
+      ctx.body = { views: (await ctx.session().inc('views')).views }
+    }
+    const slow = fetch(`${app.base}/slow`, { headers: { cookie: visitor.header } })
+    await gate.reached
+    later(700 * SECOND)
+    expect([await me(visitor), await me(visitor)]).toEqual([42, 42])
+    later(100 * SECOND)
+    gate.open()
+    const { status, headers } = await slow
+    expect([status, headers.getSetCookie()]).toEqual([409, []])
+    expect(await me(visitor)).toBe(42)
   })
 
   it('a thief who asks first does not keep the session: the visitor ends it by coming back', async () => {

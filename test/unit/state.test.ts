@@ -18,6 +18,7 @@ import { keygripOf } from '../../src/cookie/keys.ts'
 import { settingsOf } from '../../src/settings/settings.ts'
 import {
   type Applied,
+  asOnArrival,
   cookieAge,
   initialState,
   isCurrent,
@@ -64,6 +65,7 @@ const happening = fc.oneof(
     kind: fc.constant('absent'),
     outcome: fc.constantFrom('absent', 'expired', 'unbound', 'stale', 'rotated', 'reused'),
     ago: fc.constantFrom(-1000, 0, 59_999, 60_000, 1e9),
+    age: fc.constantFrom(0, 59_999, 60_000),
   }),
   fc.record({ kind: fc.constant('begun'), record, maxAge: fc.constantFrom(undefined, null, 3_600_000) }),
   fc.record({ kind: fc.constantFrom('form', 'regenerated', 'maintained') }),
@@ -157,17 +159,19 @@ class Walk {
       }
       case 'absent': {
         if (state.kind !== 'unread' && state.kind !== 'live' && state.kind !== 'late') return
-        const { outcome, ago } = happening as Extract<Happening, { ago: number }>
+        const { outcome, ago, age } = happening as Extract<Happening, { ago: number }>
         const answer = { outcome, ago, created: NOW } as Absent
+        const underway = age >= ago
         const bare = outcome === 'absent' || outcome === 'expired' || outcome === 'unbound'
-        const within = ago < 60_000 ? 'within the last minute' : 'before'
+        const within = ago < 60_000 || underway ? 'within the last minute' : 'before'
         const unbound = outcome === 'unbound' && outcome
         const what = unbound || (bare ? 'absent or expired' : `stale, rotated or reused ${within}`)
-        const ofLive = outcome === 'rotated' || outcome === 'stale' ? 'stale or rotated' : 'absent, expired or reused'
+        const replaced = outcome === 'rotated' || outcome === 'stale' || (outcome === 'reused' && underway)
+        const ofLive = replaced ? 'stale or rotated' : 'absent, expired or reused'
         // The store's clock has gone on by the time that an answer which has no `ago` is read.
         return void this.#turn(
           state.kind === 'live' ? unbound || ofLive : what,
-          whenAbsent(state, bare ? { outcome } : answer),
+          whenAbsent(state, asOnArrival(bare ? { outcome } : answer, age)),
           undefined,
         )
       }
@@ -286,6 +290,17 @@ class Walk {
     expect(isCurrent(this.#worth!), `writes a secret that was ${this.#worth} at last`).toBe(true)
   }
 }
+
+describe('a secret that was replaced while the request was here', () => {
+  it('is late, and no sign of a theft; one that was replaced before stays what it is', () => {
+    const reused = { outcome: 'reused', ago: 1000, created: NOW } as const
+    expect(asOnArrival(reused, 1000)).toEqual({ outcome: 'rotated', ago: 0, created: NOW })
+    expect(asOnArrival({ ...reused, outcome: 'stale' }, 2000)).toEqual({ outcome: 'stale', ago: 0, created: NOW })
+    expect(asOnArrival(reused, 999)).toBe(reused)
+    const absent = { outcome: 'absent' } as const
+    expect(asOnArrival(absent, 999)).toBe(absent)
+  })
+})
 
 describe(`what a request knows of its session, in ${RUNS} sequences of events`, () => {
   it('turns as the table says, writes only a cookie that is live or its own, and keeps nothing of what has ended', () => {

@@ -1,3 +1,4 @@
+import { CODE } from './code.mjs'
 import { Lane } from './lane.mjs'
 import { ACTIONS, race } from './race.mjs'
 
@@ -6,7 +7,15 @@ const status = document.querySelector('#status')
 const button = form.querySelector('button')
 const lanes = ['whole', 'atomic', 'classic'].map((name) => new Lane(name))
 
+function showCode() {
+  const { action } = Object.fromEntries(new FormData(form))
+  for (const [lane, code] of Object.entries(CODE[action])) {
+    document.querySelector(`[data-code="${lane}"]`).textContent = code
+  }
+}
+
 form.addEventListener('input', () => {
+  showCode()
   form.querySelector('output[for=parallel]').textContent = form.parallel.value
   form.querySelector('output[for=slow]').textContent = `${form.slow.value} ms`
 })
@@ -21,8 +30,9 @@ async function run() {
   const settings = { action, parallel: Number(form.parallel.value), slow: Number(form.slow.value) }
   button.setAttribute('aria-disabled', 'true')
   status.textContent = ''
+  status.classList.add('told')
   try {
-    for (const lane of lanes) lane.begin()
+    for (const lane of lanes) lane.begin(settings.parallel + (ACTIONS[action].once ? 1 : 0))
     const told = []
     for (const lane of lanes) {
       const span = settings.slow * 1.5 * Math.ceil(settings.parallel / 6)
@@ -33,10 +43,13 @@ async function run() {
     }
     status.textContent = told.join(' ')
   } catch {
+    // The verdicts show what else it says.
+    status.classList.remove('told')
     status.textContent = 'The server did not answer. Is it still running?'
   } finally {
     button.removeAttribute('aria-disabled')
   }
 }
 
+showCode()
 run()

@@ -18,29 +18,18 @@ export class Lane {
   draw(requests, span) {
     const now = Math.max(...requests.map(({ from, to }) => to ?? from))
     const whole = Math.max(span, now)
-    this.#element.querySelector('.timeline').replaceChildren(
-      ...requests.map(({ label, number, from, to, outcome }) => {
-        const item = document.createElement('li')
-        const bar = document.createElement('span')
-        bar.style.setProperty('--from', from / whole)
-        bar.style.setProperty('--length', Math.max((to ?? now) - from, whole / 100) / whole)
-        const word = document.createElement('span')
-        word.className = number ? 'one-of-many' : 'alone'
-        word.textContent = `${label} `
-        bar.append(`${SIGN[outcome] ?? ''} `, word, number ?? '')
-        item.dataset.outcome = outcome ?? (to ? 'answered' : 'running')
-        const told = document.createElement('span')
-        told.className = 'told'
-        told.textContent = to ? `: ${Math.round(from)} to ${Math.round(to)} ms, ${outcome ?? 'answered'}` : ': running'
-        item.append(bar, told)
-        return item
-      }),
-    )
+    this.#element
+      .querySelector('.timeline')
+      .replaceChildren(...requests.map((request) => itemOf(request, { now, whole })))
+    this.#axis(whole)
   }
 
-  begin() {
+  /** Room for all requests, so nothing below moves while they come. */
+  begin(rows) {
     this.#say('\u00a0', 'running')
-    this.#element.querySelector('.timeline').replaceChildren()
+    const timeline = this.#element.querySelector('.timeline')
+    timeline.style.setProperty('--rows', rows)
+    timeline.replaceChildren()
   }
 
   end({ sent, kept, lost }, verdict) {
@@ -53,8 +42,49 @@ export class Lane {
     this.#say(verdict, lost > 0 ? 'lost' : 'kept')
   }
 
+  #axis(whole) {
+    const ticks = [0, whole / 2, whole].map((ms, i) => {
+      const tick = document.createElement('span')
+      tick.textContent = i === 2 ? `${Math.round(ms)} ms` : String(Math.round(ms))
+      return tick
+    })
+    this.#element.querySelector('.axis').replaceChildren(...ticks)
+  }
+
   #say(text, state) {
     this.#element.dataset.state = state
     this.#element.querySelector('.verdict').textContent = text
   }
+}
+
+function itemOf({ label, number, from, to, outcome, marks }, { now, whole }) {
+  const item = document.createElement('li')
+  item.dataset.outcome = outcome ?? (to ? 'answered' : 'running')
+  const bar = document.createElement('span')
+  bar.style.setProperty('--from', from / whole)
+  bar.style.setProperty('--length', Math.max((to ?? now) - from, whole / 100) / whole)
+  // Before all bars, where none is too short for it.
+  const text = document.createElement('span')
+  text.className = 'label'
+  const word = document.createElement('span')
+  word.className = number ? 'one-of-many' : 'alone'
+  word.textContent = `${label} `
+  text.append(`${SIGN[outcome] ?? ''} `, word, number ?? '')
+  const told = document.createElement('span')
+  told.className = 'told'
+  told.textContent = to ? `: ${Math.round(from)} to ${Math.round(to)} ms, ${outcome ?? 'answered'}` : ': running'
+  item.append(bar, text, told, ...marksOf(marks, { from, to: to ?? now, whole }))
+  return item
+}
+
+/** Where the request read the session and where it wrote; nothing where it did not. */
+function marksOf(marks = {}, { from, to, whole }) {
+  return ['read', 'write']
+    .filter((name) => typeof marks[name] === 'number')
+    .map((name) => {
+      const mark = document.createElement('i')
+      mark.className = `mark ${name}`
+      mark.style.setProperty('--at', Math.min(from + marks[name], to) / whole)
+      return mark
+    })
 }

@@ -7,8 +7,8 @@ export const ACTIONS = {
   },
   cart: {
     changes: (state) => state.cart?.length ?? 0,
-    kept: (sent) => `all ${sent} things are in the cart`,
-    lost: (sent, lost) => `${lost} of ${sent} things lost`,
+    kept: (sent) => `all ${sent} items are in the cart`,
+    lost: (sent, lost) => `${lost} of ${sent} items lost`,
   },
   logout: {
     once: 'logout',
@@ -19,7 +19,7 @@ export const ACTIONS = {
   drop: {
     once: 'drop',
     changes: (state) => (state.admin ? 0 : 1),
-    kept: () => 'the privilege is gone',
+    kept: () => 'the role is gone',
     lost: () => 'admin again',
   },
 }
@@ -46,8 +46,8 @@ export async function race({ lane, action, parallel, slow, show }) {
     const request = { path, label, number, from: performance.now() - began, to: undefined }
     requests.push(request)
     show(requests)
-    const { answer, refused } = await send(path)
-    Object.assign(request, { to: performance.now() - began, answer, refused })
+    const { answer, refused, marks } = await send(path)
+    Object.assign(request, { to: performance.now() - began, answer, refused, marks })
     show(requests)
   }
   const waiting = Array.from({ length: parallel }, (_, i) => {
@@ -61,7 +61,7 @@ export async function race({ lane, action, parallel, slow, show }) {
   const running = Array.from({ length: once ? AT_ONCE - 1 : AT_ONCE }, oneAfterAnother)
   if (once) {
     await new Promise((resolve) => setTimeout(resolve, slow / 4))
-    running.push(run(once, once === 'logout' ? 'log out' : 'drop the privilege'))
+    running.push(run(once, once === 'logout' ? 'log out' : 'drop role'))
   }
   await Promise.all(running)
 

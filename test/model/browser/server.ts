@@ -84,8 +84,9 @@ export class Server {
   }
 
   async #socket(ask: Ask, sessions: HttpSessions<Data>): Promise<Answer> {
-    const request = requestOf(ask)
-    return this.#answer(ask, () => sessions.upgrade(request))
+    // At once, as a handler of upgrades does: only then is it known when it came.
+    const handle = sessions.upgrade(requestOf(ask))
+    return this.#answer(ask, () => handle)
   }
 
   #page(ask: Ask, sessions: HttpSessions<Data>): Promise<Answer> {

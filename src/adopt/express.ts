@@ -1,0 +1,115 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { readCookie } from '../cookie/header.ts'
+import { oldCookieOf } from '../cookie/old.ts'
+import { assertNames, fail } from '../settings/names.ts'
+import type { Handover } from '../settings/options.ts'
+import { asked, assertStore, type OldStore, rowOf } from './store.ts'
+
+/** What express-session was given. */
+export interface AdoptExpressOptions {
+  /** Its `secret`: one, or several of which any may have signed. It may be shorter than `keys` must be here. */
+  readonly secret: string | readonly string[]
+  /** Its `store`. Without a method `destroy` the old rows stay, so you can go back. */
+  readonly store: OldStore
+  /**
+   * Its `name`.
+   * @default 'connect.sid'
+   */
+  readonly name?: string
+  /**
+   * Its `cookie.domain`: a browser removes a cookie only from the domain that it was set for.
+   * @default none, the host alone
+   */
+  readonly domain?: string | undefined
+  /**
+   * Its `cookie.path`.
+   * @default '/'
+   */
+  readonly path?: string
+}
+
+/** The part of a request that is used: of Express, Fastify and node:http, and of a Koa context. */
+export interface ExpressRequest {
+  readonly headers: { readonly cookie?: string | undefined }
+}
+
+const OF = 'adoptExpressSession()'
+
+/**
+ * What the option `adopt` takes, to go on with the sessions of express-session. It reads the old cookie, checks its
+ * signature, and reads the session from the old store. The new session begins with its data. Once that is stored, the old
+ * row is destroyed and the old cookie removed.
+ *
+ * A cookie that nobody has signed hands nothing over. An old session that is absent or expired hands nothing over, and its
+ * cookie is removed. When the old store is down, the request fails with its error, and the visitor keeps what they have. Of
+ * several requests of one visitor that come at once, each that reads the old row before it is destroyed hands it over; the
+ * last cookie counts. One that comes in between finds no session.
+ *
+ * @throws {@link SessionUsageError} at start, for options that can't work
+ * @example
+ * ```js
+ * const old = new RedisStore({ client: redisClient })
+ * const sessions = httpSessions({
+ *   keys: [process.env.SESSION_KEY],
+ *   store: redis(redisClient),
+ *   adopt: adoptExpressSession({ secret: process.env.OLD_SECRET, store: old, domain: 'example.org' }),
+ * })
+ * ```
+ */
+export function adoptExpressSession(
+  options: AdoptExpressOptions,
+): (request: ExpressRequest) => Promise<Handover | undefined> {
+  if (typeof options !== 'object' || options === null) fail(`${OF} takes options: { secret, store }`)
+  assertNames(options, ['secret', 'store', 'name', 'domain', 'path'], OF)
+  const { secret, store, name = 'connect.sid', domain, path } = options
+  const secrets = [secret].flat()
+  if (secrets.length === 0 || !secrets.every((text) => typeof text === 'string' && text !== '')) {
+    fail(`${OF}: secret is express-session's secret, a text or a list of texts`)
+  }
+  assertStore(store, OF)
+  const place = { domain, path }
+  oldCookieOf(name, place, OF)
+  return async ({ headers }) => {
+    const id = signedIds(headers.cookie, name, secrets)[0]
+    if (id === undefined) return undefined
+    const row = rowOf(await asked((done) => store.get(id, done)), OF)
+    const { cookie, ...data } = row ?? {}
+    return {
+      data: isOver(cookie) ? {} : data,
+      async forget(clearCookie) {
+        if (row && store.destroy) await asked((done) => store.destroy!(id, done))
+        clearCookie(name, place)
+      },
+    }
+  }
+}
+
+/** Of several cookies of the name, kept for several places, those that one of the secrets has signed. */
+function signedIds(header: string | undefined, name: string, secrets: readonly string[]): string[] {
+  return readCookie(header, name).flatMap((value) => {
+    const [, id, mac] = /^s:(.+)\.([^.]+)$/.exec(decoded(value)) ?? []
+    return id && mac && secrets.some((secret) => isSignature(id, mac, secret)) ? [id] : []
+  })
+}
+
+/** HMAC-SHA-256 in base64 without padding, as cookie-signature has it. */
+function isSignature(id: string, mac: string, secret: string): boolean {
+  const [given, expected] = [mac, createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')].map(
+    (text) => Buffer.from(text),
+  ) as [Buffer, Buffer]
+  return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return ''
+  }
+}
+
+/** Some stores leave it to express-session to see that a session has expired. */
+function isOver(cookie: unknown): boolean {
+  const { expires } = (cookie ?? {}) as { expires?: unknown }
+  return expires !== undefined && expires !== null && new Date(expires as string).getTime() <= Date.now()
+}
