@@ -70,7 +70,7 @@ const ROOMS = {
     why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
   },
   dbsc: {
-    may: [...BELOW, 'cookie', 'visit', 'api', 'koa', 'http'],
+    may: [...BELOW, 'cookie', 'visit', 'api', 'koa', 'http', 'fetch'],
     packages: ['jose'],
     why: "It answers the devices' own requests on the bindings that it wraps. Nothing loads it, nor what checks signatures.",
   },

@@ -75,6 +75,40 @@ server.listen(0, async () => {
 })
 `
 
+/** A device registers, and its copied cookie opens nothing: on each runtime, with the package that checks signatures. */
+const BOUND = `import { deviceBound } from 'koa-atomic-session/dbsc'
+import { fetchSessions } from 'koa-atomic-session/fetch'
+import { memory } from 'koa-atomic-session/memory'
+const sessions = fetchSessions({ store: memory(), keys: ['a key that nobody can guess'], secure: true })
+const binding = deviceBound(sessions, { cookieAge: '5 seconds' })
+const answer = async (path, cookies, headers = {}, method = 'GET') => {
+  const request = new Request('https://localhost' + path, { method, headers: { ...headers, cookie: cookies.join('; ') } })
+  return (await binding(request)) ?? sessions.fetch(request, async (session) => {
+    if (path === '/login') await session.rotate({ authenticated: true }).set('user', 42)
+    return new Response(String((await session).bound))
+  })
+}
+const cookieOf = (response) => response.headers.getSetCookie().map((line) => line.split(';')[0])
+const login = await answer('/login', [])
+const [, challenge] = /challenge="([^"]+)"/.exec(login.headers.get('secure-session-registration'))
+const { privateKey, publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign'])
+const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey)
+const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/[+/=]/g, (c) => ({ '+': '-', '/': '_', '=': '' })[c])
+const part = (value) => base64url(new TextEncoder().encode(JSON.stringify(value)))
+const signed = part({ alg: 'ES256', typ: 'dbsc+jwt', jwk: { kty, crv, x, y } }) + '.' + part({ jti: challenge })
+const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, new TextEncoder().encode(signed))
+const proof = { 'secure-session-response': signed + '.' + base64url(signature) }
+const registered = await answer('/session-binding', cookieOf(login), proof, 'POST')
+if (registered.status !== 200) throw new Error('the registration was answered ' + registered.status)
+const said = await (await answer('/', [...cookieOf(login), ...cookieOf(registered)])).text()
+if (said !== 'true') throw new Error('bound: ' + said)
+const thief = async () => (await answer('/', cookieOf(login))).status
+for (let tries = 0; (await thief()) !== 401; tries++) {
+  if (tries === 200) throw new Error('a copied cookie is let in')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+}
+`
+
 /** The suite for stores of one's own, by a runner that every runtime has: a list. On SQLite by the runtime's own driver. */
 const SUITE = `import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -239,12 +273,15 @@ const typescript = (module, moduleResolution, rest = {}) => {
 /** Without Koa nothing of Koa's types is there, and no types of Keygrip. */
 const WITHOUT_KOA = `import { createServer } from 'node:http'
 import { isSessionError } from 'koa-atomic-session'
+import { deviceBound, type HttpBinding } from 'koa-atomic-session/dbsc'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 
 export const sessions = httpSessions({ keys: ['a key that nobody can guess'], store: memory() })
+const binding: HttpBinding = deviceBound(sessions)
 export const server = createServer(
   sessions.listener(async (request, response) => {
+    if (await binding(request, response)) return
     try {
       const session = await sessions.of(request, response).inc('views')
       response.end('seen ' + session.views + ' times')
@@ -291,6 +328,12 @@ export const PROJECTS = [
     dependencies: ['hono@4', '@hono/node-server@2'],
     files: { ...EXAMPLES, 'fetch.mjs': FETCH },
     commands: [['run', 'fetch.mjs']],
+  },
+  {
+    name: 'Bound to a device',
+    dependencies: ['jose@6'],
+    files: { 'bound.mjs': BOUND },
+    commands: [['run', 'bound.mjs']],
   },
   {
     name: "The README's quick start",

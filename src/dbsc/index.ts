@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Sessions } from '../api/sessions.ts'
 import { SessionUsageError } from '../errors/index.ts'
+import type { FetchSessions, FetchUse } from '../fetch/index.ts'
 import type { HttpSessions } from '../http/index.ts'
 import type { KoaContext, KoaSessions } from '../koa/index.ts'
 import { type BindingOptions, type BindingScope, bindingOf } from '../settings/binding.ts'
@@ -34,6 +35,9 @@ export type HttpBinding = (
   response: ServerResponse,
   next?: (error?: unknown) => void,
 ) => Promise<boolean>
+
+/** For whatever speaks `Request` and `Response`: answers the browser's own requests, and resolves to undefined for all others. */
+export type FetchBinding = (request: Request, use?: FetchUse) => Promise<Response | undefined>
 
 /**
  * Binds sessions to the devices on which visitors log in. The response to `rotate({ authenticated: true })` asks the browser
@@ -63,13 +67,13 @@ export type HttpBinding = (
  */
 export function deviceBound<D>(sessions: KoaSessions<D>, options?: BindingOptions): KoaBinding
 export function deviceBound<D>(sessions: HttpSessions<D>, options?: BindingOptions): HttpBinding
+export function deviceBound<D>(sessions: FetchSessions<D>, options?: BindingOptions): FetchBinding
 export function deviceBound<D>(
-  sessions: KoaSessions<D> | HttpSessions<D>,
+  sessions: KoaSessions<D> | HttpSessions<D> | FetchSessions<D>,
   options: BindingOptions = {},
-): KoaBinding | HttpBinding {
-  const koa = 'csrf' in sessions
-  if (!koa && !('listener' in sessions)) {
-    throw new SessionUsageError('deviceBound() takes what atomicSession() or httpSessions() returns')
+): KoaBinding | HttpBinding | FetchBinding {
+  if (!('csrf' in sessions || 'listener' in sessions || 'fetch' in sessions)) {
+    throw new SessionUsageError('deviceBound() takes what atomicSession(), httpSessions() or fetchSessions() returns')
   }
   const all = sessions as unknown as Sessions<never>
   if (all.binding)
@@ -77,7 +81,8 @@ export function deviceBound<D>(
   const binding = bindingOf(options, all.settings)
   all.binding = binding
   const isOwn = (method: string | undefined, url = '') => method === 'POST' && url.split('?', 1)[0] === binding.path
-  return koa ? forKoa(sessions, all, isOwn) : forHttp(sessions, all, isOwn)
+  if ('fetch' in sessions) return forFetch(sessions, isOwn)
+  return 'csrf' in sessions ? forKoa(sessions, all, isOwn) : forHttp(sessions, all, isOwn)
 }
 
 type IsOwn = (method: string | undefined, url: string | undefined) => boolean
@@ -123,4 +128,18 @@ function forHttp<D>(sessions: HttpSessions<D>, all: Sessions<never>, isOwn: IsOw
       return true
     })
   }
+}
+
+function forFetch<D>(sessions: FetchSessions<D>, isOwn: IsOwn): FetchBinding {
+  const own = async (_: unknown, request: Request): Promise<Response> => {
+    const { visit } = sessions.begun(request)
+    const { status, headers, body } = await answer(
+      sessions as unknown as Sessions<never>,
+      visit,
+      Object.fromEntries(request.headers),
+    )
+    return new Response(body, { status, headers })
+  }
+  return async (request, use) =>
+    isOwn(request.method, new URL(request.url).pathname) ? sessions.fetch(request, own, use) : undefined
 }

@@ -8,10 +8,10 @@ import type { Exchange } from '../visit/exchange.ts'
 class FetchHead implements ResponseHead {
   headersSent = false
   #headers = new Headers()
-  #write: (() => void) | undefined
+  readonly #writes: (() => void)[] = []
 
   onHead(write: () => void): void {
-    this.#write = write
+    this.#writes.push(write)
   }
 
   getHeader(name: string): string | string[] | undefined {
@@ -32,7 +32,7 @@ class FetchHead implements ResponseHead {
   leave(headers: Headers | undefined): void {
     if (headers) {
       this.#headers = headers
-      this.#write?.()
+      for (const write of this.#writes) write()
     }
     this.headersSent = true
   }

@@ -118,13 +118,21 @@ export class FetchSessions<D> extends Sessions<D> {
    * @throws `SessionUsageError` outside of `fetch`.
    */
   of(request: Request, use?: SessionUse): SessionHandle<D> {
+    const { entry } = this.#servingOf(request)
+    return lazy(() => used(entry(), use))
+  }
+
+  /** @internal What a request carries that `fetch` is answering; it begins with the first time that this is asked. */
+  begun(request: Request): Entry<D> {
+    return this.#servingOf(request).entry()
+  }
+
+  #servingOf(request: Request): Serving<D> {
     const serving = this.#serving.get(request)
-    if (!serving) {
-      throw new SessionUsageError(
-        'This request is not being answered by sessions.fetch(request, handler), and its response would have no cookie',
-      )
-    }
-    return lazy(() => used(serving.entry(), use))
+    if (serving) return serving
+    throw new SessionUsageError(
+      'This request is not being answered by sessions.fetch(request, handler), and its response would have no cookie',
+    )
   }
 
   /**

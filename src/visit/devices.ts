@@ -9,15 +9,12 @@ import type { Step } from './step.ts'
 
 /** What a request shows of the device that its session may be bound to, and with what right it asks the store. */
 export abstract class Devices<V> extends Proofs<V> {
-  /** The request has shown that it comes from the device of the session with its cookie's id. Undefined: nobody has looked yet. */
-  #bound: boolean | undefined
-  /** It has not, and is let in all the same. */
-  #letIn = false
-  #asksToBind = false
+  /** Whether the request comes from the device of the session with its cookie's id. Undefined: nobody has looked yet. */
+  #standing: 'device' | 'nothing' | 'nothing, and is let in' | undefined
 
   /** The session is bound to a device, and this request has shown that it comes from there. */
   get bound(): boolean {
-    return this.record?.device !== undefined && this.#bound === true
+    return this.record?.device !== undefined && this.#standing === 'device'
   }
 
   requireBound(): void {
@@ -30,37 +27,27 @@ export abstract class Devices<V> extends Proofs<V> {
     return 'credential' in state ? { ...this.accessTo(state), bound: true } : undefined
   }
 
-  /** Asks the store by what the request has shown of its device. Not async: that would cost each request a turn more. */
-  protected guarded<A extends { readonly outcome: string }>(
-    state: Unread | Live | Late,
-    ask: (access: Access) => Promise<A>,
-  ): Promise<A> {
-    const asked = ask(this.accessTo(state))
-    return this.host.binding()?.enforce === 'report' ? this.#reported(state, asked, ask) : asked
-  }
-
-  /** The application only wants to be told of a request that has shown nothing: it is told, and lets the request in. */
-  async #reported<A extends { readonly outcome: string }>(
-    state: Unread | Live | Late,
-    asked: Promise<A>,
-    ask: (access: Access) => Promise<A>,
-  ): Promise<A> {
-    const answer = await asked
-    if (answer.outcome !== 'unbound') return answer
-    this.#letIn = true
+  /**
+   * Whether to ask the store again, which has taken the request for one from elsewhere: the application only wants to be
+   * told of that. After the answer, because a request of a session that is not bound must pay nothing for this.
+   */
+  protected letsIn({ outcome }: { readonly outcome: string }): boolean {
+    if (outcome !== 'unbound' || this.#standing !== 'nothing') return false
+    if (this.host.binding()?.enforce !== 'report') return false
+    this.#standing = 'nothing, and is let in'
     this.tell('unbound', { reason: skippedOf(this.exchange.headers) })
-    return ask(this.accessTo(state))
+    return true
   }
 
   protected accessTo(state: Unread | Live | Late): Access {
     const { cookie, maxLifetime } = this.settings
-    this.#bound ??= isBound(this.exchange.headers.cookie, cookie.bound, state.credential.id, this.host.keys)
-    return accessOf(state, maxLifetime, this.#bound || this.#letIn)
+    const { cookie: header } = this.exchange.headers
+    this.#standing ??= isBound(header, cookie.bound, state.credential.id, this.host.keys) ? 'device' : 'nothing'
+    return accessOf(state, maxLifetime, this.#standing !== 'nothing')
   }
 
   /** The response asks the browser to bind the session that the visitor has just logged in to. */
   protected loggedIn({ rotate }: Step): void {
-    if (!rotate?.authenticated || this.#asksToBind) return
-    this.#asksToBind = askToBind(this.host, this.exchange, () => this.state)
+    if (rotate?.authenticated) askToBind(this.host, this.exchange, () => this.state)
   }
 }

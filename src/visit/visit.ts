@@ -123,7 +123,7 @@ export class Visit extends Devices<Visit> implements Asking {
     const whole = isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || looksAt(step, this.settings), renewal)
-    const updated = await this.guarded(state, (access) => this.host.reliable.update(access, change, this))
+    const updated = await this.host.reliable.update(this.accessTo(state), change, this)
     switch (updated.outcome) {
       case 'changed':
       case 'held':
@@ -140,6 +140,7 @@ export class Visit extends Devices<Visit> implements Asking {
       case 'forgotten':
         throw new TypeError(`the store has answered ${updated.outcome} to a change that cannot be that`)
       default: {
+        if (this.letsIn(updated)) return this.run(step, answer)
         const next = await this.#absent(state, updated)
         return next.kind === 'new' ? this.#begin(step, next) : this.#over(step, next)
       }
@@ -210,12 +211,13 @@ export class Visit extends Devices<Visit> implements Asking {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.guarded(state, (access) => this.host.reliable.load(access, this))
+    const loaded = await this.host.reliable.load(this.accessTo(state), this)
     if (loaded.outcome === 'live') {
       this.clock = readingOf(loaded.now)
       this.turn(whenLoaded(state, loaded, this.settings, this.forged || this.#quiet))
       return
     }
+    if (this.letsIn(loaded)) return this.#read()
     const next = await this.#absent(state, loaded)
     if (state.kind === 'live' || isUnbound(next)) throw endOf(next)
   }

@@ -4,14 +4,14 @@ import type { Visitor } from '../visitor.ts'
 export const TLS = { 'x-forwarded-proto': 'https' }
 
 /** What Chromium does for one visitor: it makes a key, registers it, and signs again where the short cookie is missing. */
-export class TestDevice {
-  readonly visitor: Visitor
+export class TestDevice<V extends Pick<Visitor, 'fetch'> = Visitor> {
+  readonly visitor: V
   readonly #key: KeyObject
   readonly jwk: { kty: string; crv: string; x: string; y: string }
   identifier = ''
   challenge = ''
 
-  constructor(visitor: Visitor) {
+  constructor(visitor: V) {
     this.visitor = visitor
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     this.#key = privateKey

@@ -366,7 +366,7 @@ describe('a session that is bound to a device', () => {
     expect(() => deviceBound(sessions, options as BindingOptions)).toThrow(message)
     deviceBound(sessions)
     expect(() => deviceBound(sessions)).toThrow(/called before/)
-    expect(() => deviceBound({} as typeof sessions)).toThrow(/atomicSession\(\) or httpSessions\(\)/)
+    expect(() => deviceBound({} as typeof sessions)).toThrow(/atomicSession\(\), httpSessions\(\) or fetchSessions\(\)/)
   })
 
   it('refuses a path that the session cookie does not reach', () => {

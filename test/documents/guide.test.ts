@@ -90,6 +90,22 @@ describe("the guide's examples", () => {
       expect((await device.refresh()).status).toBe(200)
     }))
 
+  it('bound: asks for a key wherever a request is a Request, too, and answers the registration', async () => {
+    const { answer } = (await run('bound_fetch')) as { answer(request: Request): Promise<Response> }
+    const ask = (path: string, init?: RequestInit) => answer(new Request(`https://shop.example${path}`, init))
+    const login = await ask('/login')
+    expect(login.headers.get('secure-session-registration')).toContain('path="/session-binding"')
+    expect(await login.text()).toBe('bound: false')
+    const cookie = login.headers.getSetCookie()[0]!.split(';')[0]!
+    const device = new TestDevice<Pick<Visitor, 'fetch'>>({
+      fetch: (path, init) => ask(path, { ...init, headers: { ...init?.headers, cookie } }),
+    })
+    const registered = await device.register(login)
+    expect(registered.status).toBe(200)
+    const short = registered.headers.getSetCookie()[0]!.split(';')[0]!
+    expect(await (await ask('/', { headers: { cookie: `${cookie}; ${short}` } })).text()).toBe('bound: true')
+  })
+
   it('live: shows what other tabs do, and ends with the session', () =>
     during('live', async ({ visitor, base }) => {
       await visitor.fetch('/add')

@@ -213,8 +213,9 @@ describe('sessions.fetch', () => {
     // As it is built. Node's own Request loads it, so none is made here.
     const script = `
       const { fetchSessions } = await import('koa-atomic-session/fetch')
+      const { deviceBound } = await import('koa-atomic-session/dbsc')
       const { memory } = await import('koa-atomic-session/memory')
-      fetchSessions({ keys: ['${KEY}'], store: memory() })
+      deviceBound(fetchSessions({ keys: ['${KEY}'], store: memory() }))
       console.log(process.moduleLoadList.filter((name) => / (http|_http_server|https)$/.test(name)).join())`
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
     expect(said.trim()).toBe('')

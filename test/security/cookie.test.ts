@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import fc from 'fast-check'
 import type { SessionOptions } from 'koa-atomic-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { readCookie } from '../../src/cookie/header.ts'
@@ -243,10 +244,26 @@ describe('the cookie', () => {
     }
     const length = 60_000
     // A millisecond, where the square of the length would take many seconds.
-    for (const filler of [' ', '\t', ' \t', 'x ', '=', ','])
+    for (const filler of [' ', '\t', ' \t', 'x ', '=', ',', ' sid=', 'sid='])
       expect(took(filler.repeat(length / filler.length))).toBeLessThan(2000 + 100 * took('x'.repeat(length)))
     expect(readCookie('a=b; \t sid=v \t ', 'sid')).toEqual(['v'])
     expect(readCookie('sid=v\xa0', 'sid')).toEqual(['v\xa0'])
+  })
+
+  it('CK-13: it is found where splitting the header finds it, and nowhere else', () => {
+    const pieces = fc.constantFrom('sid', 'sid=', 'sid-bound=', ';', '; ', '=', ' ', '\t', '\xa0', 'a', '"', 'x=')
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 12 }), (header) => {
+        const found = header
+          .join('')
+          .split(';')
+          .map((pair) => /^[ \t]*([^=]+)=(.*?)[ \t]*$/s.exec(pair))
+          .flatMap((match) => (match?.[1] === 'sid' ? [match[2]] : []))
+        expect(readCookie(header.join(''), 'sid')).toEqual(found)
+      }),
+      { numRuns: 5000 },
+    )
+    expect(readCookie(undefined, 'sid')).toEqual([])
   })
 
   it('CK-14: it is __Host-Http-, with all that this asks for, or __Host- where an application says so', async () => {
