@@ -37,11 +37,9 @@ export interface Asking extends Caller {
 
 /** Who hears at once what this process learns of sessions, and what it does to them: see `Watching`. */
 export interface Hearing {
-  /** Whether the version of this session is wanted, which an answer without data does not tell. */
-  wants(id: string): boolean
   began(asking: Asking | undefined): void
-  /** `sent`: when it was asked for, by this process's clock. `change`: what it answers, if that was a change. */
-  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking, change?: Change): void
+  /** `sent`: when it was asked for, by this process's clock. */
+  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking): void
   removed(access: Access, sent: number): void
   removedAll(field: string, value: IndexValue): void
 }
@@ -78,11 +76,10 @@ export class ReliableStore {
   }
 
   update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
-    if (!this.#hearing) return this.#update(access, change, asking)
-    const told = this.#hearing.wants(access.id) ? { ...change, answer: true } : change
-    return this.#heard(this.#update(access, told, asking), (to, answer, sent) =>
-      to.answered(access, answer, sent, asking, told),
-    )
+    const updating = this.#update(access, change, asking)
+    return this.#hearing
+      ? this.#heard(updating, (to, answer, sent) => to.answered(access, answer, sent, asking))
+      : updating
   }
 
   #update(access: Access, change: Change, asking: Asking | undefined): Promise<Updated> {
