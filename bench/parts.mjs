@@ -34,14 +34,15 @@ const record = {
   authAt: null,
   rotated: now,
   epoch: '',
+  last: '',
 }
-const live = Promise.resolve({ outcome: 'live', record, grace: false, now })
-const due = Promise.resolve({ outcome: 'live', record, grace: false, now: now + settings.touchAfter })
-const changed = Promise.resolve({ outcome: 'changed', record, grace: false, now })
+const live = Promise.resolve({ outcome: 'live', record, secret: 'current', now })
+const due = Promise.resolve({ outcome: 'live', record, secret: 'current', now: now + settings.touchAfter })
+const changed = Promise.resolve({ outcome: 'changed', record, secret: 'current', now })
 const slid = Promise.resolve({
   outcome: 'changed',
   record: { ...record, expires: now + settings.idle },
-  grace: false,
+  secret: 'current',
   now,
 })
 /** Costs nothing, so that what is measured is everything else. */

@@ -15,6 +15,7 @@ import { type About, type Caller, type StoreCall, traced } from '../diagnostics/
 import { StoreError } from '../errors/index.ts'
 import { Breaker } from './breaker.ts'
 import { type Reading, readingOf, storeTime } from './clock.ts'
+import { Deadlines } from './deadlines.ts'
 
 /**
  * The first retry comes at once, the others later and later. Most lost replies come from a closed connection, which the
@@ -53,6 +54,7 @@ export class ReliableStore {
   readonly #store: Store
   readonly #timeout: number
   readonly #breaker: Breaker
+  readonly #deadlines: Deadlines
   /** The store's clock when it last answered. */
   #clock: Reading | undefined
   #hearing: Hearing | undefined
@@ -61,6 +63,7 @@ export class ReliableStore {
     this.#store = store
     this.#timeout = timeout
     this.#breaker = new Breaker(store.name)
+    this.#deadlines = new Deadlines(timeout)
   }
 
   /** From now on every answer is heard. Until then that costs nothing. */
@@ -164,36 +167,36 @@ export class ReliableStore {
     return traced(this.#store.name, about, (call) => this.#within(send, call, about.caller))
   }
 
-  async #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
-    if (asking && asking.asked <= asking.givenUp) {
-      throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
-    }
-    this.#breaker.begin()
-    const call = { over: false }
+  #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      if (asking && asking.asked <= asking.givenUp) {
+        throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
+      }
+      this.#breaker.begin()
+      const call = { send, traced, sent: performance.now(), over: false }
+      const deadline = this.#deadlines.add(call.sent, () => {
         call.over = true
         this.#breaker.giveUp()
         if (asking) asking.givenUp = performance.now()
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
-      }, this.#timeout)
+      })
       const end = () => {
         if (call.over) return
-        clearTimeout(timer)
+        this.#deadlines.delete(deadline)
         this.#breaker.end()
       }
-      this.#attempt(send, call, traced).then(
-        (result) => {
-          end()
-          // An answer that comes too late for its request still says that the store is there.
-          this.#answered(result)
-          resolve(result)
-        },
-        (error) => {
-          end()
-          reject(error)
-        },
-      )
+      const answered = (result: T) => {
+        end()
+        // An answer that comes too late for its request still says that the store is there.
+        this.#answered(result)
+        resolve(result)
+      }
+      const failed = (error: unknown) => {
+        end()
+        reject(error)
+      }
+      // Nearly every call is sent once, so the first time goes without the promises that sending again needs.
+      first(call).then(answered, (error) => again(error, call).then(answered, failed))
     })
   }
 
@@ -203,24 +206,44 @@ export class ReliableStore {
       this.#clock = readingOf(result.now)
     }
   }
+}
 
-  async #attempt<T>(send: Send<T>, call: { readonly over: boolean }, traced: StoreCall | undefined): Promise<T> {
-    const sent = performance.now()
-    let unknown: StoreError | undefined
-    for (let attempt = 0; ; attempt++) {
-      if (traced) traced.attempts = attempt + 1
-      try {
-        return await send(attempt, sent)
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error
-        if (error.applied === 'unknown') unknown = error
-        // A later try that was definitely not applied says nothing about an earlier one.
-        const failure = unknown ?? error
-        const pause = PAUSES[attempt]
-        if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
-        await new Promise((resolve) => setTimeout(resolve, pause))
-        if (call.over) throw failure
-      }
+/** One call to the store, however often it is sent. */
+interface Sending<T> {
+  readonly send: Send<T>
+  readonly traced: StoreCall | undefined
+  /** When it was sent first. */
+  readonly sent: number
+  /** Its deadline has passed. */
+  readonly over: boolean
+}
+
+function first<T>({ send, sent }: Sending<T>): Promise<T> {
+  try {
+    return send(0, sent)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** Sends a call that has failed again, as long as that is sound and there is time. */
+async function again<T>(failed: unknown, call: Sending<T>): Promise<T> {
+  let error = failed
+  let unknown: StoreError | undefined
+  for (let attempt = 1; ; attempt++) {
+    if (!(error instanceof StoreError)) throw error
+    if (error.applied === 'unknown') unknown = error
+    // A later try that was definitely not applied says nothing about an earlier one.
+    const failure = unknown ?? error
+    const pause = PAUSES[attempt - 1]
+    if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
+    await new Promise((resolve) => setTimeout(resolve, pause))
+    if (call.over) throw failure
+    if (call.traced) call.traced.attempts = attempt + 1
+    try {
+      return await call.send(attempt, call.sent)
+    } catch (next) {
+      error = next
     }
   }
 }

@@ -195,9 +195,11 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Loads once, after everything that was begun before. */
   #load(): Promise<void> {
     this.#loading ??= this.enqueue(async () => {
-      if (!this.#shown) await this.#read()
-    }).finally(() => {
-      this.#loading = undefined
+      try {
+        if (!this.#shown) await this.#read()
+      } finally {
+        this.#loading = undefined
+      }
     })
     return this.#loading
   }
@@ -328,7 +330,7 @@ export class Visit extends Devices<Visit> implements Asking {
     if (state.kind !== 'live') return
     const { jar, exchange } = this
     const writable = exchange.response?.headersSent === false
-    const { slide, renew, ask } = workOf(state, jar, writable, this.#age, this.settings)
+    const { slide, renew, ask } = workOf(state, jar, writable, exchange.arrived, this.settings)
     if (this.forged) return
     if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
