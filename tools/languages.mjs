@@ -102,7 +102,7 @@ function moduleOf(file, included) {
   const type = `{ ${parameters.map((one) => `${one}: string`).join('; ')} }`
   const head = parameters.length > 0 ? `({ ${parameters.join(', ')} }: ${type}): string =>` : ''
   const code = [
-    `/* Made from ${name} by "npm run languages": change that file. */ export const ${constant}${head ? ` = ${head}` : ': string ='} \`${text.join('\n')}\``,
+    `/* Made from ${name} by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const ${constant}${head ? ` = ${head}` : ': string ='} \`${text.join('\n')}\``,
     ...lists.map(({ list, names }) => `export const ${list} = [${names.map((one) => `'${one}'`).join(', ')}] as const`),
     // Here, because the first line of the text is the module's.
     ...imports.map(({ module, names }) => `import { ${names} } from '${module}'`),

@@ -1,7 +1,4 @@
-/**
- * Over 300 lines, because all that an application calls on its sessions stands in one place, each with its contract and
- * an example.
- */
+// Over 300 lines, because all that an application calls stands in one place, each with its contract and an example.
 import type { Data } from '../algebra/index.ts'
 import { type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { isId } from '../cookie/credential.ts'
@@ -25,6 +22,7 @@ import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle, watcherOf } from './handle.ts'
 import { lookedUp } from './lookup.ts'
 import { type Minted, type MintOptions, mint } from './mint.ts'
+import { Pruning } from './pruning.ts'
 import { Telling } from './telling.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
@@ -47,7 +45,7 @@ export class Sessions<D> {
   readonly settings: Settings
   #store: Store | undefined
   #host: Host<Visit> | undefined
-  #pruning: NodeJS.Timeout | undefined
+  readonly #pruning: Pruning
   #watching: Watching | undefined
   /** Made when the first handle is watched: until then nothing is heard, and no timer runs. */
   readonly #watch = (): Watching => (this.#watching ??= new Watching(this.store, this.hostOf().reliable, this.settings))
@@ -65,6 +63,7 @@ export class Sessions<D> {
     this.background = background
     this.#keys = keys
     this.#telling = new Telling(settings, keys)
+    this.#pruning = new Pruning(settings.pruneEvery, () => this.prune().catch(background))
     if (store) this.store = store
   }
 
@@ -81,7 +80,7 @@ export class Sessions<D> {
     this.#host = undefined
     this.#watching?.close()
     this.#watching = undefined
-    if (this.settings.pruneEvery > 0 && !this.#pruning) this.#prune()
+    this.#pruning.begin()
   }
 
   /** A collection of the MongoDB driver, 6 or 7: short for `store = mongodb(collection)`. */
@@ -328,20 +327,9 @@ export class Sessions<D> {
    * ```
    */
   async close(): Promise<void> {
-    clearTimeout(this.#pruning)
-    this.#pruning = undefined
+    this.#pruning.end()
     this.#watching?.close()
     await this.#store?.close()
-  }
-
-  /** Waits half to one and a half times the interval, so processes that start together don't all prune at once. */
-  #prune(): void {
-    const pause = this.settings.pruneEvery * (0.5 + Math.random())
-    this.#pruning = setTimeout(() => {
-      this.prune()
-        .catch((error) => this.background(error))
-        .finally(() => this.#pruning && this.#prune())
-    }, pause).unref()
   }
 
   /** @internal What a visit needs of this instance. */

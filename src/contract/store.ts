@@ -10,6 +10,8 @@ import type { Device, DeviceStep } from './device.ts'
  *   it has been removed yet.
  * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied. Everything
  *   else that can happen is an answer, not an exception.
+ *
+ * Over 300 lines, nearly all of them comments: this is what whoever writes a store reads.
  */
 export interface Store {
   /** The word for this store in messages: `sqlite`. */

@@ -30,6 +30,12 @@ export function withClient(step: Step, settings: Settings, context: unknown): St
   return client ? { ...step, chain: extend(step.chain, [commands.set(CLIENT, client)]) } : step
 }
 
+/** What a new session begins with, and what is known of its client. */
+export function describedBy<T extends { readonly data: Data }>(result: T, settings: Settings, context: unknown): T {
+  const client = settings.client && clientOf(settings, context)
+  return client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
+}
+
 /** The data without what is kept beside them. */
 export function ownData(data: Data): Data {
   if (!Object.hasOwn(data, CLIENT)) return data

@@ -4,8 +4,19 @@ import { accessFromOutside } from '../contract/record.ts'
 import { isIndexValue, type SessionRecord } from '../contract/store.ts'
 import type { ReliableStore } from '../delivery/reliable.ts'
 import type { Settings } from '../settings/settings.ts'
+import { isLogIn, type Step } from './step.ts'
 
 type LogIn = Pick<SessionRecord, 'id' | 'created' | 'authAt'>
+
+/** After this step its user may have too many sessions. */
+export function limits(step: Step, { limit }: Settings): boolean {
+  return limit !== undefined && isLogIn(step)
+}
+
+/** What the step makes of the session is asked for, though the application may not wait for it. */
+export function looksAt(step: Step, settings: Settings): boolean {
+  return limits(step, settings) || (step.rotate !== undefined && settings.subject !== undefined)
+}
 
 /**
  * Removes the sessions of this one's user that are too many: all but the newest by the time of their log-in and their id.

@@ -39,6 +39,8 @@ import { hasSlid, type SlideRules, slides } from './slide.ts'
  * A request whose secret was replaced since it arrived is late, however long it took ({@link asOnArrival}).
  * A request that is late, or whose session is gone, does nothing but log in: what it applies or begins is that.
  * What the table does not have cannot happen: the functions take only the states for which they are meant.
+ *
+ * Over 300 lines, because the table and the functions that it describes are read together.
  */
 export type State = Unread | Live | New | Late | Gone
 

@@ -3,18 +3,17 @@ import { accessFromOutside } from '../contract/record.ts'
 import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
-import { CLIENT } from '../data/types.ts'
 import { readingOf } from '../delivery/clock.ts'
 import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
 import { type ChangeContext, changeOf, maintenance, takenOf } from './change.ts'
-import { clientOf, withClient } from './client.ts'
+import { describedBy, withClient } from './client.ts'
 import { Devices } from './devices.ts'
 import { slidesLater, workOf } from './due.ts'
 import type { Exchange, Host } from './exchange.ts'
-import { trim } from './limit.ts'
+import { limits, looksAt, trim } from './limit.ts'
 import { dataOf } from './progress.ts'
 import { endOf } from './proofs.ts'
 import { Queue } from './queue.ts'
@@ -123,7 +122,7 @@ export class Visit extends Devices<Visit> implements Asking {
     // Not for a step that begins a session instead: that asks by itself.
     const whole = this.settings.client && isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
-    const change = changeOf(whole, state, this.#context(defers), answer || this.#looksAt(step), renewal)
+    const change = changeOf(whole, state, this.#context(defers), answer || looksAt(step, this.settings), renewal)
     const updated = await this.guarded(state, (access) => this.host.reliable.update(access, change, this))
     switch (updated.outcome) {
       case 'changed':
@@ -251,8 +250,7 @@ export class Visit extends Devices<Visit> implements Asking {
     if (this.state.kind === 'new') this.state = state
     if (Object.keys(result.data).length === 0) return result.taken
     this.jar.assertWritable()
-    const client = this.settings.client && clientOf(this.settings, this.exchange.context)
-    const described = client ? { ...result, data: { ...result.data, [CLIENT]: client } } : result
+    const described = describedBy(result, this.settings, this.exchange.context)
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
       const credential = newSecret(id)
       const session = newSession(step, state, described, credential, this.settings.idle)
@@ -295,18 +293,9 @@ export class Visit extends Devices<Visit> implements Asking {
     return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
   }
 
-  /** What the step makes of the session is asked for, though the application may not wait for it. */
-  #looksAt(step: Step): boolean {
-    return this.#limits(step) || (step.rotate !== undefined && this.settings.subject !== undefined)
-  }
-
-  #limits(step: Step): boolean {
-    return this.settings.limit !== undefined && isLogIn(step)
-  }
-
   /** After a log-in: the user may have too many sessions now. It counts, whatever becomes of that. */
   async #limit(step: Step): Promise<void> {
-    if (!this.#limits(step) || !this.record) return
+    if (!limits(step, this.settings) || !this.record) return
     try {
       await trim(this.host.reliable, this.settings, this.record, (id, data) =>
         this.tell('destroyed', { reason: 'limit', about: id, data }),
@@ -326,9 +315,8 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
   async #maintain(): Promise<void> {
-    const state = this.state
+    const { state, jar, exchange } = this
     if (state.kind !== 'live') return
-    const { jar, exchange } = this
     const writable = exchange.response?.headersSent === false
     const { slide, renew, ask } = workOf(state, jar, writable, exchange.arrived, this.settings)
     if (this.forged) return

@@ -124,6 +124,7 @@ export function postgresSchema(
 
 const SET_UP = 'could not be set up'
 
+/** Over 300 lines, because a store is one object: each of its methods is a statement or two and what its answers mean. */
 class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'postgres'
   /** A session may have this size and then grow by a chain as large; both together fit into a jsonb of 256 MB. */

@@ -1,4 +1,4 @@
-/* Made from indexing.lua by "npm run languages": change that file. */ export const INDEXING_LUA: string = `
+/* Made from indexing.lua by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const INDEXING_LUA: string = `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from register.lua by "npm run languages": change that file. */ export const REGISTER_LUA: string = `
+/* Made from register.lua by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const REGISTER_LUA: string = `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from script.lua by "npm run languages": change that file. */ export const SCRIPT_LUA: string = `
+/* Made from script.lua by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const SCRIPT_LUA: string = `
 
 
 

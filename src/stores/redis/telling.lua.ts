@@ -1,4 +1,4 @@
-/* Made from telling.lua by "npm run languages": change that file. */ export const TELLING_LUA = ({ SCRIPT, PUBLISH }: { SCRIPT: string; PUBLISH: string }): string => `
+/* Made from telling.lua by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const TELLING_LUA = ({ SCRIPT, PUBLISH }: { SCRIPT: string; PUBLISH: string }): string => `
 
 
 

@@ -3,7 +3,8 @@ import type fc from 'fast-check'
 /** The act of fast-check's scheduler: when a turn is over, everything that follows from it has happened too. */
 export async function act(turn: () => Promise<void>): Promise<void> {
   await turn()
-  await new Promise((resolve) => setImmediate(resolve))
+  // Twice, because what the turn has put off itself may stand behind the first one.
+  for (let time = 0; time < 2; time++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /**

@@ -1,4 +1,4 @@
-/* Made from apply.sql by "npm run languages": change that file. */ export const APPLY_SQL = ({ APPLY }: { APPLY: string }): string => `CREATE OR REPLACE FUNCTION ${APPLY}(data jsonb, chain jsonb, now_ms bigint, max_bytes integer) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 AS $function$
+/* Made from apply.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const APPLY_SQL = ({ APPLY }: { APPLY: string }): string => `CREATE OR REPLACE FUNCTION ${APPLY}(data jsonb, chain jsonb, now_ms bigint, max_bytes integer) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET extra_float_digits = 1 AS $function$
 -- Applies a chain to a session's data: the oracle (src/algebra/apply.ts), in the database. Its name carries its version, so
 -- applications of two versions can share a database while one replaces the other. It begins on the first line of this
 -- file, so line 57 of the function in a message of the server is line 57 of this file.

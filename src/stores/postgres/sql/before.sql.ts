@@ -1,4 +1,4 @@
-/* Made from before.sql by "npm run languages": change that file. */ export const BEFORE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
+/* Made from before.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const BEFORE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from both.sql by "npm run languages": change that file. */ export const BOTH_SQL = ({ OTHERWISE }: { OTHERWISE: string }): string => `
+/* Made from both.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const BOTH_SQL = ({ OTHERWISE }: { OTHERWISE: string }): string => `
 
 
 (SELECT CASE

@@ -1,4 +1,4 @@
-/* Made from change.sql by "npm run languages": change that file. */ export const CHANGE_SQL = ({ SESSIONS, DATA, ANSWER }: { SESSIONS: string; DATA: string; ANSWER: string }): string => `
+/* Made from change.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const CHANGE_SQL = ({ SESSIONS, DATA, ANSWER }: { SESSIONS: string; DATA: string; ANSWER: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from complete.sql by "npm run languages": change that file. */ export const COMPLETE_SQL: string = `
+/* Made from complete.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const COMPLETE_SQL: string = `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from create.sql by "npm run languages": change that file. */ export const CREATE_SQL = ({ SESSIONS, APPLY, ANSWER }: { SESSIONS: string; APPLY: string; ANSWER: string }): string => `
+/* Made from create.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const CREATE_SQL = ({ SESSIONS, APPLY, ANSWER }: { SESSIONS: string; APPLY: string; ANSWER: string }): string => `
 
 
 

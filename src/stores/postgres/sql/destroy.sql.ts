@@ -1,4 +1,4 @@
-/* Made from destroy.sql by "npm run languages": change that file. */ export const DESTROY_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
+/* Made from destroy.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const DESTROY_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from find.sql by "npm run languages": change that file. */ export const FIND_SQL = ({ SESSIONS, FIELD, ANSWER }: { SESSIONS: string; FIELD: string; ANSWER: string }): string => `
+/* Made from find.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const FIND_SQL = ({ SESSIONS, FIELD, ANSWER }: { SESSIONS: string; FIELD: string; ANSWER: string }): string => `
 
 
 

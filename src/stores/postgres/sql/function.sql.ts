@@ -1,4 +1,4 @@
-/* Made from function.sql by "npm run languages": change that file. */ export const FUNCTION_SQL = ({ APPLY }: { APPLY: string }): string => `
+/* Made from function.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const FUNCTION_SQL = ({ APPLY }: { APPLY: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from load.sql by "npm run languages": change that file. */ export const LOAD_SQL = ({ SESSIONS, ANSWER }: { SESSIONS: string; ANSWER: string }): string => `
+/* Made from load.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const LOAD_SQL = ({ SESSIONS, ANSWER }: { SESSIONS: string; ANSWER: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from lock.sql by "npm run languages": change that file. */ export const LOCK_SQL: string = `
+/* Made from lock.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const LOCK_SQL: string = `
 
 
 SELECT pg_advisory_xact_lock(hashtext('koa-atomic-session'));

@@ -1,4 +1,4 @@
-/* Made from page.sql by "npm run languages": change that file. */ export const PAGE_SQL = ({ SESSIONS, ANSWER }: { SESSIONS: string; ANSWER: string }): string => `
+/* Made from page.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const PAGE_SQL = ({ SESSIONS, ANSWER }: { SESSIONS: string; ANSWER: string }): string => `
 
 
 

@@ -1,4 +1,4 @@
-/* Made from push.sql by "npm run languages": change that file. */ export const PUSH_SQL = ({ OTHERWISE }: { OTHERWISE: string }): string => `
+/* Made from push.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const PUSH_SQL = ({ OTHERWISE }: { OTHERWISE: string }): string => `
 
 
 

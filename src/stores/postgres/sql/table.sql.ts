@@ -1,4 +1,4 @@
-/* Made from table.sql by "npm run languages": change that file. */ export const TABLE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
+/* Made from table.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const TABLE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
 
 CREATE TABLE IF NOT EXISTS ${SESSIONS} (
   id text COLLATE "C" PRIMARY KEY,

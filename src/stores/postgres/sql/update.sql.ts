@@ -1,4 +1,4 @@
-/* Made from update.sql by "npm run languages": change that file. */ export const UPDATE_SQL = ({ SESSIONS, DATA, FROM_BEFORE, ANSWER }: { SESSIONS: string; DATA: string; FROM_BEFORE: string; ANSWER: string }): string => `
+/* Made from update.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const UPDATE_SQL = ({ SESSIONS, DATA, FROM_BEFORE, ANSWER }: { SESSIONS: string; DATA: string; FROM_BEFORE: string; ANSWER: string }): string => `
 
 
 

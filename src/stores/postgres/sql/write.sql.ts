@@ -1,4 +1,4 @@
-/* Made from write.sql by "npm run languages": change that file. */ export const WRITE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
+/* Made from write.sql by "npm run languages": change that file. Its lines are those of the text: a server counts them. */ export const WRITE_SQL = ({ SESSIONS }: { SESSIONS: string }): string => `
 
 
 
