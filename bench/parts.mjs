@@ -34,6 +34,7 @@ const record = {
   authAt: null,
   rotated: now,
   epoch: '',
+  last: '',
 }
 const live = Promise.resolve({ outcome: 'live', record, secret: 'current', now })
 const due = Promise.resolve({ outcome: 'live', record, secret: 'current', now: now + settings.touchAfter })

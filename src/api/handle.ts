@@ -41,9 +41,13 @@ export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
     return new Chain<D>(this.#visit)[TAKE](change)
   }
 
-  /** Asks at once, because the read must keep its place among the commands. Async, so what is thrown rejects. */
-  override async [SESSION](): Promise<Session<D>> {
-    return this.#visit.current<Session<D>>()
+  /** Asks at once, because the read must keep its place among the commands. Not async: that costs each read two turns. */
+  override [SESSION](): Promise<Session<D>> {
+    try {
+      return Promise.resolve(this.#visit.current<Session<D>>())
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   update(): Call<Session<D>> {

@@ -1,8 +1,8 @@
 import { apply } from '../algebra/index.ts'
-import type { Access, NewSession, SessionRecord } from './store.ts'
+import type { Access, NewSession, Outline, SessionRecord } from './store.ts'
 
 /** Everything that a store keeps of a session. */
-export interface StoredSession extends SessionRecord {
+export interface StoredSession extends Omit<SessionRecord, 'last'> {
   readonly hash: string
   /** The secret before the last rotation. */
   readonly previous: PreviousSecret | null
@@ -43,9 +43,22 @@ export function begin(session: NewSession, now: number): StoredSession {
 
 /** The record without what proves access to it. */
 export function recordOf(stored: StoredSession): SessionRecord {
-  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch, device } = stored
-  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
+  const { id, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored
+  // Not by way of the outline: to spread an object costs more than to name what is in it.
+  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch, last: lastOf(ops) }
   return device ? { ...record, device } : record
+}
+
+/** The record without its data. */
+export function outlineOf(stored: StoredSession): Outline {
+  const { id, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored
+  const outline = { id, version, created, expires, maxAge, authAt, rotated, epoch, last: lastOf(ops) }
+  return device ? { ...outline, device } : outline
+}
+
+/** The id of the last operation; `''` if none is remembered. */
+export function lastOf(ops: readonly string[]): string {
+  return ops.at(-1)?.split('@', 1)[0] ?? ''
 }
 
 /** The record of a session that is live; undefined for any other, and for none. */

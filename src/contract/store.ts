@@ -199,9 +199,17 @@ export interface SessionRecord {
   readonly rotated: number
   /** Part of every CSRF token's MAC; `''` until the first explicit rotation. */
   readonly epoch: string
+  /**
+   * The last operation that was applied, `''` before the first. A version is a counter: a store that was restored, or that
+   * lost its newest changes with a server, comes to the same one with other data. With its operation it names the data.
+   */
+  readonly last: string
   /** Absent for a session that is bound to none, which most are. */
   readonly device?: Device | undefined
 }
+
+/** A record without its data. */
+export type Outline = Omit<SessionRecord, 'data'>
 
 /**
  * What a store is told to do to one session in one atomic update. A visit makes it from the `Step` that the application
@@ -221,8 +229,8 @@ export interface Change {
   readonly repeatedSince?: number
   readonly chain: Chain
   /**
-   * What the caller holds. When the store still has this version under this epoch, the store may answer `held` and send no
-   * data back.
+   * What the caller holds. If the store still has this version from this operation, it may answer `held` and send no data
+   * back.
    */
   readonly held: SessionRecord | undefined
   /** False if nobody waits for the data: the store may then answer `done` and send no data back. */
@@ -292,25 +300,13 @@ export type Updated =
       readonly now: number
       readonly taken?: Value | undefined
     }
-  /** Applied to the version and the epoch that the caller holds: its copy plus the chain is the result. */
-  | {
-      readonly outcome: 'held'
-      readonly version: number
-      readonly expires: number
-      readonly maxAge: number | null
-      readonly secret: Standing
-      readonly now: number
-    }
-  /** Applied, and nobody asked for the data: only what the cookie and the next call need. */
-  | {
-      readonly outcome: 'done'
-      readonly created: number
-      readonly epoch: string
-      readonly expires: number
-      readonly maxAge: number | null
-      readonly secret: Standing
-      readonly now: number
-    }
+  /**
+   * Applied to the data that the caller holds: its copy plus the chain is the result. `record` is the rest of the session
+   * after it, as the store has it and not as the caller knew it: others may have touched it, or logged in.
+   */
+  | { readonly outcome: 'held'; readonly record: Outline; readonly secret: Standing; readonly now: number }
+  /** Applied, and nobody asked for the data. */
+  | { readonly outcome: 'done'; readonly record: Outline; readonly secret: Standing; readonly now: number }
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** An automatic rotation came second. Nothing is applied. */
   | { readonly outcome: 'outrun' }

@@ -1,6 +1,6 @@
 import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes } from '../algebra/index.ts'
 import { isGuarded, stepped } from './device.ts'
-import { isLive, recordOf, type StoredSession } from './record.ts'
+import { isLive, lastOf, outlineOf, recordOf, type StoredSession } from './record.ts'
 import {
   type Absent,
   type Access,
@@ -118,14 +118,16 @@ export function transition(
     }
   }
   const next = advance(stored, { ...change, rotation }, result.data, secret, access, now)
-  const { version, expires, maxAge } = next
   const worth = rotation || secret === 'first' ? 'current' : secret
-  const held =
-    !again && change.held?.version === stored.version && change.held.epoch === stored.epoch && !takes(change.chain)
-  const answer: Updated = held
-    ? { outcome: 'held', version, expires, maxAge, secret: worth, now }
+  const answer: Updated = holds(change, stored)
+    ? { outcome: 'held', record: outlineOf(next), secret: worth, now }
     : { outcome: 'changed', record: recordOf(next), secret: worth, now, taken: result.taken }
   return { next: next === stored ? undefined : next, answer }
+}
+
+/** Whether the caller holds the data as they are, and the chain is all that it needs to know of their change. */
+function holds({ held, chain }: Change, stored: StoredSession): boolean {
+  return held?.version === stored.version && held.last === lastOf(stored.ops) && !takes(chain)
 }
 
 /** The secret that the request holds after this change is the live one. */
@@ -223,36 +225,10 @@ function timeOf(entry = '@0'): number {
   return Number(entry.slice(entry.indexOf('@') + 1))
 }
 
-/** The record after a change that was answered with `held`: the record that the caller held, with the change applied. */
+/** The record after a change that was answered with `held`: the data that the caller held with the change, and the rest. */
 export function afterHeld(held: SessionRecord, change: Change, answer: Updated & { outcome: 'held' }): SessionRecord {
-  const { version, expires, maxAge, now } = answer
-  const result = apply(held.data, change.chain, now)
+  const result = apply(held.data, change.chain, answer.now)
   // The store applied this chain to these very data, so the oracle can't refuse it.
   if (!result.ok) throw new TypeError(`the store applied what the oracle refuses: ${result.problem.kind}`)
-  return {
-    ...held,
-    data: result.data,
-    version,
-    expires,
-    maxAge,
-    authAt: change.authenticated ? now : held.authAt,
-    rotated: change.rotation ? now : held.rotated,
-    epoch: change.rotation?.epoch ?? held.epoch,
-    ...(change.authenticated && held.device && { device: undefined }),
-  }
-}
-
-/** The record after a change that was answered with `done`: all but its data, which nobody asked for. */
-export function afterDone(before: SessionRecord, change: Change, answer: Updated & { outcome: 'done' }): SessionRecord {
-  const { created, epoch, expires, maxAge, now } = answer
-  return {
-    ...before,
-    created,
-    epoch,
-    expires,
-    maxAge,
-    authAt: change.authenticated ? now : before.authAt,
-    rotated: change.rotation ? now : before.rotated,
-    ...(change.authenticated && before.device && { device: undefined }),
-  }
+  return { ...answer.record, data: result.data }
 }

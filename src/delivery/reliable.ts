@@ -15,6 +15,7 @@ import { type About, type Caller, type StoreCall, traced } from '../diagnostics/
 import { StoreError } from '../errors/index.ts'
 import { Breaker } from './breaker.ts'
 import { type Reading, readingOf, storeTime } from './clock.ts'
+import { Deadlines } from './deadlines.ts'
 
 /**
  * The first retry comes at once, the others later and later. Most lost replies come from a closed connection, which the
@@ -37,11 +38,9 @@ export interface Asking extends Caller {
 
 /** Who hears at once what this process learns of sessions, and what it does to them: see `Watching`. */
 export interface Hearing {
-  /** Whether the version of this session is wanted, which an answer without data does not tell. */
-  wants(id: string): boolean
   began(asking: Asking | undefined): void
-  /** `sent`: when it was asked for, by this process's clock. `change`: what it answers, if that was a change. */
-  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking, change?: Change): void
+  /** `sent`: when it was asked for, by this process's clock. */
+  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking): void
   removed(access: Access, sent: number): void
   removedAll(field: string, value: IndexValue): void
 }
@@ -55,6 +54,7 @@ export class ReliableStore {
   readonly #store: Store
   readonly #timeout: number
   readonly #breaker: Breaker
+  readonly #deadlines: Deadlines
   /** The store's clock when it last answered. */
   #clock: Reading | undefined
   #hearing: Hearing | undefined
@@ -63,6 +63,7 @@ export class ReliableStore {
     this.#store = store
     this.#timeout = timeout
     this.#breaker = new Breaker(store.name)
+    this.#deadlines = new Deadlines(timeout)
   }
 
   /** From now on every answer is heard. Until then that costs nothing. */
@@ -78,11 +79,10 @@ export class ReliableStore {
   }
 
   update(access: Access, change: Change, asking?: Asking): Promise<Updated> {
-    if (!this.#hearing) return this.#update(access, change, asking)
-    const told = this.#hearing.wants(access.id) ? { ...change, answer: true } : change
-    return this.#heard(this.#update(access, told, asking), (to, answer, sent) =>
-      to.answered(access, answer, sent, asking, told),
-    )
+    const updating = this.#update(access, change, asking)
+    return this.#hearing
+      ? this.#heard(updating, (to, answer, sent) => to.answered(access, answer, sent, asking))
+      : updating
   }
 
   #update(access: Access, change: Change, asking: Asking | undefined): Promise<Updated> {
@@ -167,23 +167,22 @@ export class ReliableStore {
     return traced(this.#store.name, about, (call) => this.#within(send, call, about.caller))
   }
 
-  /** Everything in one promise: what a call costs besides the store's own work is paid by every request. */
   #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (asking && asking.asked <= asking.givenUp) {
         throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
       }
       this.#breaker.begin()
-      const call: Sending = { sent: performance.now(), over: false, traced }
-      const timer = setTimeout(() => {
+      const call = { send, traced, sent: performance.now(), over: false }
+      const deadline = this.#deadlines.add(call.sent, () => {
         call.over = true
         this.#breaker.giveUp()
         if (asking) asking.givenUp = performance.now()
         reject(new StoreError(this.#store.name, `did not answer within ${this.#timeout} ms`, 'unknown'))
-      }, this.#timeout)
+      })
       const end = () => {
         if (call.over) return
-        clearTimeout(timer)
+        this.#deadlines.delete(deadline)
         this.#breaker.end()
       }
       const answered = (result: T) => {
@@ -196,7 +195,8 @@ export class ReliableStore {
         end()
         reject(error)
       }
-      attempt(send, 0, call).then(answered, (error) => again(send, error, call).then(answered, failed))
+      // Nearly every call is sent once, so the first time goes without the promises that sending again needs.
+      first(call).then(answered, (error) => again(error, call).then(answered, failed))
     })
   }
 
@@ -208,40 +208,40 @@ export class ReliableStore {
   }
 }
 
-/** One call, however often it is sent. */
-interface Sending {
+/** One call to the store, however often it is sent. */
+interface Sending<T> {
+  readonly send: Send<T>
+  readonly traced: StoreCall | undefined
   /** When it was sent first. */
   readonly sent: number
-  readonly traced: StoreCall | undefined
-  /** Its time is over, so it is not sent again. */
-  over: boolean
+  /** Its deadline has passed. */
+  readonly over: boolean
 }
 
-/** A store that throws instead of rejecting has failed too. */
-function attempt<T>(send: Send<T>, number: number, { sent, traced }: Sending): Promise<T> {
-  if (traced) traced.attempts = number + 1
+function first<T>({ send, sent }: Sending<T>): Promise<T> {
   try {
-    return send(number, sent)
+    return send(0, sent)
   } catch (error) {
     return Promise.reject(error)
   }
 }
 
-/** Sends a call again that has failed, for as long as that may help. */
-async function again<T>(send: Send<T>, failed: unknown, call: Sending): Promise<T> {
+/** Sends a call that has failed again, as long as that is sound and there is time. */
+async function again<T>(failed: unknown, call: Sending<T>): Promise<T> {
   let error = failed
   let unknown: StoreError | undefined
-  for (let number = 1; ; number++) {
+  for (let attempt = 1; ; attempt++) {
     if (!(error instanceof StoreError)) throw error
     if (error.applied === 'unknown') unknown = error
     // A later try that was definitely not applied says nothing about an earlier one.
     const failure = unknown ?? error
-    const pause = PAUSES[number - 1]
+    const pause = PAUSES[attempt - 1]
     if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
     await new Promise((resolve) => setTimeout(resolve, pause))
     if (call.over) throw failure
+    if (call.traced) call.traced.attempts = attempt + 1
     try {
-      return await attempt(send, number, call)
+      return await call.send(attempt, call.sent)
     } catch (next) {
       error = next
     }

@@ -20,8 +20,8 @@ export interface Work {
 }
 
 /**
- * What is to be done for a live session at the end of its request, which `arrived` then. `writable`: the response's headers
- * have not left.
+ * What is to be done for a live session at the end of its request, which has come at `arrived`, by `performance.now()`.
+ * `writable`: the response's headers have not left.
  */
 export function workOf(state: Live, jar: CookieJar, writable: boolean, arrived: number, rules: Rules): Work {
   const { due } = state

@@ -7,7 +7,7 @@ import {
   type Standing,
   type Updated,
 } from '../contract/store.ts'
-import { afterDone, afterHeld } from '../contract/transition.ts'
+import { afterHeld } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import type { SessionEvent } from '../diagnostics/events.ts'
 import { hasSlid, type SlideRules, slides } from './slide.ts'
@@ -133,8 +133,6 @@ export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
 export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
 
-type Times = Pick<SessionRecord, 'expires' | 'maxAge'>
-
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = {
   absent: 'unknown',
@@ -184,7 +182,7 @@ export function whenApplied(
   const next = applied(credential ? { ...state, credential } : state, change, answer, rules, defers)
   if (credential) return { state: next, cookie: 'keep', event: 'rotated' }
   if (!isCurrent(secret)) return { state: next, cookie: 'nothing' }
-  const moved = hasSlid(change, timesOf(answer), now, rules)
+  const moved = hasSlid(change, answer.record, now, rules)
   const slid = (moved || next.due.touch) && isPersistent(next, rules)
   // An idle time of its own that was given or taken away changes how long the cookie lasts.
   if (change.slide.maxAge !== undefined) return { state: next, cookie: 'keep' }
@@ -193,14 +191,14 @@ export function whenApplied(
 
 function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules, defers: boolean): Live {
   const { secret, now } = answer
-  const touch = defers && slides(timesOf(answer), now, rules)
+  const touch = defers && slides(answer.record, now, rules)
   if (answer.outcome !== 'done') {
     const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
     return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
   }
   const before = state.kind === 'live' ? state : undefined
-  const record = before?.record && afterDone(before.record, change, answer)
-  const { created, epoch, maxAge } = answer
+  const record = before?.record && { ...answer.record, data: before.record.data }
+  const { created, epoch, maxAge } = answer.record
   const rotate = secret === 'lost' || (isCurrent(secret) && !change.rotation && before?.due.rotate === true)
   const due = { ...NOTHING_DUE, touch, rotate }
   return {
@@ -215,10 +213,6 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
     fresh: false,
     due,
   }
-}
-
-function timesOf(answer: Applied): Times {
-  return answer.outcome === 'changed' ? answer.record : answer
 }
 
 /** The state with a record that the store has just told. */

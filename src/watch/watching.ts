@@ -2,11 +2,11 @@ import { equal, parsePath, type Value, valueAt } from '../algebra/index.ts'
 import { accessFromOutside } from '../contract/record.ts'
 import type {
   Access,
-  Change,
   IndexValue,
   Loaded,
   Notice,
   Notices,
+  Outline,
   Store,
   TellingStore,
   Updated,
@@ -96,32 +96,21 @@ export class Watching implements Hearing {
     this.#notices?.close()
   }
 
-  wants(id: string): boolean {
-    return this.#sessions.has(id)
-  }
-
   began(asking: Asking | undefined): void {
     const watcher = asking && this.#watchers.get(asking)
     // By then the request knows its session.
     if (watcher) setImmediate(() => watcher.over || this.#join(watcher))
   }
 
-  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking, change?: Change): void {
+  answered(access: Access, answer: Loaded | Updated, sent: number, asking?: Asking): void {
     const session = this.#sessions.get(access.id)
     if (!session) return
     switch (answer.outcome) {
       case 'live':
       case 'changed':
-        this.#told(session, answer.record, sent, asking)
-        break
-      case 'held': {
-        const { created, epoch } = change!.held!
-        const { version } = answer
-        this.#told(session, { created, epoch: change!.rotation?.epoch ?? epoch, version }, sent, asking)
-        break
-      }
+      case 'held':
       case 'done':
-        this.#told(session, answer, sent, asking)
+        this.#told(session, answer.record, sent, asking)
         break
       case 'absent':
       case 'expired':
@@ -280,12 +269,7 @@ export class Watching implements Hearing {
     else void this.#look(session)
   }
 
-  #told(
-    session: WatchedSession,
-    { created, epoch, version = 0 }: { created: number; epoch: string; version?: number },
-    sent: number,
-    asking: Asking | undefined,
-  ): void {
+  #told(session: WatchedSession, { created, epoch, version }: Outline, sent: number, asking: Asking | undefined): void {
     if (created > session.created) this.#end(session)
     if (created !== session.created) return
     const heard = { is: epoch, sent }

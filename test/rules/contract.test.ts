@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { commands, condition } from '../../src/algebra/index.ts'
-import { begin, isLive, liveRecord, recordOf, type StoredSession } from '../../src/contract/record.ts'
+import { begin, isLive, liveRecord, outlineOf, recordOf, type StoredSession } from '../../src/contract/record.ts'
 import { type Access, type Change, LOG_OUT_GRACE, type Proof, REMEMBERED_OPS } from '../../src/contract/store.ts'
-import { afterDone, afterHeld, initial, judge, loaded, mayDestroy, transition } from '../../src/contract/transition.ts'
+import { afterHeld, initial, judge, loaded, mayDestroy, transition } from '../../src/contract/transition.ts'
 import { chainOf, changeOf } from '../../src/testing/harness.ts'
 
 const NOW = 1_800_000_000_000
@@ -264,20 +264,14 @@ describe('what an update leaves and answers', () => {
     }
   })
 
-  it('is told to who holds the version and the epoch without data, and else with them', () => {
+  it('is told to who holds the version and its operation without data, and else with them', () => {
     const session = stored()
     const record = recordOf(session)
     const change = { chain: chainOf(inc('n')), op: 'o' }
     const { answer, next } = update(session, { ...change, held: record })
-    expect(answer).toEqual({
-      outcome: 'held',
-      version: 2,
-      expires: next!.expires,
-      maxAge: null,
-      secret: 'current',
-      now: at,
-    })
-    for (const held of [undefined, { ...record, version: 0 }, { ...record, epoch: 'e1' }]) {
+    expect(answer).toEqual({ outcome: 'held', record: outlineOf(next!), secret: 'current', now: at })
+    expect(outlineOf(next!)).toMatchObject({ version: 2, last: 'o' })
+    for (const held of [undefined, { ...record, version: 0 }, { ...record, last: 'another' }]) {
       expect(update(session, { ...change, held }).answer.outcome).toBe('changed')
     }
     expect(update(session, { chain: chainOf(take('n')), held: record }).answer).toMatchObject({ taken: 1 })
@@ -308,7 +302,8 @@ describe('a log-in that is sent twice', () => {
       authAt: at,
     })
     expect(says(login, after(at + 1)).answer.outcome).toBe('changed')
-    expect(says({ ...login, held: recordOf(after(NOW)) }).answer.outcome).toBe('changed')
+    const held = says({ ...login, held: recordOf(after(NOW)) })
+    expect(held.answer).toMatchObject({ outcome: 'held', record: { epoch: 'e2', rotated: at, authAt: at } })
   })
 
   it.each<[string, Partial<Change>, StoredSession?, number?]>([
@@ -334,35 +329,12 @@ describe('a log-in that is sent twice', () => {
 })
 
 describe('what a caller makes of an answer that has no data', () => {
-  const held = recordOf(stored())
-  const told = { version: 5, expires: 6, maxAge: 7, secret: 'current', now: at } as const
-  const rotation = { to: 'next', grace: 0, epoch: 'e3' }
-
-  it('held: its own, with the chain', () => {
-    const answer = { outcome: 'held', ...told } as const
-    const plain = { ...held, version: 5, expires: 6, maxAge: 7, data: { n: 2 } }
-    expect(afterHeld(held, changeOf(chainOf(inc('n'))), answer)).toEqual(plain)
-    expect(afterHeld(held, changeOf(chainOf(inc('n')), { rotation, authenticated: true }), answer)).toEqual({
-      ...plain,
-      authAt: at,
-      rotated: at,
-      epoch: 'e3',
-    })
-    const byItself = changeOf(chainOf(inc('n')), { rotation: { to: 'next', grace: 0 } })
-    expect(afterHeld(held, byItself, answer)).toEqual({ ...plain, rotated: at })
+  it('its own, with the chain; all else as the store says', () => {
+    const held = recordOf(stored())
+    const record = { ...outlineOf(stored()), version: 5, expires: 6, maxAge: 7, authAt: 8, rotated: 9, epoch: 'e9' }
+    const answer = { outcome: 'held', record, secret: 'grace', now: at } as const
+    expect(afterHeld(held, changeOf(chainOf(inc('n'))), answer)).toEqual({ ...record, data: { n: 2 } })
     expect(() => afterHeld(held, changeOf(chainOf(inc('n.x'))), answer)).toThrow(TypeError)
-  })
-
-  it('done: its own, with all but the data', () => {
-    const { version: _, ...rest } = told
-    const answer = { outcome: 'done', created: 1, epoch: 'e9', ...rest } as const
-    const plain = { ...held, created: 1, epoch: 'e9', expires: 6, maxAge: 7 }
-    expect(afterDone(held, changeOf(chainOf(inc('n'))), answer)).toEqual(plain)
-    expect(afterDone(held, changeOf(chainOf(inc('n')), { rotation, authenticated: true }), answer)).toEqual({
-      ...plain,
-      authAt: at,
-      rotated: at,
-    })
   })
 })
 

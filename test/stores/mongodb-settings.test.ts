@@ -58,7 +58,7 @@ describe.skipIf('missing' in server)('64-bit integers that another program has w
     const record = await store.get(id)
     expect(record).toMatchObject({ data: { n: 5 }, version: 7, maxAge: MINUTE })
     const change = changeOf(chainOf(commands.inc('n')), { held: record! })
-    expect(await store.update(access, change)).toMatchObject({ outcome: 'held', version: 8 })
+    expect(await store.update(access, change)).toMatchObject({ outcome: 'held', record: { version: 8 } })
     expect(await dataOf(store, access)).toEqual({ n: 6 })
     await client.close()
   })

@@ -213,7 +213,7 @@ class Walk {
     const answer = (
       outcome === 'changed' || (outcome === 'held' && !held)
         ? { outcome: 'changed', record, secret, now: NOW }
-        : { ...record, outcome, secret, now: NOW }
+        : { outcome, record, secret, now: NOW }
     ) as Applied
     const worth = isCurrent(secret) ? 'applied, the secret is live' : 'applied, the secret is older'
     const turn = whenApplied(state, change, answer, credential, this.#rules)

@@ -35,11 +35,13 @@ export function compileHeld(
   if (access.proof.hash === undefined) return undefined
   const result = apply(held.data, change.chain, now)
   if (!result.ok || (canGrow(change.chain) && sizeOf(held.data) > change.maxBytes)) return undefined
+  // A touch is no operation, so that no other request has moved the expiry is asked by itself.
+  const at = { expires: { $gt: new Date(now), $eq: new Date(held.expires) } }
   return assemble(
     access,
     change,
     now,
-    { version: held.version, epoch: held.epoch },
+    { version: held.version, last: held.last, ...at },
     compileKnown(change.chain, held.data, result.data),
   )
 }
@@ -125,6 +127,7 @@ function bookkeeping(change: Change, hash: string, now: number): Record<string, 
     $push: { ops: { $each: [remember(op, now)], $slice: -REMEMBERED_OPS } },
     $inc: { ...(chain.commands.length > 0 && { version: 1 }), ...(canGrow(chain) && { size: weigh(chain) }) },
     $set: {
+      last: op,
       ...(authenticated && { authAt: new Date(now) }),
       ...(rotation && {
         hash: rotation.to,

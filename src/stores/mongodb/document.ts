@@ -1,8 +1,12 @@
 import { type Data, isBson, isDate, isList, isObject, sizeOf, type Value } from '../../algebra/index.ts'
-import type { StoredSession } from '../../contract/record.ts'
+import { lastOf, type StoredSession } from '../../contract/record.ts'
+import type { Outline } from '../../contract/store.ts'
 import type { Document } from './client.ts'
 
-/** A session as MongoDB keeps it. `size` is an upper bound of the data's size, which the store keeps by adding. */
+/**
+ * A session as MongoDB keeps it. `size` is an upper bound of the data's size, which the store keeps by adding. `last` repeats
+ * the last of `ops`, because no filter finds that.
+ */
 export function toDocument(stored: StoredSession): Document {
   const { id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored
   return {
@@ -18,6 +22,7 @@ export function toDocument(stored: StoredSession): Document {
     rotated: new Date(rotated),
     epoch,
     ops,
+    last: lastOf(ops),
     size: sizeOf(data),
     ...(device && { device }),
   }
@@ -42,6 +47,22 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     ops,
     ...(device && { device }),
   }
+}
+
+/** Where nobody waits for the data, which may be large, an update does not tell them, nor what no record has. */
+export const OUTLINE = { data: 0, ops: 0, hash: 0, previous: 0, size: 0 }
+
+/** The record of a document that {@link OUTLINE} was asked of. */
+export function outlineFrom(document: Document): Outline {
+  const { _id, version, created, expires, maxAge, authAt, rotated, epoch, last = '', device } = document
+  const times = {
+    created: created.getTime(),
+    expires: expires.getTime(),
+    maxAge,
+    authAt: authAt === null ? null : authAt.getTime(),
+    rotated: rotated.getTime(),
+  }
+  return { id: _id, version, ...times, epoch, last, ...(device && { device }) }
 }
 
 const KINDS: ReadonlySet<unknown> = new Set(['explicit', 'unused', 'used'])

@@ -23,13 +23,13 @@ import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, transition } from '../../contract/transition.ts'
 import { isSessionError, StoreError } from '../../errors/index.ts'
 import { holding } from '../shared/holding.ts'
-import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, outlineAfter, type Reading } from '../shared/oracle.ts'
 import { pageOf, Readings } from '../shared/readings.ts'
 import { compileChange, compileHeld, inTime, live, neverApplied } from './change.ts'
 import { configured, type Document, type MongoCollection } from './client.ts'
 import { ServerClock } from './clock.ts'
 import { compile } from './compile.ts'
-import { fromDocument, toDocument } from './document.ts'
+import { fromDocument, OUTLINE, outlineFrom, toDocument } from './document.ts'
 import { accepted } from './driver.ts'
 import { adviceFor, isConcern, isTaken, outcomeOf } from './outcome.ts'
 import { prepare } from './setup.ts'
@@ -209,9 +209,12 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     if (!native || isEmpty(native.update)) return undefined
     const { matchedCount } = await this.#collection.updateOne(native.filter, native.update)
     if (matchedCount === 0) return undefined
-    const version = held.version + (chain.commands.length > 0 ? 1 : 0)
-    const maxAge = change.slide.maxAge === undefined ? held.maxAge : change.slide.maxAge
-    return { outcome: 'held', version, expires: native.expires ?? held.expires, maxAge, secret: 'current', now }
+    return {
+      outcome: 'held',
+      record: outlineAfter(held, change, native.expires ?? held.expires, now),
+      secret: 'current',
+      now,
+    }
   }
 
   /** By MongoDB's own operators in one operation; undefined when that was not possible, and nothing was changed. */
@@ -226,13 +229,12 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const options = {
       returnDocument: taking ? 'before' : 'after',
       includeResultMetadata: false,
-      ...(!data && { projection: TIMES }),
+      ...(!data && { projection: OUTLINE }),
     } as const
     const document = await this.#attempt(() => this.#collection.findOneAndUpdate(filter, update, options))
     if (!document) return undefined
-    const { maxAge, created, epoch } = document
     const expires = await this.#slideOwn(access, change, document, now)
-    if (!data) return { outcome: 'done', created: created.getTime(), epoch, expires, maxAge, secret: 'current', now }
+    if (!data) return { outcome: 'done', record: { ...outlineFrom(document), expires }, secret: 'current', now }
     const stored = fromDocument(document)!
     if (taking) return transition(stored, access, change, now).answer
     return { outcome: 'changed', record: { ...recordOf(stored), expires }, secret: 'current', now }
@@ -324,9 +326,6 @@ function having(key: string, value: IndexValue): Document {
 function recordsIn(documents: readonly Document[]): SessionRecord[] {
   return documents.flatMap((document) => fromDocument(document) ?? []).map(recordOf)
 }
-
-/** What an update without an answer's data tells of the session. */
-const TIMES = { _id: 0, created: 1, expires: 1, maxAge: 1, epoch: 1 }
 
 /** Nothing to do, which the driver refuses: the oracle says what is to be answered. */
 function isEmpty(update: Document): boolean {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { apply, canGrow, type Data, sizeOf, takes } from '../../algebra/index.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
-import { isPlain } from '../shared/oracle.ts'
+import { isPlain, outlineAfter } from '../shared/oracle.ts'
 import { bytesOf, limitOf, type Parameters } from './table.ts'
 
 /** A change whose result is known before the server is asked. */
@@ -25,26 +25,24 @@ export function aheadOf({ id, proof, maxLifetime, bound }: Access, change: Chang
   const result = apply(held.data, chain, 0)
   // Whether it is refused depends on what the server has.
   if (!result.ok || (canGrow(chain) && sizeOf(held.data) > change.maxBytes)) return undefined
-  const { version, created, epoch, expires, maxAge } = held
+  const { version, created, expires, maxAge, last } = held
   const idle = Math.round(maxAge ?? slide.idle)
   const atLeast = Math.round(slide.atLeast)
   return {
     data: result.data,
     parameters: {
       ...{ id, hash: proof.hash!, lifetime: limitOf(maxLifetime), bound: bound ? 1 : 0, data: bytesOf(result.data) },
-      ...{ version, created, expires, epoch: epoch || null, max_age: maxAge, idle, atLeast },
+      ...{ version, created, expires, max_age: maxAge, idle, atLeast },
+      // What else a session has changes only with an operation. The space: see `LAST` in statements.ts.
+      last: last || ' ',
       // Texts of the connection's collation are not put together before they meet a column: it may differ from theirs.
       ...{ operation: `${op}@`, applied_before: ` ${op}@` },
       // A version is a counter: after a failover the same number may stand for other data, and these would be written over.
       held: createHash('sha256').update(bytesOf(held.data)).digest(),
     },
-    answer: (now) => ({
-      outcome: 'held',
-      version: version + 1,
-      expires: now + idle - expires >= atLeast ? now + idle : expires,
-      maxAge,
-      secret: 'current',
-      now,
-    }),
+    answer: (now) => {
+      const slid = now + idle - expires >= atLeast ? now + idle : expires
+      return { outcome: 'held', record: outlineAfter(held, change, slid, now), secret: 'current', now }
+    },
   }
 }

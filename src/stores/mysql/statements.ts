@@ -67,7 +67,7 @@ export function statements(table: string, fields: readonly string[]) {
     /** What the oracle has made of the data that the caller holds: one round trip. */
     ahead: statement(
       `UPDATE ${sessions} SET ${[...assigned(['data']), ...AHEAD]} WHERE id = :id AND hash = :hash AND expires > ${NOW} ` +
-        `AND ${YOUNG} AND version = :version AND epoch <=> :epoch ` +
+        `AND ${YOUNG} AND version = :version AND ${LAST} = :last ` +
         `AND created = :created AND expires = :expires AND max_age <=> :max_age ` +
         `AND LOCATE(:applied_before, ops) = 0 AND (device IS NULL OR :bound) AND UNHEX(SHA2(data, 256)) = :held`,
     ),
@@ -114,6 +114,9 @@ const BEGINNING: Partial<Record<Column, string>> = {
   auth_at: `IF(:authenticated, COALESCE(:authAt, ${NOW}), NULL)`,
   rotated: NOW,
 }
+
+/** The last operation, a space before the first one: nothing is an empty text, see table.ts. */
+const LAST = "SUBSTRING_INDEX(SUBSTRING_INDEX(ops, ' ', -2), '@', 1)"
 
 const FULL = `LENGTH(ops) - LENGTH(REPLACE(ops, ' ', '')) > ${REMEMBERED_OPS}`
 

@@ -1,6 +1,6 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
-import type { StoredSession } from '../../contract/record.ts'
-import type { Access, Change, SessionRecord, Updated } from '../../contract/store.ts'
+import { lastOf, type StoredSession } from '../../contract/record.ts'
+import type { Access, Change, Outline, Updated } from '../../contract/store.ts'
 import { decode, revive } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
 
@@ -10,6 +10,11 @@ export const NOW_MS = millis(NOW)
 
 export function millis(time: string): string {
   return `(date_part('epoch', ${time}) * 1000)::bigint`
+}
+
+/** One of the remembered operations with its time, counted from 1; `''` for 0. */
+function operation(place: string): string {
+  return `split_part(' ' || s.ops, ' ', ${place} + 1)`
 }
 
 /**
@@ -38,6 +43,9 @@ function answer<Name extends string>(columns: Record<Name, string>): Answer<Name
   }
 }
 
+/** Of its operations the last: few look at the others. */
+const LAST = operation('s.remembered')
+
 const RECORD = {
   now: NOW_MS,
   version: 's.version',
@@ -48,6 +56,7 @@ const RECORD = {
   rotated: millis('s.rotated'),
   epoch: 's.epoch',
   device: 's.device',
+  ops: LAST,
 }
 
 const SESSION = {
@@ -62,11 +71,11 @@ const SESSION = {
 
 const CHANGE = {
   ...RECORD,
-  // Not if nobody waits for the data, nor if the caller can compute them.
-  data: "CASE WHEN :wanted::boolean AND s.version || ' ' || s.epoch IS DISTINCT FROM :held::text THEN s.data END",
+  // Not if nobody waits for the data, nor if the caller can compute them, from this version and the operation before this one.
+  data: `CASE WHEN :wanted::boolean AND s.version || ' ' || split_part(${operation('s.remembered - :remembers::integer')}, '@', 1) IS DISTINCT FROM :held::text THEN s.data END`,
 }
 
-/** The session as it is stored, without the operations that it remembers: few look at them. */
+/** The session as it is stored; with all of the operations that it remembers. */
 export const STORED = answer(SESSION)
 export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 /** The session after an update. */
@@ -80,28 +89,29 @@ export const COMPLETE = answer({ kind: '', columns: '', indexes: '', hasFunction
 /** No row is answered. */
 export const NONE = answer({})
 
-type Stored = ReturnType<typeof STORED.read> & { readonly ops?: string }
-type Recorded = Record<keyof typeof RECORD | 'data', Stored['data']>
+type Stored = ReturnType<typeof STORED.read>
+type Recorded = Record<keyof typeof RECORD, Stored['data']>
 
 export function storedOf(row: Stored): Reading & { readonly stored: StoredSession } {
-  const { now, id, hash, previous, until, kind, ops = '' } = row
+  const { now, data, id, hash, previous, until, kind, ops } = row
   return {
     now,
     stored: {
-      ...recordFrom(id, row),
+      ...timesFrom(id, row),
+      data,
       hash,
       // A row from before the column tells no kind. Then the secret counts as ended, not as stolen.
       previous: previous === null ? null : { hash: previous, until, kind: kind ?? 'explicit' },
-      // Each ends with a space.
-      ops: ops.split(' ').slice(0, -1),
+      ops: ops.split(' ').filter(Boolean),
     },
   }
 }
 
-function recordFrom(id: string, row: Recorded): SessionRecord {
-  const { data, version, created, expires, maxAge, authAt, rotated, epoch, device } = row
-  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch }
-  return device === null ? record : { ...record, device: JSON.parse(device) }
+/** What a stored session and its record have in common, without the data. */
+function timesFrom(id: string, row: Recorded): Omit<Outline, 'last'> {
+  const { version, created, expires, maxAge, authAt, rotated, epoch, device } = row
+  const times = { id, version, created, expires, maxAge, authAt, rotated, epoch }
+  return device === null ? times : { ...times, device: JSON.parse(device) }
 }
 
 /** The answer of an update that was applied for the live secret, or for the new one that it has set. */
@@ -111,13 +121,14 @@ export function updatedOf(
   change: Change,
   wanted: boolean,
 ): Updated {
-  const { now, version, created, epoch, expires, maxAge, data, before } = row
+  const { now, data, before } = row
+  const record = { ...timesFrom(id, row), last: lastOf([row.ops]) }
   const secret = 'current'
-  if (!wanted) return { outcome: 'done', created, epoch, expires, maxAge, secret, now }
-  if (data === null) return { outcome: 'held', version, expires, maxAge, secret, now }
+  if (!wanted) return { outcome: 'done', record, secret, now }
+  if (data === null) return { outcome: 'held', record, secret, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before, take.path)
-  return { outcome: 'changed', record: recordFrom(id, row), secret, now, taken }
+  return { outcome: 'changed', record: { ...record, data }, secret, now, taken }
 }
 
 /** The function tells which command or condition it was. Its name and path are in the chain. */

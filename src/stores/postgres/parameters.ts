@@ -46,8 +46,9 @@ export function updateParameters(access: Access, change: Change, wanted: boolean
     changes,
     maxBytes: canGrow(chain) ? Math.min(maxBytes, LARGEST_INTEGER) : null,
     wanted,
-    // Only the session before this update has the epoch that is held, and the statement sees the one after it.
-    held: held && !takes(chain) && rotation?.epoch === undefined ? `${held.version + changes} ${held.epoch}` : null,
+    // The statement sees the session after this update.
+    held: held && !takes(chain) ? `${held.version + changes} ${held.last}` : null,
+    remembers: isTouch(change) ? 0 : 1,
     idle: slide.idle,
     atLeast: slide.atLeast,
     touch: isTouch(change),

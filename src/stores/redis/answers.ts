@@ -1,13 +1,14 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
+import { outlineOf, recordOf } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
-import { hashOf, horizonOf, isMeta, type MetaList, recordFrom, storedFrom } from './stored.ts'
+import { hashOf, horizonOf, isMeta, type MetaList, storedFrom } from './stored.ts'
 
 /**
  * What the script answers to `load` and `create`: only `now` if there is no session. `state` is a word for this state of the
- * session, and comes with `ops`.
+ * session, and comes with all remembered `ops`; without it that is the last one only, absent before the first.
  */
 export interface FoundAnswer {
   readonly now: number
@@ -25,37 +26,26 @@ export interface FoundAnswer {
 /** What the script answers to `update`. `clamped`: the index has kept the session from sliding all the way. */
 export type UpdateAnswer =
   | ChangedAnswer
-  | {
-      readonly outcome: 'held'
-      readonly now: number
-      readonly clamped?: true
-      readonly version: number
-      readonly expires: number
-      readonly maxAge?: number
-    }
-  | {
-      readonly outcome: 'done'
-      readonly now: number
-      readonly clamped?: true
-      readonly created: number
-      readonly epoch: string
-      readonly expires: number
-      readonly maxAge?: number
-    }
+  | AppliedAnswer<'held' | 'done'>
   | RefusedAnswer
   | { readonly outcome: 'absent' | 'expired' | 'forgotten' }
   /** The secret is not the live one, or the change holds for one state of the session and it has another. */
   | { readonly outcome: 'other' }
 
-interface ChangedAnswer {
-  readonly outcome: 'changed'
+interface AppliedAnswer<Outcome> {
+  readonly outcome: Outcome
   readonly now: number
   readonly clamped?: true
+  /** The last operation and its time; absent before the first one. */
+  readonly ops?: string
+  readonly meta: MetaList
+  readonly device?: Device
+}
+
+interface ChangedAnswer extends AppliedAnswer<'changed'> {
   /** What the chain's `take` has found, in a list; absent for an operation that is sent again. */
   readonly taken?: readonly [Value?]
-  readonly meta: MetaList
   readonly data: Data
-  readonly device?: Device
 }
 
 /** `index` counts the chain's conditions or commands. */
@@ -92,29 +82,26 @@ export interface StateReading extends Reading {
 }
 
 export function readingOf(id: string, answer: FoundAnswer): StateReading {
-  const { now, ops = '', state, meta, data = {}, device, values = [] } = answer
+  const { now, state, meta, data = {}, values = [] } = answer
   const foreign = answer.foreign === true || (meta !== undefined && !isMeta(meta))
   if (foreign || !meta) return { stored: undefined, now, state, horizon: null, foreign, values: [] }
-  return { stored: storedFrom(id, meta, data, device, ops), now, state, horizon: horizonOf(meta), foreign, values }
+  return { stored: storedFrom(id, { ...answer, meta, data }), now, state, horizon: horizonOf(meta), foreign, values }
 }
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */
 export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
   switch (answer.outcome) {
     case 'changed': {
-      const { outcome, now, taken, meta, data, device } = answer
-      const record = recordFrom(access.id, meta, data, device)
+      const { outcome, now, taken, meta } = answer
+      const record = recordOf(storedFrom(access.id, answer))
       // An operation that is sent again is answered without the proof, so its secret may be any.
       const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
       return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }
     }
-    case 'held': {
-      const { outcome, now, version, expires, maxAge = null } = answer
-      return { outcome, now, version, expires, maxAge, secret: 'current' }
-    }
+    case 'held':
     case 'done': {
-      const { outcome, now, created, epoch, expires, maxAge = null } = answer
-      return { outcome, now, created, epoch, expires, maxAge, secret: 'current' }
+      const { outcome, now } = answer
+      return { outcome, record: outlineOf(storedFrom(access.id, { ...answer, data: {} })), secret: 'current', now }
     }
     case 'refused':
       return { outcome: answer.outcome, problem: problemOf(answer, change) }

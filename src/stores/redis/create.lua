@@ -41,7 +41,7 @@ if action == 'create' then
   authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
   local meta = META_LIST
   redis.call('HSET', key, '$m', meta, '$d', together)
-  local reply = show('{"now":' .. clock, meta, together, apart)
+  local reply = show('{"now":' .. clock, meta, nil, together, apart)
   -- Last of all, because a time that has already passed removes the key at once.
   redis.call('PEXPIREAT', key, expires)
   return reply

@@ -244,7 +244,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
       const former = (await index?.former(access.id, index.heldBy(before.data), next.data)) ?? []
       const applied = updatedOf(await this.#script.write(access, change, next, found, horizon), access, change)
       if (applied?.outcome === 'done') await index?.forget(access.id, former)
-      return applied?.outcome === 'done' ? expiring(answer, applied.expires) : applied
+      return applied?.outcome === 'done' ? expiring(answer, applied.record.expires) : applied
     })
   }
 

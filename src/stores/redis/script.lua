@@ -23,11 +23,18 @@ local function whole(n) return format('%d', n) end
 -- The time, as a reply and a record show it.
 local clock = whole(now)
 
--- The reply with a session and its device, if it has one: `head` begins its object. The fields that are stored apart follow the text as they are,
--- because joining large texts in Lua takes longer than sending them one by one.
-local function show(head, meta, together, apart, device)
+-- What a reply tells of a session besides its data: of its operations the last, its device, if it has one, and META. `head`
+-- begins the object.
+local function outline(head, meta, ops, device)
+  if ops then head = head .. ',"ops":"' .. match(ops, '^.* (.*)') end
   if device then head = head .. ',"device":' .. device end
-  local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+  return head .. ',"meta":' .. meta
+end
+
+-- The reply with a session. The fields that are stored apart follow the text as they are, because joining large texts in Lua
+-- takes longer than sending them one by one.
+local function show(head, meta, ops, together, apart, device)
+  local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
   if tonumber(apart) == 0 then return text end
   local all, parts = redis.call('HGETALL', key), { text }
   for i = 1, #all, 2 do
@@ -51,14 +58,14 @@ if action == 'load' then
   local
     judged -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session
     = ARGV[2]
-  local found = redis.pcall('HMGET', key, '$m', '$d', '$b', judged == '' and '' or '$o')
+  local found = redis.pcall('HMGET', key, '$m', '$d', '$b', '$o')
   -- A key of another program, of another type.
   if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
   local meta, together, device, ops = unpack(found)
   if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
   head = '{"now":' .. clock
   if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, together, match(meta, '%d+'), device) end
+  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, judged == '' and ops, together, match(meta, '%d+'), device) end
 end
 
 -- @include fields.lua

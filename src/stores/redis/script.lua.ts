@@ -25,9 +25,16 @@ local clock = whole(now)
 
 
 
-local function show(head, meta, together, apart, device)
+local function outline(head, meta, ops, device)
+if ops then head = head .. ',"ops":"' .. match(ops, '^.* (.*)') end
 if device then head = head .. ',"device":' .. device end
-local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+return head .. ',"meta":' .. meta
+end
+
+
+
+local function show(head, meta, ops, together, apart, device)
+local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
 if tonumber(apart) == 0 then return text end
 local all, parts = redis.call('HGETALL', key), { text }
 for i = 1, #all, 2 do
@@ -51,14 +58,14 @@ if action == 'load' then
 local
 judged
 = ARGV[2]
-local found = redis.pcall('HMGET', key, '$m', '$d', '$b', judged == '' and '' or '$o')
+local found = redis.pcall('HMGET', key, '$m', '$d', '$b', '$o')
 
 if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
 local meta, together, device, ops = unpack(found)
 if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
 head = '{"now":' .. clock
 if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-if #ARGV == 1 + 1 then return show(head, meta, together, match(meta, '%d+'), device) end
+if #ARGV == 1 + 1 then return show(head, meta, judged == '' and ops, together, match(meta, '%d+'), device) end
 end
 
 
@@ -559,7 +566,7 @@ created = began == '' and clock or began
 authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
 local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 redis.call('HSET', key, '$m', meta, '$d', together)
-local reply = show('{"now":' .. clock, meta, together, apart)
+local reply = show('{"now":' .. clock, meta, nil, together, apart)
 
 redis.call('PEXPIREAT', key, expires)
 return reply
@@ -628,7 +635,7 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 
 if meta and memory > 0 then
 if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-return show('{"outcome":"changed","now":' .. clock, meta, together, apart, device)
+return show('{"outcome":"changed","now":' .. clock, meta, ops, together, apart, device)
 end
 local touch = not rare.to and not rare.authenticated and not rare.device and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
 if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
@@ -665,7 +672,7 @@ expires = horizon
 clamped = ',"clamped":true'
 end
 end
-local same = held == version or held == version .. epoch
+local same = held ~= '' and held == version .. ' ' .. (ops and match(ops, '^.* ([^@]*)') or '')
 
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
@@ -703,8 +710,9 @@ local kept, last = 2, clock
 
 if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
 if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
+ops = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
 set[#set + 1] = '$o'
-set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
+set[#set + 1] = ops
 end
 meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
 set[2] = meta
@@ -712,16 +720,13 @@ redis.call('HSET', key, unpack(set))
 if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
-
-local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or ',"maxAge":' .. maxAge) .. '}'
 local reply
 if taken ~= '' or (answer and not same) then
 local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
-reply = show(head, meta, together, apart, device)
-elseif same then
-reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
+reply = show(head, meta, ops, together, apart, device)
 else
-reply = '{"outcome":"done","now":' .. clock .. ',"created":' .. created .. ',"epoch":' .. epoch .. moved
+local head = '{"outcome":"' .. (same and 'held' or 'done') .. '","now":' .. clock .. clamped
+reply = outline(head, meta, ops, device) .. '}'
 end
 
 if due then redis.call('PEXPIREAT', key, expires) end

@@ -62,7 +62,7 @@ export class Script {
       idle: slide.idle,
       atLeast: slide.atLeast,
       maxBytes: canGrow(chain) ? maxBytes : undefined,
-      held: taking ? undefined : heldOf(access, change),
+      held: change.held && !taking && `${change.held.version} ${change.held.last}`,
       answer: change.answer || taking,
       rare: rareOf(change, horizon, judged),
     })
@@ -142,11 +142,6 @@ function proofOf({ proof, maxLifetime, bound }: Access): string[] {
     maxLifetime: maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
     bound,
   })
-}
-
-/** What the caller holds. A live secret implies the epoch that was seen with it. */
-function heldOf({ proof }: Access, { held }: Change): string | undefined {
-  return held && `${held.version}${held.epoch === proof.epoch ? '' : JSON.stringify(held.epoch)}`
 }
 
 /** For what the oracle has judged a change, and what it says of the secret before. */

@@ -1,7 +1,6 @@
 import type { Data } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
 import type { PreviousSecret, StoredSession } from '../../contract/record.ts'
-import type { SessionRecord } from '../../contract/store.ts'
 import { META } from './script.lua.ts'
 
 /** The list that the script keeps of a session besides its data; its items are named in fields.lua. */
@@ -50,38 +49,33 @@ export function isMeta(list: unknown): list is MetaList {
   return Array.isArray(list) && list.length === META.length && typeof hashOf(list) === 'string'
 }
 
-/** The record of a session that the script has answered. */
-export function recordFrom(id: string, list: MetaList, data: Data, device: Device | undefined): SessionRecord {
-  const record = {
-    id,
-    data,
-    version: item(list, 'version'),
-    created: item(list, 'created'),
-    expires: item(list, 'expires'),
-    maxAge: item(list, 'maxAge'),
-    authAt: item(list, 'authAt'),
-    rotated: item(list, 'rotated'),
-    epoch: item(list, 'epoch'),
-  }
-  return device ? { ...record, device } : record
+/** What the script has answered of a session. */
+export interface Told {
+  readonly meta: MetaList
+  readonly data: Data
+  readonly device?: Device
+  readonly ops?: string
 }
 
-/** Everything that is stored of a session, from what the script has answered. */
-export function storedFrom(
-  id: string,
-  list: MetaList,
-  data: Data,
-  device: Device | undefined,
-  ops: string,
-): StoredSession {
-  const previous = item(list, 'previous')
-  return {
-    ...recordFrom(id, list, data, device),
-    hash: hashOf(list),
+/** The session that the script has answered, with those of its operations that came along. */
+export function storedFrom(id: string, { meta, data, device, ops = '' }: Told): StoredSession {
+  const previous = item(meta, 'previous')
+  const stored = {
+    id,
+    hash: hashOf(meta),
     previous:
       previous === null
         ? null
-        : { hash: previous, until: item(list, 'previousUntil')!, kind: item(list, 'previousKind')! },
+        : { hash: previous, until: item(meta, 'previousUntil')!, kind: item(meta, 'previousKind')! },
+    data,
+    version: item(meta, 'version'),
+    created: item(meta, 'created'),
+    expires: item(meta, 'expires'),
+    maxAge: item(meta, 'maxAge'),
+    authAt: item(meta, 'authAt'),
+    rotated: item(meta, 'rotated'),
+    epoch: item(meta, 'epoch'),
     ops: ops.split(' ').filter(Boolean),
   }
+  return device ? { ...stored, device } : stored
 }

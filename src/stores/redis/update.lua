@@ -52,7 +52,7 @@ local
   idle,     -- the application's idle time
   atLeast,  -- the expiry moves only by at least this much
   maxBytes, -- larger data may not grow; '' where the chain only removes
-  held,     -- the version of the data that the caller has, and its epoch where the secret does not imply it; '' for none
+  held,     -- the version of the data that the caller has, a space, and the operation that made them; '' for none
   answer,   -- '1' if the caller wants the data
   rare      -- what few changes have, a JSON object: see `rareOf` in script.ts; '' for nothing
   = unpack(ARGV, 2 + PROOF_COUNT, 1 + PROOF_COUNT + UPDATE_COUNT)
@@ -62,7 +62,7 @@ atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cj
 -- itself.
 if meta and memory > 0 then
   if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-    return show('{"outcome":"changed","now":' .. clock, meta, together, apart, device)
+    return show('{"outcome":"changed","now":' .. clock, meta, ops, together, apart, device)
   end
   local touch = not rare.to and not rare.authenticated and not rare.device and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
   if rare.repeatedSince and not touch and memory >= REMEMBERED_OPS
@@ -99,7 +99,7 @@ if due then
     clamped = ',"clamped":true'
   end
 end
-local same = held == version or held == version .. epoch
+local same = held ~= '' and held == version .. ' ' .. (ops and match(ops, '^.* ([^@]*)') or '')
 -- Nothing else tells that the response with this secret has arrived. The oracle says itself whether it has.
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
@@ -137,8 +137,9 @@ if commands > 0 or rare.to or due or rare.authenticated or noted or used then
     -- Never before the one in front of it, even if the clock has stepped back.
     if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
     if memory < REMEMBERED_OPS then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
+    ops = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
     set[#set + 1] = '$o'
-    set[#set + 1] = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
+    set[#set + 1] = ops
   end
   meta = META_LIST
   set[2] = meta
@@ -146,16 +147,13 @@ if commands > 0 or rare.to or due or rare.authenticated or noted or used then
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
 
--- What is the rule is left out of the replies that nearly every request gets.
-local moved = clamped .. ',"expires":' .. expires .. (maxAge == 'null' and '' or ',"maxAge":' .. maxAge) .. '}'
 local reply
 if taken ~= '' or (answer and not same) then
   local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
-  reply = show(head, meta, together, apart, device)
-elseif same then
-  reply = '{"outcome":"held","now":' .. clock .. ',"version":' .. version .. moved
+  reply = show(head, meta, ops, together, apart, device)
 else
-  reply = '{"outcome":"done","now":' .. clock .. ',"created":' .. created .. ',"epoch":' .. epoch .. moved
+  local head = '{"outcome":"' .. (same and 'held' or 'done') .. '","now":' .. clock .. clamped
+  reply = outline(head, meta, ops, device) .. '}'
 end
 -- Last of all, because a time that has already passed removes the key at once.
 if due then redis.call('PEXPIREAT', key, expires) end

@@ -1,7 +1,7 @@
 import { type Chain, type Command, commands, type Data, EMPTY_CHAIN, extend, places } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
-import type { Access, Change, Updated } from '../../contract/store.ts'
-import { mayDestroy, transition } from '../../contract/transition.ts'
+import type { Access, Change, Outline, SessionRecord, Updated } from '../../contract/store.ts'
+import { isTouch, mayDestroy, transition } from '../../contract/transition.ts'
 import { StoreError } from '../../errors/index.ts'
 import { MAX_TRIES, pause } from './conflicts.ts'
 
@@ -82,6 +82,23 @@ export function isPlain({ slide, rotation, authenticated, repeatedSince, device 
   return !rotation && !authenticated && !device && slide.maxAge === undefined && repeatedSince === undefined
 }
 
+/** What a session is, its data aside, once a change was applied to all of what the caller holds, and it ends at `expires`. */
+export function outlineAfter(held: SessionRecord, change: Change, expires: number, now: number): Outline {
+  const { data: _, device, ...rest } = held
+  const { chain, op, slide, rotation, authenticated } = change
+  return {
+    ...rest,
+    version: held.version + (chain.commands.length > 0 ? 1 : 0),
+    expires,
+    ...(slide.maxAge !== undefined && { maxAge: slide.maxAge }),
+    ...(authenticated && { authAt: now }),
+    ...(rotation && { rotated: now, epoch: rotation.epoch ?? held.epoch }),
+    ...(!isTouch(change) && { last: op }),
+    // Whoever logs in may do so on another device.
+    ...(device && !authenticated && { device }),
+  }
+}
+
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 /**
@@ -95,8 +112,7 @@ export function resultOf(change: Change, after: Data): Change {
 
 /** The same answer with another expiry. */
 export function expiring(updated: Updated, expires: number): Updated {
-  if (updated.outcome === 'changed') return { ...updated, record: { ...updated.record, expires } }
-  return updated.outcome === 'held' || updated.outcome === 'done' ? { ...updated, expires } : updated
+  return 'record' in updated ? ({ ...updated, record: { ...updated.record, expires } } as Updated) : updated
 }
 
 function resultChain(chain: Chain, after: Data): Chain {

@@ -174,6 +174,24 @@ export function atomicity({ describe, it }: Runner, make: MakeStore): void {
       assert.deepEqual(changed(await store.update(access, change)).data, { n: 2, beside: true })
     })
 
+    it('sends the whole record to a holder of the same version with other data: the store was restored, say', async () => {
+      const store = await open()
+      const { id, hash, access, holder, record } = await visitor(store, { v: 'one', n: 0 })
+      const held = changed(await store.update(access, changeOf(chainOf(set('v', 'lost')))))
+      // What a store that is restored from a copy goes back to, and goes on from.
+      const restored = { id, hash, created: record.created }
+      for (const commands of [[inc('n')], [inc('n'), set('more', 'x'.repeat(3000))], []]) {
+        assert.equal(await store.destroy(access), true)
+        await visitor(store, { v: 'one', n: 0 }, restored)
+        const kept = changed(await store.update(access, changeOf(chainOf(set('v', 'kept')))))
+        assert.equal(kept.version, held.version)
+        const slide = { idle: 20 * MINUTE, atLeast: 0 }
+        const seen = changed(await store.update(holder, changeOf(chainOf(commands), { held, slide })))
+        assert.equal(seen.data.v, 'kept')
+        assert.deepEqual(await dataOf(store, access), seen.data)
+      }
+    })
+
     it('refuses what cannot be applied also when the caller holds the newest version', async () => {
       const store = await open()
       const { access, record } = await visitor(store, { text: 'x' })

@@ -27,7 +27,7 @@ export function outside({ describe, it }: Runner, make: MakeStore): void {
       const { record, access, holder } = await visitor(store, { role: 'admin' })
       const chain = chainOf([commands.unset('role'), commands.push('notices', ['x'])])
       const after = changed(await store.update(accessFromOutside(record), changeOf(chain, { slide })))
-      assert.deepEqual(after, { ...record, data: { notices: ['x'] }, version: 2 })
+      assert.deepEqual(after, { ...record, data: { notices: ['x'] }, version: 2, last: after.last })
       const seen = changed(await store.update(holder, changeOf(chainOf(commands.inc('n')), { held: record })))
       assert.deepEqual(seen.data, { notices: ['x'], n: 1 })
       assert.deepEqual(await dataOf(store, access), { notices: ['x'], n: 1 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { commands } from '../../algebra/index.ts'
-import type { Access, Rotation, Standing, Store } from '../../contract/store.ts'
+import type { Access, Change, Rotation, Standing, Store } from '../../contract/store.ts'
+import { afterHeld } from '../../contract/transition.ts'
 import {
   chainOf,
   changed,
@@ -16,6 +17,7 @@ import {
   sharing,
   visitor,
 } from '../harness.ts'
+import { bind } from './devices.ts'
 
 export function secret({ describe, it }: Runner, make: MakeStore): void {
   describe('secret', () => {
@@ -232,7 +234,7 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       const rotation = explicit(newHash())
       const answer = await store.update(access, changeOf(chainOf(set('a', 1)), { rotation, answer: false }))
       assert.ok(answer.outcome === 'changed' || answer.outcome === 'done', answer.outcome)
-      const told = answer.outcome === 'changed' ? answer.record : answer
+      const told = answer.record
       assert.deepEqual(
         { created: told.created, epoch: told.epoch, maxAge: told.maxAge, secret: answer.secret },
         { created: record.created, epoch: rotation.epoch, maxAge: null, secret: 'current' },
@@ -241,24 +243,32 @@ export function secret({ describe, it }: Runner, make: MakeStore): void {
       assert.equal(await standing(store, holder), 'current')
     })
 
-    it('tells of an idle time that another request has given, though the data are as they were held', async () => {
+    it('tells who holds the data what others have made of the rest', async () => {
       const store = await open()
-      const { access, holder, record } = await visitor(store)
-      await store.update(access, changeOf(chainOf([]), { slide: { idle: MINUTE, maxAge: 50 * MINUTE, atLeast: 0 } }))
-      const answer = await store.update(holder, changeOf(chainOf(inc('n')), { held: record }))
-      const told = answer.outcome === 'changed' ? answer.record : answer
-      assert.equal((told as { maxAge?: number }).maxAge, 50 * MINUTE)
-    })
-
-    it('answers held only for the epoch that is held', async () => {
-      const store = await open()
-      const { access, record } = await visitor(store)
-      const next = newHash()
-      const { epoch } = changed(await store.update(access, rotating(explicit(next, MINUTE))))
-      // Neither changes the version, so nothing but the epoch tells that the caller's copy is an old one.
-      for (const held of [access, by(access, next)]) {
-        const answer = await store.update(held, changeOf(chainOf([]), { held: record }))
-        assert.equal(changed(answer).epoch, epoch)
+      const others: Partial<Change>[] = [
+        { slide: { idle: MINUTE, maxAge: 50 * MINUTE, atLeast: 0 } },
+        { slide: { idle: 20 * MINUTE, atLeast: 0 } },
+        { rotation: { to: newHash(), grace: MINUTE } },
+        { rotation: explicit(newHash(), MINUTE) },
+        { rotation: explicit(newHash(), MINUTE), authenticated: true },
+        { authenticated: true },
+        { device: bind({ grace: MINUTE }) },
+      ]
+      for (const answer of [true, false]) {
+        for (const other of others) {
+          const { access, holder, record } = await visitor(store)
+          const change = { ...changeOf(chainOf([])), ...other }
+          const { outcome } = await store.update(access, change)
+          assert.ok(outcome === 'changed' || outcome === 'done', outcome)
+          const own = changeOf(chainOf(inc('n')), { held: record, answer })
+          const told = await store.update({ ...holder, bound: true }, own)
+          const loaded = await store.load({ ...holder, bound: true })
+          assert.ok('record' in told && loaded.outcome === 'live', told.outcome)
+          const { data, ...rest } = loaded.record
+          const got = told.outcome === 'held' ? afterHeld(record, own, told) : told.record
+          assert.deepEqual(got, told.outcome === 'done' ? rest : { ...rest, data }, JSON.stringify(other))
+          assert.equal(told.secret, loaded.secret)
+        }
       }
     })
   })

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Access, Change, Loaded, NewSession, SessionRecord, Store, Updated } from '../../../src/contract/store.ts'
+import type { Access, Change, Loaded, NewSession, Outline, Store, Updated } from '../../../src/contract/store.ts'
 import { NOBODYS } from '../../../src/visit/retirement.ts'
 import type { Order } from './order.ts'
 
@@ -69,8 +69,7 @@ function noted(at: number, call: Done['call'], [asked, change]: [NewSession | Ac
 /** The same log-in sent again keeps the epoch of the first one: it ends nothing. */
 function isExplicit(change: Change | undefined, answer: unknown): boolean {
   const epoch = change?.rotation?.epoch
-  const { outcome, ...told } = answer as { outcome: string; epoch?: string; record?: SessionRecord }
-  return epoch !== undefined && (outcome === 'held' || (told.record?.epoch ?? told.epoch) === epoch)
+  return epoch !== undefined && (answer as { record?: Outline }).record?.epoch === epoch
 }
 
 function outcomeOf(answer: unknown): string {

@@ -5,7 +5,7 @@
 --      :op        the operation's id
 --      :idle      the application's idle time in milliseconds
 --      :atLeast   the expiry moves by at least this many milliseconds, or not at all
---      :wanted, :held   see UPDATED in ../answers.ts
+--      :wanted, :held, :remembers   see UPDATED in ../answers.ts
 -- Out: the session after the change; no row if it was not applied
 --
 -- @takes SESSIONS, DATA, ANSWER

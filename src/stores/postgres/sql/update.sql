@@ -11,7 +11,7 @@
 --      :to, :grace, :epoch   the rotation, or null; without an epoch it is an automatic one
 --      :authenticated  whether the visitor has just proven who they are
 --      :repeatedSince  since when it may have been sent before, or null
---      :wanted, :held  see UPDATED in ../answers.ts
+--      :wanted, :held, :remembers  see UPDATED in ../answers.ts
 -- Out: the session after the change; no row if it was not applied
 --
 -- @takes SESSIONS, DATA, FROM_BEFORE, ANSWER
