@@ -287,8 +287,7 @@ export class Visit extends Devices<Visit> implements Asking {
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
     const known = this.record?.data ?? {}
-    // As a log-out, it needs no device.
-    const access = { ...this.accessTo(state), bound: true }
+    const access = { ...this.accessTo(state), bound: true } // As a log-out, it needs no device.
     return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
   }
 
