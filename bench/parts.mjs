@@ -35,13 +35,13 @@ const record = {
   rotated: now,
   epoch: '',
 }
-const live = Promise.resolve({ outcome: 'live', record, grace: false, now })
-const due = Promise.resolve({ outcome: 'live', record, grace: false, now: now + settings.touchAfter })
-const changed = Promise.resolve({ outcome: 'changed', record, grace: false, now })
+const live = Promise.resolve({ outcome: 'live', record, secret: 'current', now })
+const due = Promise.resolve({ outcome: 'live', record, secret: 'current', now: now + settings.touchAfter })
+const changed = Promise.resolve({ outcome: 'changed', record, secret: 'current', now })
 const slid = Promise.resolve({
   outcome: 'changed',
   record: { ...record, expires: now + settings.idle },
-  grace: false,
+  secret: 'current',
   now,
 })
 /** Costs nothing, so that what is measured is everything else. */
@@ -55,7 +55,7 @@ const requests = (store) => {
   return async (headers, work) => {
     const response = new ServerResponse({ method: 'GET' })
     const onHead = (write) => onHeaders(response, write)
-    const exchange = { headers, response, onHead, secure: true, client: '::1', context: {} }
+    const exchange = { headers, response, onHead, secure: true, client: '::1', context: {}, arrived: performance.now() }
     const { visit, handle } = sessions.handle(exchange)
     await work(handle)
     await visit.settle()

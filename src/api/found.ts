@@ -30,7 +30,8 @@ export interface FindOptions {
   readonly limit?: number | undefined
   /**
    * `'seen'`: those that were used last come first. For that every session of the value is read, a page at a time, and
-   * only `limit` of them are kept in memory.
+   * only `limit` of them are kept in memory. With `for await` the order is that of the first look: only that is kept, and
+   * the sessions are loaded once more, a few at a time.
    * @default 'id'
    */
   readonly order?: 'id' | 'seen'
@@ -39,11 +40,20 @@ export interface FindOptions {
 }
 
 /** What `find` is asked for, after checking. */
-interface Asked extends Page {
+interface Asked extends Pick<Page, 'limit' | 'after'> {
   /** In the order of use: after this session. */
-  readonly seen: { readonly id: string; readonly at: number } | undefined
+  readonly seen: Seen | undefined
   readonly order: 'id' | 'seen'
 }
+
+/** Where a session stands in the order of use. */
+type Seen = Pick<FoundSession<unknown>, 'id' | 'seen'>
+
+/** The same, and when it began: with its id that names it. */
+type Place = Seen & Pick<SessionRecord, 'created'>
+
+/** How many sessions are loaded at a time: as many as a pool of connections has by default, with some to spare. */
+const AT_ONCE = 8
 
 /** A page that may be asked for. Larger ones would be many megabytes, for nobody who reads them. */
 const MAX_LIMIT = 1000
@@ -66,25 +76,29 @@ export function askedOf(options: FindOptions): Asked {
   if (after === undefined || order === 'id') return { limit, order, after: id ?? FIRST_PAGE.after, seen: undefined }
   const at = typeof after === 'object' && after.seen instanceof Date ? after.seen.getTime() : Number.NaN
   if (Number.isNaN(at)) throw new InvalidValueError('after', "in the order 'seen', find() goes on after { id, seen }")
-  return { limit, order, after: FIRST_PAGE.after, seen: { id: id!, at } }
+  return { limit, order, after: FIRST_PAGE.after, seen: { id: id!, seen: new Date(at) } }
+}
+
+function placeOf({ id, created, expires, maxAge }: SessionRecord, idle: number): Place {
+  return { id, created, seen: new Date(Math.max(created, expires - (maxAge ?? idle))) }
 }
 
 /** A record as it is shown. `idle` is the application's idle time. */
 export function foundOf<D>(record: SessionRecord, idle: number): FoundSession<D> {
-  const { id, data, created, expires, authAt, maxAge } = record
+  const { id, data, created, expires, authAt } = record
   return {
     id,
     data: picture(ownData(data)) as SessionView<D>,
     created: new Date(created),
     expires: new Date(expires),
     authAt: authAt === null ? undefined : new Date(authAt),
-    seen: new Date(Math.max(created, expires - (maxAge ?? idle))),
+    seen: placeOf(record, idle).seen,
     client: clientIn(data),
   }
 }
 
 /** Those that were used last come first; of two at one time the one with the smaller id. */
-function bySeen(a: Pick<FoundSession<unknown>, 'id' | 'seen'>, b: typeof a): number {
+function bySeen(a: Seen, b: Seen): number {
   return +b.seen - +a.seen || (a.id < b.id ? -1 : 1)
 }
 
@@ -123,28 +137,31 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FoundSession<D>, void> {
-    const question = this.#ask()
-    for (let asked: Asked = { ...question.asked, reading: {} }; ; ) {
-      const found = await this.#page({ ...question, asked })
-      yield* found
-      if (found.length < asked.limit) return
-      const { id, seen } = found.at(-1)!
-      asked = asked.order === 'id' ? { ...asked, after: id } : { ...asked, seen: { id, at: seen.getTime() } }
+    const { asked, read, load, idle } = this.#ask()
+    const { limit, after, order, seen } = asked
+    if (order === 'id') {
+      for await (const records of pages(read, { limit, after })) yield* records.map((one) => foundOf<D>(one, idle))
+      return
+    }
+    // Of all of them only the order is kept: their data may be large. So nobody is read more than twice.
+    const places: Place[] = []
+    for await (const records of pages(read)) {
+      places.push(...records.map((one) => placeOf(one, idle)).filter((one) => !seen || bySeen(seen, one) < 0))
+    }
+    places.sort(bySeen)
+    for (let at = 0; at < places.length; at += AT_ONCE) {
+      const records = await Promise.all(places.slice(at, at + AT_ONCE).map(load))
+      yield* records.flatMap((one) => (one ? foundOf<D>(one, idle) : []))
     }
   }
 
   async #once(): Promise<FoundSession<D>[]> {
-    return this.#page(this.#ask())
-  }
-
-  async #page({ asked, read, idle }: Question): Promise<FoundSession<D>[]> {
-    const { order, seen, ...page } = asked
-    const { limit } = page
-    if (order === 'id') return (await read(page)).map((record) => foundOf<D>(record, idle))
-    const last = seen && { id: seen.id, seen: new Date(seen.at) }
+    const { asked, read, idle } = this.#ask()
+    const { limit, after, order, seen } = asked
+    if (order === 'id') return (await read({ limit, after })).map((one) => foundOf<D>(one, idle))
     let first: FoundSession<D>[] = []
     for await (const records of pages(read)) {
-      const next = records.map((record) => foundOf<D>(record, idle)).filter((one) => !last || bySeen(last, one) < 0)
+      const next = records.map((one) => foundOf<D>(one, idle)).filter((one) => !seen || bySeen(seen, one) < 0)
       first = [...first, ...next].sort(bySeen).slice(0, limit)
     }
     return first
@@ -154,6 +171,8 @@ export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterab
 interface Question {
   readonly asked: Asked
   readonly read: (page: Page) => Promise<SessionRecord[]>
+  /** One of those that were found, if it still lives and holds the value. */
+  readonly load: (found: Place) => Promise<SessionRecord | undefined>
   /** The application's idle time. */
   readonly idle: number
 }

@@ -1,5 +1,7 @@
-import { copyValue, isBson, Refusal } from '../algebra/index.ts'
-import { type IndexValue, isIndexValue, type Store } from '../contract/store.ts'
+import { copyValue, equal, isBson, parsePath, Refusal, type Value, valueAt } from '../algebra/index.ts'
+import { accessFromOutside } from '../contract/record.ts'
+import { type IndexValue, isIndexValue, type Page, type SessionRecord, type Store } from '../contract/store.ts'
+import type { ReliableStore } from '../delivery/reliable.ts'
 import { errorOf, InvalidValueError, SessionUsageError } from '../errors/index.ts'
 import type { Settings } from '../settings/settings.ts'
 
@@ -16,5 +18,18 @@ export function lookedUp(field: string, value: unknown, { index }: Settings, sto
     return copyValue(value, field) as IndexValue
   } catch (error) {
     throw error instanceof Refusal ? errorOf(error.problem) : error
+  }
+}
+
+/** Reads the sessions that hold a value: a page of them, or one that was found, if it still lives and holds it. */
+export function reader(store: ReliableStore, field: string, value: IndexValue, maxLifetime: number) {
+  const path = parsePath(field)
+  return {
+    read: (page: Page) => store.find(field, value, maxLifetime, page),
+    load: async (found: Pick<SessionRecord, 'id' | 'created'>) => {
+      const loaded = await store.load(accessFromOutside(found, maxLifetime))
+      if (loaded.outcome !== 'live') return undefined
+      return equal(valueAt(loaded.record.data, path), value as Value) ? loaded.record : undefined
+    },
   }
 }

@@ -20,7 +20,7 @@ import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
 import { SessionAt, Target } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle, watcherOf } from './handle.ts'
-import { lookedUp } from './lookup.ts'
+import { lookedUp, reader } from './lookup.ts'
 import { type Minted, type MintOptions, mint } from './mint.ts'
 import { Pruning } from './pruning.ts'
 import { Telling } from './telling.ts'
@@ -141,7 +141,7 @@ export class Sessions<D> {
       const wanted = lookedUp(field, value, this.settings, this.store)
       const { reliable } = this.hostOf()
       const { maxLifetime, idle } = this.settings
-      return { asked: askedOf(options), idle, read: (page) => reliable.find(field, wanted, maxLifetime, page) }
+      return { asked: askedOf(options), idle, ...reader(reliable, field, wanted, maxLifetime) }
     })
   }
 

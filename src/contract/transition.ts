@@ -84,7 +84,8 @@ export function transition(
   // Before the proof is judged, because a rotation that is sent again comes with the secret that it has itself made invalid.
   // Nobody else can know the id of an operation.
   if (found && isLive(found, now)) {
-    if (found.ops.some((entry) => entry.startsWith(`${change.op}@`))) {
+    const applied = `${change.op}@`
+    if (found.ops.some((entry) => entry.startsWith(applied))) {
       const secret = holdsLive(found, access, change) ? 'current' : 'superseded'
       return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), secret, now } }
     }
@@ -219,7 +220,7 @@ function forgets(ops: readonly string[], since: number): boolean {
 }
 
 function timeOf(entry = '@0'): number {
-  return Number(entry.split('@')[1])
+  return Number(entry.slice(entry.indexOf('@') + 1))
 }
 
 /** The record after a change that was answered with `held`: the record that the caller held, with the change applied. */

@@ -10,9 +10,16 @@ export function readCookie(header: string | undefined, name: string): string[] {
   const values: string[] = []
   for (const pair of header.split(';')) {
     const at = pair.indexOf('=')
-    if (at > 0 && pair.slice(0, at).replace(/^[ \t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))
+    const start = at - name.length
+    if (start >= 0 && pair.startsWith(name, start) && isBlank(pair, start)) values.push(withoutEnd(pair.slice(at + 1)))
   }
   return values
+}
+
+/** Nothing but spaces and tabs stands before this place. */
+function isBlank(text: string, end: number): boolean {
+  for (let i = 0; i < end; i++) if (text[i] !== ' ' && text[i] !== '\t') return false
+  return true
 }
 
 /** A loop, because `/[ \t]+$/` starts again at each space: a header of spaces would cost quadratic time. */

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { CsrfError } from '../errors/index.ts'
-import { visible } from '../errors/visible.ts'
 
 /** What a check has found. */
 export const FOUND = {
@@ -44,7 +43,7 @@ export function refusal(
   return new CsrfError(reason, `${found}. The browser said ${saidBy(headers)}. ${remedy}`)
 }
 
-/** What the browser has said about where the request comes from. The words are the client's own, so they are cut and made visible. */
+/** What the browser has said about where the request comes from. The words are the client's own, so they are cut; the error makes them visible. */
 function saidBy({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): string {
   const said = [
     ['Sec-Fetch-Site', site],
@@ -54,6 +53,5 @@ function saidBy({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): string
 }
 
 function quoted(value: string): string {
-  const text = value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value
-  return `'${visible(text)}'`
+  return `'${value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value}'`
 }

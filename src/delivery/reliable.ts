@@ -167,13 +167,14 @@ export class ReliableStore {
     return traced(this.#store.name, about, (call) => this.#within(send, call, about.caller))
   }
 
-  async #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
-    if (asking && asking.asked <= asking.givenUp) {
-      throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
-    }
-    this.#breaker.begin()
-    const call = { over: false }
+  /** Everything in one promise: what a call costs besides the store's own work is paid by every request. */
+  #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (asking && asking.asked <= asking.givenUp) {
+        throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
+      }
+      this.#breaker.begin()
+      const call: Sending = { sent: performance.now(), over: false, traced }
       const timer = setTimeout(() => {
         call.over = true
         this.#breaker.giveUp()
@@ -185,18 +186,17 @@ export class ReliableStore {
         clearTimeout(timer)
         this.#breaker.end()
       }
-      this.#attempt(send, call, traced).then(
-        (result) => {
-          end()
-          // An answer that comes too late for its request still says that the store is there.
-          this.#answered(result)
-          resolve(result)
-        },
-        (error) => {
-          end()
-          reject(error)
-        },
-      )
+      const answered = (result: T) => {
+        end()
+        // An answer that comes too late for its request still says that the store is there.
+        this.#answered(result)
+        resolve(result)
+      }
+      const failed = (error: unknown) => {
+        end()
+        reject(error)
+      }
+      attempt(send, 0, call).then(answered, (error) => again(send, error, call).then(answered, failed))
     })
   }
 
@@ -206,24 +206,44 @@ export class ReliableStore {
       this.#clock = readingOf(result.now)
     }
   }
+}
 
-  async #attempt<T>(send: Send<T>, call: { readonly over: boolean }, traced: StoreCall | undefined): Promise<T> {
-    const sent = performance.now()
-    let unknown: StoreError | undefined
-    for (let attempt = 0; ; attempt++) {
-      if (traced) traced.attempts = attempt + 1
-      try {
-        return await send(attempt, sent)
-      } catch (error) {
-        if (!(error instanceof StoreError)) throw error
-        if (error.applied === 'unknown') unknown = error
-        // A later try that was definitely not applied says nothing about an earlier one.
-        const failure = unknown ?? error
-        const pause = PAUSES[attempt]
-        if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
-        await new Promise((resolve) => setTimeout(resolve, pause))
-        if (call.over) throw failure
-      }
+/** One call, however often it is sent. */
+interface Sending {
+  /** When it was sent first. */
+  readonly sent: number
+  readonly traced: StoreCall | undefined
+  /** Its time is over, so it is not sent again. */
+  over: boolean
+}
+
+/** A store that throws instead of rejecting has failed too. */
+function attempt<T>(send: Send<T>, number: number, { sent, traced }: Sending): Promise<T> {
+  if (traced) traced.attempts = number + 1
+  try {
+    return send(number, sent)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** Sends a call again that has failed, for as long as that may help. */
+async function again<T>(send: Send<T>, failed: unknown, call: Sending): Promise<T> {
+  let error = failed
+  let unknown: StoreError | undefined
+  for (let number = 1; ; number++) {
+    if (!(error instanceof StoreError)) throw error
+    if (error.applied === 'unknown') unknown = error
+    // A later try that was definitely not applied says nothing about an earlier one.
+    const failure = unknown ?? error
+    const pause = PAUSES[number - 1]
+    if (failure.applied === false || error.final || pause === undefined || call.over) throw failure
+    await new Promise((resolve) => setTimeout(resolve, pause))
+    if (call.over) throw failure
+    try {
+      return await attempt(send, number, call)
+    } catch (next) {
+      error = next
     }
   }
 }

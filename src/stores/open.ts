@@ -40,7 +40,7 @@ export interface OpenOptions {
    */
   readonly prefix?: string
   /**
-   * How many connections PostgreSQL's or MongoDB's pool may open. Absent: the driver's default.
+   * How many connections the pool of PostgreSQL, MySQL or MongoDB may open. Absent: the driver's default.
    */
   readonly connections?: number
 }

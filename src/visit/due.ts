@@ -20,16 +20,16 @@ export interface Work {
 }
 
 /**
- * What is to be done for a live session at the end of its request. `age`: for how many milliseconds the request has been
- * here. `writable`: the response's headers have not left.
+ * What is to be done for a live session at the end of its request, which `arrived` then. `writable`: the response's headers
+ * have not left.
  */
-export function workOf(state: Live, jar: CookieJar, writable: boolean, age: number, rules: Rules): Work {
+export function workOf(state: Live, jar: CookieJar, writable: boolean, arrived: number, rules: Rules): Work {
   const { due } = state
   return {
     // The expiry slides in the store and in the browser, or in neither.
     slide: due.touch && (writable || jar.slid || !isPersistent(state, rules)),
     // A new secret whose cookie can't be sent any more would lock the visitor out.
-    renew: due.rotate && writable && age < SLOW,
+    renew: due.rotate && writable && performance.now() - arrived < SLOW,
     ask: due.claim || (jar.carries && writable && !jar.verified),
   }
 }

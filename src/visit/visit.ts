@@ -107,7 +107,7 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Waits for everything that was begun, then does what fell due; rejects with the first failure that nobody watched. */
   async settle(): Promise<void> {
     if (!this.#queue.empty) await this.#queue.drain()
-    await this.#maintain()
+    if (this.state.kind === 'live') await this.#maintain(this.state)
     this.#queue.settle()
   }
 
@@ -132,7 +132,7 @@ export class Visit extends Devices<Visit> implements Asking {
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
         this.loggedIn(step)
-        await this.#limit(step)
+        if (limits(step, this.settings)) await this.#limit()
         return takenOf(step, updated, this.store)
       case 'refused':
         throw errorOf(updated.problem)
@@ -195,9 +195,11 @@ export class Visit extends Devices<Visit> implements Asking {
   /** Loads once, after everything that was begun before. */
   #load(): Promise<void> {
     this.#loading ??= this.enqueue(async () => {
-      if (!this.#shown) await this.#read()
-    }).finally(() => {
-      this.#loading = undefined
+      try {
+        if (!this.#shown) await this.#read()
+      } finally {
+        this.#loading = undefined
+      }
     })
     return this.#loading
   }
@@ -262,7 +264,7 @@ export class Visit extends Devices<Visit> implements Asking {
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       this.loggedIn(step)
-      await this.#limit(step)
+      if (limits(step, this.settings)) await this.#limit()
       return result.taken
     }
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
@@ -286,14 +288,13 @@ export class Visit extends Devices<Visit> implements Asking {
     await this.#adoption.forget(this.store, this.jar)
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    const known = this.record?.data ?? {}
     const access = { ...this.accessTo(state), bound: true } // As a log-out, it needs no device.
-    return retire(this.host.reliable, access, known, this.settings.maxBytes, this)
+    return retire(this.host.reliable, access, this.record?.data ?? {}, this.settings.maxBytes, this)
   }
 
   /** After a log-in: the user may have too many sessions now. It counts, whatever becomes of that. */
-  async #limit(step: Step): Promise<void> {
-    if (!limits(step, this.settings) || !this.record) return
+  async #limit(): Promise<void> {
+    if (!this.record) return
     try {
       await trim(this.host.reliable, this.settings, this.record, (id, data) =>
         this.tell('destroyed', { reason: 'limit', about: id, data }),
@@ -312,11 +313,10 @@ export class Visit extends Devices<Visit> implements Asking {
   }
 
   /** Slides, renews the secret, or notes its first use, after the handler: whatever it did itself made that unnecessary. */
-  async #maintain(): Promise<void> {
-    const { state, jar, exchange } = this
-    if (state.kind !== 'live') return
+  async #maintain(state: Live): Promise<void> {
+    const { jar, exchange, settings } = this
     const writable = exchange.response?.headersSent === false
-    const { slide, renew, ask } = workOf(state, jar, writable, this.#age, this.settings)
+    const { slide, renew, ask } = workOf(state, jar, writable, exchange.arrived, settings)
     if (this.forged) return
     if (!(slide || renew || ask)) {
       if (jar.verified) jar.verify(true)
@@ -330,8 +330,8 @@ export class Visit extends Devices<Visit> implements Asking {
     try {
       const updated = await this.host.reliable.update(this.accessTo(state), change, this)
       if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
-        this.turn(whenApplied(rested, change, updated, secret, this.settings))
         jar.verify(true)
+        this.turn(whenApplied(rested, change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {
         jar.leave()
       } else if (updated.outcome !== 'refused' && updated.outcome !== 'forgotten' && updated.outcome !== 'unproven') {

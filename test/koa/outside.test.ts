@@ -221,13 +221,37 @@ describe.each([
         await store.create({ id, hash: `h${i}`, ...more, idle: 14 * 86_400_000 + i * 60_000 })
         ids.unshift(id)
       }
+      const asked = { find: 0, load: 0 }
+      const counting = (name: 'find' | 'load') => {
+        const real = Reflect.get(store, name)
+        Object.assign(store, {
+          [name]: (...all: unknown[]) => {
+            asked[name]++
+            return real.apply(store, all)
+          },
+        })
+      }
+      counting('find')
+      counting('load')
       const all: string[] = []
       for await (const { id } of sessions.find('user_id', 99, { order: 'seen', limit: 40 })) all.push(id)
       expect(all).toEqual(ids)
+      // However many pages: once for the order, and once for each.
+      expect(asked).toEqual({ find: 2, load: 130 })
       const page = await sessions.find('user_id', 99, { order: 'seen', limit: 7 })
       expect(page.map(({ id }) => id)).toEqual(ids.slice(0, 7))
       const next = await sessions.find('user_id', 99, { order: 'seen', limit: 7, after: page.at(-1) })
       expect(next.map(({ id }) => id)).toEqual(ids.slice(7, 14))
+      // Of those that come after one, some end or become somebody else's while they are gone through.
+      const after: string[] = []
+      for await (const { id } of sessions.find('user_id', 99, { order: 'seen', after: page.at(-1) })) {
+        if (after.length === 0) {
+          await sessions.revoke(ids[100]!)
+          await sessions.at(ids[101]!).set('user_id', 98)
+        }
+        after.push(id)
+      }
+      expect(after).toEqual(ids.filter((_, i) => i >= 7 && i !== 100 && i !== 101))
     })
 
     it('tell when they were used last, whatever their own idle time', async () => {

@@ -6,30 +6,10 @@ import { atomicSession, isSessionError, type SessionOptions } from 'koa-atomic-s
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Gate } from '../gate.ts'
 import { kinds } from '../security/stores.ts'
 import type { Opened } from '../stores/clients.ts'
 import { KEY, TestApp, type Visitor } from '../visitor.ts'
-
-/** Something that a request waits for, and the test can see that it does. */
-class Gate {
-  #reach!: () => void
-  #open!: () => void
-  readonly reached = new Promise<void>((resolve) => {
-    this.#reach = resolve
-  })
-  readonly #opened = new Promise<void>((resolve) => {
-    this.#open = resolve
-  })
-
-  pass(): Promise<void> {
-    this.#reach()
-    return this.#opened
-  }
-
-  open(): void {
-    this.#open()
-  }
-}
 
 for (const kind of kinds('rotation')) {
   describe.skipIf(kind.missing)(`one browser, several requests, on ${kind.name}`, () => {

@@ -121,6 +121,42 @@ describe('a secret that is renewed every hour', () => {
   })
 })
 
+describe('a request that takes its time', () => {
+  const HOUR = 60 * MINUTE
+  const SECOND = 1000
+  /** As every browser, it may ask for other pages meanwhile. */
+  const pause = (ms: number) => async (session: Any) => {
+    await session
+    vi.advanceTimersByTime(ms)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  it.each([
+    ['renews the secret', 15 * SECOND - 1, true],
+    ['renews none after 15 seconds', 15 * SECOND, false],
+  ])('%s', async (_, takes, renews) => {
+    const { browser } = await begun({ maxAge: '1 day', touchAfter: '1 day', rotateEvery: '1 hour' })
+    const before = browser.cookie
+    later(HOUR)
+    expect((await browser.visit(pause(takes))).cookies).toHaveLength(renews ? 1 : 0)
+    expect(browser.cookie !== before).toBe(renews)
+  })
+
+  it('asks once more whether its secret still counts before it signs the cookie with a new key', async () => {
+    const NEW = 'its successor, which is as random'
+    const keys = [KEY]
+    const { shop, browser, calls } = await begun({ keys } as SessionOptions)
+    keys.unshift(NEW)
+    const before = browser.cookie
+    await browser.visit(pause(1))
+    expect(calls.join(' ')).toBe('load update')
+    expect(browser.cookie).not.toBe(before)
+    keys.pop()
+    expect((await browser.visit(async (session) => (await session).n)).value).toBe(1)
+    expect(shop.errors).toEqual([])
+  })
+})
+
 describe('the end of a session', () => {
   it.each<[string, SessionOptions, (session: Any) => unknown, string]>([
     ['destroy()', {}, (session) => session.destroy(), 'destroy'],

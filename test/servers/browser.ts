@@ -26,11 +26,14 @@ export function findBrowser(): string | Missing {
   return path ?? { missing: `no Chromium (${whyNot(CHROMIUM)}): apt install chromium, or set CHROMIUM to its path` }
 }
 
-/** Starts the browser that a test file is provided with. */
-export function startBrowser(provided: Provided): Promise<Browser> {
+/** Starts the browser that a test file is provided with, with more arguments where a test needs them. */
+export function startBrowser(provided: Provided, more: readonly string[] = []): Promise<Browser> {
   if ('missing' in provided) throw new Error(provided.missing)
   const executablePath = provided.url
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', ...more],
+  })
 }
 
 async function fromNpm(): Promise<string> {

@@ -254,8 +254,8 @@ describe.skipIf('missing' in server)('set-up', () => {
     )
     expect(specs).toContainEqual({ key: { expires: 1 }, name: 'expires_1', expireAfterSeconds: 0 })
     expect(specs).toContainEqual({
-      key: { 'data.user_id': 1 },
-      name: 'data.user_id_1',
+      key: { 'data.user_id': 1, _id: 1 },
+      name: 'data.user_id_1__id_1',
       partialFilterExpression: { 'data.user_id': { $exists: true } },
     })
     sent.splice(0)
@@ -268,6 +268,12 @@ describe.skipIf('missing' in server)('set-up', () => {
     ['a descending TTL index', { expires: -1 }, { expireAfterSeconds: 0 }],
     ['a sparse index of the field, as earlier versions made', { 'data.user_id': 1 }, { sparse: true }],
     ['a full index of the field', { 'data.user_id': 1 }, { name: 'mine' }],
+    [
+      'a partial index without the id, as earlier versions made',
+      { 'data.user_id': 1 },
+      { partialFilterExpression: { 'data.user_id': { $exists: true } } },
+    ],
+    ['an index of the field and the id', { 'data.user_id': -1, _id: 1 }, { name: 'mine' }],
   ] as const)('takes %s for what it needs', async (_, key, options) => {
     const collection = fresh()
     await collection.createIndex(key, options)
@@ -275,6 +281,17 @@ describe.skipIf('missing' in server)('set-up', () => {
     await mongodb(collection).indexed(['user_id']).setup()
     expect(sent).toHaveLength(1)
     expect(await collection.indexes()).toHaveLength(3)
+  })
+
+  it.each([
+    ['that begins with another field', { _id: 1, 'data.user_id': 1 }, {}],
+    ['that is for one value only', { 'data.user_id': 1, _id: 1 }, { partialFilterExpression: { 'data.user_id': 1 } }],
+    ['that goes on with another field', { 'data.user_id': 1, version: 1 }, {}],
+  ])('makes its own beside an index %s', async (_, key, options) => {
+    const collection = fresh()
+    await collection.createIndex(key, { name: 'mine', ...options })
+    await mongodb(collection).indexed(['user_id']).setup()
+    expect(await collection.indexes()).toHaveLength(4)
   })
 
   it.each([

@@ -57,6 +57,28 @@ describe.skipIf('missing' in server)('the mysql store', () => {
     expect(changed(await store.update(access, changeOf(chainOf(commands.inc('n'))))).data).toEqual({ n: 2 })
   })
 
+  it.skipIf(!('what' in server) || !server.what.includes('MariaDB'))(
+    'waits for a table in use for three seconds at most, and then serves its sessions again (MariaDB)',
+    async () => {
+      const name = table()
+      const store = mysql(pool, { table: name })
+      await store.setup()
+      const { access } = await visitor(store, { n: 1 })
+      // What an operator has read and not yet committed keeps the table.
+      const other = await pool.getConnection()
+      await other.query('BEGIN')
+      await other.query(`SELECT * FROM ${name}`)
+      await expect(mysql(pool, { table: name }).indexed(['user_id']).setup()).rejects.toMatchObject({
+        message: expect.stringContaining('ER_LOCK_WAIT_TIMEOUT'),
+        applied: false,
+      })
+      changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+      await other.query('COMMIT')
+      other.release()
+      await mysql(pool, { table: name }).indexed(['user_id']).setup()
+    },
+  )
+
   it('is set up by twenty connections at once', async () => {
     const own = createPool({ uri, connectionLimit: 20 })
     const store = mysql(own, { table: table() }).indexed(['user_id', 'userId', 'userid', 'a.b-c'])

@@ -12,6 +12,9 @@ describe('the keys', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: as somebody writes it into a .env file
     '${SESSION_KEY_OF_APP}',
     '$SESSION_KEY_OF_APP',
+    '$MY_SHOP_SIGNING_KEY',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as somebody writes it into a .env file
+    '${MY_SHOP_SIGNING_KEY}',
     '%SESSION_KEY_OF_APP%',
     '<YOUR_SESSION_KEY>',
     '$(openssl rand -base64 32)',

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { type Statements, statements } from '../../src/stores/postgres/statements.ts'
 
-const named = ({ change, direct, find, destroyAll, ...others }: Statements) => ({
+const named = ({ change, direct, find, candidates, destroyAll, destroyThese, ...others }: Statements) => ({
   ...others,
   change,
   ...direct,
   find: find('user_id'),
+  candidates: candidates('user_id'),
   destroyAll: destroyAll(`a.':b'`),
+  destroyThese: destroyThese(`a.':b'`),
 })
 const all = named(statements('public', `odd ":id" ''`))
 const telling = named(statements('public', 'sessions', { channel: 'told', changes: true }))
@@ -35,12 +37,13 @@ describe("the statements' parameters", () => {
   it('are not looked for within names and texts', () => {
     expect(all.destroyAll.text).toContain(`"odd "":id"" ''"`)
     expect(all.destroyAll.text).toContain(`'{a,'':b''}'`)
+    expect(all.destroyThese.text).toContain(`jsonb_extract_path(data, 'a', ''':b''')`)
     expect(all.destroyAll.valuesOf(names)).toEqual(['value', 'except', 'limit'])
   })
 
   it('are those of statements that tell nothing where there is no listener', () => {
     expect(Object.values(all).filter(({ text }) => text.includes('pg_notify'))).toEqual([])
-    expect(Object.values(telling).filter(({ text }) => text.includes("pg_notify('told'"))).toHaveLength(11)
+    expect(Object.values(telling).filter(({ text }) => text.includes("pg_notify('told'"))).toHaveLength(12)
   })
 
   it('are all there, or nothing is sent', () => {

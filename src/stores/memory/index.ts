@@ -24,6 +24,7 @@ import { loaded, mayDestroy, transition } from '../../contract/transition.ts'
 import { SessionUsageError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { holding } from '../shared/holding.ts'
+import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
 import { Emitter } from './notices.ts'
 
 /** How the memory store keeps sessions. */
@@ -73,6 +74,7 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, Tel
   readonly #sessions = new Map<string, StoredSession>()
   readonly #max: number
   readonly #emitter = new Emitter()
+  readonly #readings = new Readings()
   readonly #clock: () => number
 
   constructor(max: number, clock: () => number) {
@@ -112,11 +114,11 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, Tel
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
     const now = this.#now()
-    return this.#having(field, value)
-      .filter((stored) => stored.id > page.after && isLive(stored, now, maxLifetime))
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .slice(0, page.limit)
-      .map(recordOf)
+    const candidates = await this.#candidates(field, value, page.reading)
+    const holds = holding(field, value)
+    return pageOf(candidates, page, async (ids) => {
+      return ids.flatMap((id) => liveRecord(this.#sessions.get(id), now, maxLifetime) ?? []).filter(holds)
+    })
   }
 
   async destroyAll(
@@ -124,11 +126,14 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     value: IndexValue,
     except: string | undefined,
     limit: number = LIST_BATCH,
+    reading?: object,
   ): Promise<number> {
-    const having = this.#having(field, value)
-    const doomed = having.filter(({ id }) => id !== except).slice(0, limit)
-    for (const stored of doomed) this.#remove(stored)
-    return doomed.length
+    const candidates = await this.#candidates(field, value, reading)
+    const holds = holding(field, value)
+    return removed(candidates, limit, async (ids) => {
+      const found = ids.map((id) => id !== except && this.#sessions.get(id))
+      return found.filter((stored) => stored && holds(stored) && this.#remove(stored)).length
+    })
   }
 
   async *list(): AsyncIterable<SessionRecord> {
@@ -172,7 +177,13 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     return removed
   }
 
-  #having(field: string, value: IndexValue): StoredSession[] {
-    return [...this.#sessions.values()].filter(holding(field, value))
+  /** The sessions that hold a value, found by a look at all of them. */
+  #candidates(field: string, value: IndexValue, reading: object | undefined): Promise<Candidates> {
+    const holds = holding(field, value)
+    return this.#readings.candidates(reading, async () => {
+      const ids: string[] = []
+      for (const stored of this.#sessions.values()) if (holds(stored)) ids.push(stored.id)
+      return ids.sort()
+    })
   }
 }

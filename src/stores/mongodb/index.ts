@@ -22,7 +22,9 @@ import type {
 import { FIRST_PAGE, LIST_BATCH } from '../../contract/store.ts'
 import { loaded, transition } from '../../contract/transition.ts'
 import { isSessionError, StoreError } from '../../errors/index.ts'
+import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
+import { pageOf, Readings } from '../shared/readings.ts'
 import { compileChange, compileHeld, inTime, live, neverApplied } from './change.ts'
 import { configured, type Document, type MongoCollection } from './client.ts'
 import { ServerClock } from './clock.ts'
@@ -65,6 +67,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly largest = 8_000_000
   readonly #collection: MongoCollection
   readonly #clock: ServerClock
+  readonly #readings = new Readings()
   #fields: readonly string[] = []
 
   constructor(collection: MongoCollection) {
@@ -122,20 +125,27 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return this
   }
 
-  find(key: string, value: IndexValue, maxLifetime: number, { limit, after } = FIRST_PAGE): Promise<SessionRecord[]> {
+  find(key: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
     return this.#try(async () => {
-      const filter = { ...having(key, value), ...inTime(maxLifetime, await this.#clock.now()) }
+      const { reading } = page
+      const live = inTime(maxLifetime, await this.#clock.now())
+      const read = async (filter: Document, limit: number) =>
+        (await this.#collection.find({ ...filter, ...live }, { sort: { _id: 1 }, limit }).toArray()) as Document[]
+      if (!this.#readings.begins(reading)) {
+        const candidates = await this.#readings.candidates(reading, () => this.#idsOf(having(key, value)))
+        const holds = holding(key, value)
+        return pageOf(candidates, page, async (ids) => {
+          return recordsIn(await read({ _id: { $in: ids } }, ids.length)).filter(holds)
+        })
+      }
       const records: SessionRecord[] = []
-      for (let last = after; ; ) {
-        const options = { sort: { _id: 1 }, limit: limit - records.length }
-        const page = await this.#collection.find({ ...filter, _id: { $gt: last } }, options).toArray()
-        for (const document of page) {
-          const stored = fromDocument(document)
-          if (stored) records.push(recordOf(stored))
-        }
+      for (let { after } = page; ; ) {
+        const limit = page.limit - records.length
+        const documents = await read({ ...having(key, value), _id: { $gt: after } }, limit)
+        records.push(...recordsIn(documents))
         // What is no session was passed over, so others may come after it.
-        if (page.length < options.limit || records.length === limit) return records
-        last = page.at(-1)!._id
+        if (documents.length < limit || records.length === page.limit) return records
+        after = documents.at(-1)._id
       }
     })
   }
@@ -145,12 +155,12 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
       const filter = having(key, value)
       const others = { ...filter, ...(except !== undefined && { _id: { $ne: except } }) }
       for (let removed = 0; ; ) {
-        const options = { projection: { _id: 1 }, limit: limit - removed }
-        const ids = (await this.#collection.find(others, options).toArray()).map(({ _id }) => _id)
+        const wanted = limit - removed
+        const ids = await this.#idsOf(others, { limit: wanted })
         // By the filter too, because a session may have been given to somebody else in the meantime.
         if (ids.length > 0)
           removed += (await this.#collection.deleteMany({ ...filter, _id: { $in: ids } })).deletedCount
-        if (ids.length < options.limit || removed === limit) return removed
+        if (ids.length < wanted || removed === limit) return removed
       }
     })
   }
@@ -266,6 +276,11 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     )
   }
 
+  async #idsOf(filter: Document, options: Document = { sort: { _id: 1 } }): Promise<string[]> {
+    const documents = await this.#collection.find(filter, { projection: { _id: 1 }, ...options }).toArray()
+    return documents.map(({ _id }) => _id)
+  }
+
   async #read(id: string): Promise<Reading> {
     return { stored: fromDocument(await this.#collection.findOne({ _id: id })), now: await this.#clock.now() }
   }
@@ -303,6 +318,11 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 function having(key: string, value: IndexValue): Document {
   const { filter } = compile({ conditions: [{ path: parsePath(key), value: value as Value }], commands: [] })!
   return { ...filter, hash: { $type: 'string' } }
+}
+
+/** Without what is no session. */
+function recordsIn(documents: readonly Document[]): SessionRecord[] {
+  return documents.flatMap((document) => fromDocument(document) ?? []).map(recordOf)
 }
 
 /** What an update without an answer's data tells of the session. */

@@ -20,8 +20,8 @@ export async function prepare(collection: MongoCollection, fields: readonly stri
   for (const key of fields) {
     const at = field(parsePath(key))
     if (indexes.some((index) => serves(index, at))) continue
-    // A sparse index would do as well, but is outside the Stable API.
-    await collection.createIndex({ [at]: 1 }, { partialFilterExpression: { [at]: { $exists: true } } })
+    // With the id, so a page is read in its order. A sparse index would do as well, but is outside the Stable API.
+    await collection.createIndex({ [at]: 1, _id: 1 }, { partialFilterExpression: { [at]: { $exists: true } } })
   }
 }
 
@@ -78,10 +78,13 @@ function hasTtl(indexes: readonly Document[]): boolean {
   )
 }
 
-/** Whether an index finds the documents by this field: it holds all of those that have it, by exact equality. */
+/**
+ * Whether an index finds the documents by this field: it holds all of those that have it, by exact equality. One of an
+ * earlier version, without the id, does so too: another one beside it would take time and rights.
+ */
 function serves(index: Document, at: string): boolean {
   const { hidden, collation, partialFilterExpression: partial } = index
-  if (!isOn(index, at) || hidden) return false
+  if (!isBy(index, at) || hidden) return false
   if (collation !== undefined && collation.locale !== 'simple') return false
   return partial === undefined || (Object.keys(partial).length === 1 && partial[at]?.$exists === true)
 }
@@ -89,4 +92,10 @@ function serves(index: Document, at: string): boolean {
 /** An index on this field alone, in either direction. */
 function isOn({ key }: Document, at: string): boolean {
   return Object.keys(key).length === 1 && Math.abs(Number(key[at])) === 1
+}
+
+/** An index that begins with this field, with the id behind it or alone. */
+function isBy({ key }: Document, at: string): boolean {
+  const [first, second] = Object.keys(key)
+  return first === at && Math.abs(Number(key[at])) === 1 && (second === undefined || second === '_id')
 }

@@ -26,10 +26,11 @@ import { pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
+import { pageOf, Readings, removed } from '../shared/readings.ts'
 import { aheadOf } from './ahead.ts'
 import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
-import { COLUMNS, type Statement, type Statements, statements } from './statements.ts'
+import { COLUMNS, type Statement, type Statements, statements, TOGETHER } from './statements.ts'
 import {
   columnOf,
   deviceSchema,
@@ -97,6 +98,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   readonly #connections: Connections
   readonly #table: string
   readonly #turns: Turns
+  readonly #readings = new Readings()
   #fields: readonly string[] = []
   #sql: Statements
 
@@ -164,14 +166,17 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
       lifetime: limitOf(maxLifetime),
       limit: `${page.limit}`,
     }
-    const found: SessionRecord[] = []
     const holds = holding(field, value)
-    for (let { after } = page; ; ) {
-      const rows = await this.#readings(this.#sql.find(field), { ...parameters, after: after || BEFORE_ALL })
-      found.push(...rows.filter(({ stored }) => holds(stored)).map(({ stored }) => recordOf(stored)))
-      if (rows.length < page.limit || found.length >= page.limit) return found.slice(0, page.limit)
-      after = rows.at(-1)!.stored.id
+    if (!this.#readings.has(page.reading)) {
+      const rows = await this.#run(this.#sql.find(field), { ...parameters, after: page.after || BEFORE_ALL })
+      if (rows.every((row) => row.fields === this.#mark)) return rows.map((row) => recordOf(fromRow(row))).filter(holds)
     }
+    // Each session of processes with other fields has to be looked into: by their ids, so none of them twice.
+    const ids = () => this.#ids(this.#sql.candidates(field), parameters)
+    return pageOf(await this.#readings.candidates(page.reading, ids), page, async (ids) => {
+      const found = await this.#these(ids)
+      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
+    })
   }
 
   async destroyAll(
@@ -179,27 +184,26 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     value: IndexValue,
     except: string | undefined,
     limit: number = LIST_BATCH,
+    reading?: object,
   ): Promise<number> {
     const parameters = { value: hashOf(value), fields: this.#mark, except: except ?? null }
     const holds = holding(field, value)
-    let total = 0
-    for (let after = BEFORE_ALL; total < limit; ) {
-      const rows = await this.#readings(this.#sql.strange, { ...parameters, after, limit: `${LIST_BATCH}` })
-      for (const { stored } of rows) {
-        if (total < limit && stored.id !== except && (await this.#removeStrange(stored, holds))) total++
+    const strange = await this.#readings.candidates(reading, () => this.#ids(this.#sql.strange, parameters))
+    const count = await removed(strange, limit, async (ids) => {
+      let count = 0
+      for (const { stored } of await this.#these(ids)) {
+        if (stored.id !== except && (await this.#removeStrange(stored, holds))) count++
       }
-      if (rows.length < LIST_BATCH) break
-      after = rows.at(-1)!.stored.id
-    }
+      return count
+    })
+    if (count === limit) return count
     // After those: one that is written again meanwhile is then found by its index.
-    if (total < limit)
-      total += await this.#count(this.#sql.destroyAll(field), { ...parameters, limit: `${limit - total}` })
-    return total
+    return count + (await this.#count(this.#sql.destroyAll(field), { ...parameters, limit: `${limit - count}` }))
   }
 
   async *list(): AsyncIterable<SessionRecord> {
     const read = async ({ after }: Page) => {
-      return (await this.#readings(this.#sql.page, { last: after })).map(({ stored }) => recordOf(stored))
+      return (await this.#rows(this.#sql.page, { last: after })).map(({ stored }) => recordOf(stored))
     }
     for await (const page of pages(read, { limit: LIST_BATCH, after: BEFORE_ALL })) yield* page
   }
@@ -278,14 +282,28 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #find(id: string): Promise<Reading> {
-    const [found] = await this.#readings(this.#sql.load, { id })
+    const [found] = await this.#rows(this.#sql.load, { id })
     // A text is equal to another one with spaces behind it.
     return found?.stored.id === id ? found : { stored: undefined, now: 0 }
   }
 
-  async #readings(statement: Statement, parameters: Parameters) {
+  async #rows(statement: Statement, parameters: Parameters) {
     const rows = await this.#run(statement, parameters)
     return rows.map((row) => ({ stored: fromRow(row), now: Number(row.now) }))
+  }
+
+  async #ids(statement: Statement, parameters: Parameters): Promise<string[]> {
+    return (await this.#run(statement, parameters)).map(({ id }) => id as string).sort()
+  }
+
+  /** The sessions with these ids, in their order. A batch is filled up, so there is one statement for all. */
+  async #these(ids: readonly string[]) {
+    const found: { readonly stored: StoredSession; readonly now: number }[] = []
+    for (let at = 0; at < ids.length; at += TOGETHER) {
+      const batch = Array.from({ length: TOGETHER }, (_, i) => [`id${i}`, ids[Math.min(at + i, ids.length - 1)]!])
+      found.push(...(await this.#rows(this.#sql.these, Object.fromEntries(batch))))
+    }
+    return found
   }
 
   /** How many sessions the statement has changed or removed. */

@@ -23,6 +23,9 @@ const integer = (name: string) => `CAST(:${name} AS SIGNED)`
 /** The longest lifetime, if there is one, is not over. */
 const YOUNG = `(:lifetime IS NULL OR created + ${integer('lifetime')} > ${NOW})`
 
+/** How many sessions are read at a time by their ids. */
+export const TOGETHER = 100
+
 /** Rows of processes that knew other fields. */
 const STRANGE = ['fields < :fields', 'fields > :fields']
 
@@ -46,6 +49,7 @@ export function statements(table: string, fields: readonly string[]) {
   const withoutId = NAMES.filter((name) => name !== 'id' && name !== 'fields' && name !== 'created')
   const stored = NAMES.filter((name) => name !== 'fields')
   const select = `SELECT ${stored}, ${NOW} AS now FROM ${sessions}`
+  const orStrange = STRANGE.map((which) => `UNION ALL SELECT id FROM ${sessions} WHERE ${which}`).join(' ')
   return {
     now: statement(`SELECT ${NOW} AS now`),
     create: statement(
@@ -77,7 +81,7 @@ export function statements(table: string, fields: readonly string[]) {
     find: (field: string) =>
       statement(
         ordered([`${quote(columnOf(field))} = :value AND fields = :fields`, ...STRANGE], (which) => {
-          return `${select} WHERE ${which} AND id > :after AND expires > ${NOW} AND ${YOUNG}`
+          return `SELECT ${NAMES}, ${NOW} AS now FROM ${sessions} WHERE ${which} AND id > :after AND expires > ${NOW} AND ${YOUNG}`
         }),
       ),
     destroyAll: (field: string) =>
@@ -85,8 +89,14 @@ export function statements(table: string, fields: readonly string[]) {
         `DELETE FROM ${sessions} WHERE ${quote(columnOf(field))} = :value AND fields = :fields ` +
           'AND (:except IS NULL OR id <> :except) ORDER BY id LIMIT :limit',
       ),
-    /** Sessions of processes that knew other fields. */
-    strange: statement(ordered(STRANGE, (which) => `${select} WHERE ${which} AND id > :after`)),
+    /** The ids of the same. */
+    candidates: (field: string) =>
+      statement(
+        `SELECT id FROM ${sessions} WHERE ${quote(columnOf(field))} = :value AND fields = :fields ${orStrange}`,
+      ),
+    /** The ids of sessions of processes that knew other fields. */
+    strange: statement(`SELECT id FROM ${sessions} WHERE FALSE ${orStrange}`),
+    these: statement(`${select} WHERE id IN (${Array.from({ length: TOGETHER }, (_, i) => `:id${i}`)}) ORDER BY id`),
     removeAsRead: statement(`DELETE FROM ${sessions} WHERE id = :id AND created = :created AND version = :version`),
     prune: statement(`DELETE FROM ${sessions} WHERE expires <= ${NOW} ORDER BY expires LIMIT ${PRUNE_BATCH}`),
   }

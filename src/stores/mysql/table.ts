@@ -40,14 +40,17 @@ export function schema(table: string): string {
   return `CREATE TABLE IF NOT EXISTS ${quote(table)} (\n${[...columns, ...keys].join(',\n')}\n) ${end}`
 }
 
+/** MariaDB waits three seconds for the table at most: all sessions wait behind it. MySQL takes this for a comment. */
+const PATIENTLY = '/*M! WAIT 3 */'
+
 /** For a table of a version that did not know it yet. */
 export function deviceSchema(table: string): string {
-  return `ALTER TABLE ${quote(table)} ADD COLUMN device ${COLUMNS.device}`
+  return `ALTER TABLE ${quote(table)} ${PATIENTLY} ADD COLUMN device ${COLUMNS.device}`
 }
 
 export function fieldSchema(table: string, field: string): string {
   const name = quote(columnOf(field))
-  return `ALTER TABLE ${quote(table)} ADD COLUMN ${name} varchar(43), ADD KEY ${name} (${name})`
+  return `ALTER TABLE ${quote(table)} ${PATIENTLY} ADD COLUMN ${name} varchar(43), ADD KEY ${name} (${name})`
 }
 
 export function quote(name: string): string {

@@ -73,6 +73,8 @@ export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 export const UPDATED = answer(CHANGE)
 /** The same, with the data before it. */
 export const TAKEN = answer({ ...CHANGE, before: 'before.data' })
+/** The ids of sessions, in their order. */
+export const IDS = answer({ ids: "coalesce(json_agg(s.id ORDER BY s.id), '[]')" })
 /** What is there of the table, see sql/complete.sql. */
 export const COMPLETE = answer({ kind: '', columns: '', indexes: '', hasFunction: '' })
 /** No row is answered. */

@@ -28,8 +28,10 @@ import { SessionUsageError, StoreError } from '../../errors/index.ts'
 import { assertNames } from '../../settings/names.ts'
 import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
+import { holding } from '../shared/holding.ts'
 import { tag } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
+import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
 import { adviceFor } from './advice.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
@@ -134,6 +136,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
   readonly #listener: PostgresListener | undefined
   readonly #channel: string
   readonly #sql: Statements
+  readonly #readings = new Readings()
   #fields: readonly string[] = []
 
   constructor(client: PgClient, options: Sending, listener: PostgresListener | undefined, changes: boolean) {
@@ -182,9 +185,16 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
   }
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
-    const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: JSON.stringify(tag(value as Value)) }
-    const rows = await this.#rows(this.#sql.find(field), parameters)
-    return rows.map((row) => recordOf(storedOf(row).stored))
+    if (this.#readings.begins(page.reading)) {
+      const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: jsonOf(value) }
+      const rows = await this.#rows(this.#sql.find(field), parameters)
+      return rows.map((row) => recordOf(storedOf(row).stored))
+    }
+    const holds = holding(field, value)
+    return pageOf(await this.#candidates(field, value, page.reading), page, async (ids) => {
+      const found = (await this.#rows(this.#sql.these, { ids })).map(storedOf)
+      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
+    })
   }
 
   async destroyAll(
@@ -192,9 +202,13 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     value: IndexValue,
     except: string | undefined,
     limit: number = LIST_BATCH,
+    reading?: object,
   ): Promise<number> {
-    const parameters = { value: JSON.stringify(tag(value as Value)), except: except ?? null, limit }
-    return this.#count(this.#sql.destroyAll(field), parameters)
+    const parameters = { value: jsonOf(value), except: except ?? null }
+    if (this.#readings.begins(reading)) return this.#count(this.#sql.destroyAll(field), { ...parameters, limit })
+    return removed(await this.#candidates(field, value, reading), limit, (ids) => {
+      return this.#count(this.#sql.destroyThese(field), { ...parameters, ids, limit: ids.length })
+    })
   }
 
   async *list(): AsyncIterable<SessionRecord> {
@@ -266,6 +280,13 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     })
   }
 
+  #candidates(field: string, value: IndexValue, reading: object | undefined): Promise<Candidates> {
+    return this.#readings.candidates(reading, async () => {
+      const [row] = await this.#rows(this.#sql.candidates(field), { value: jsonOf(value) })
+      return row!.ids
+    })
+  }
+
   async #find(id: string, statement: Statements['load'] = this.#sql.load): Promise<Reading> {
     const [row] = await this.#rows(statement, { id })
     return row ? storedOf(row) : { stored: undefined, now: 0 }
@@ -322,6 +343,10 @@ type Row = ReturnType<Statements['update']['read']>
 
 function rowsOf<Name extends string>({ rows }: PgResult, { read }: Statement<Name>) {
   return rows.map(({ answer }) => read(answer))
+}
+
+function jsonOf(value: IndexValue): string {
+  return JSON.stringify(tag(value as Value))
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { inOrder } from '../shared/named.ts'
-import { type Answer, COMPLETE, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, IDS, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
+import { CANDIDATES_SQL } from './sql/candidates.sql.ts'
 import { CHANGE_SQL } from './sql/change.sql.ts'
 import { COMPLETE_SQL } from './sql/complete.sql.ts'
 import { CREATE_SQL } from './sql/create.sql.ts'
@@ -15,6 +16,7 @@ import { LOAD_SQL } from './sql/load.sql.ts'
 import { PAGE_SQL } from './sql/page.sql.ts'
 import { PRUNE_SQL } from './sql/prune.sql.ts'
 import { REMOVE_SQL } from './sql/remove.sql.ts'
+import { THESE_SQL } from './sql/these.sql.ts'
 import { UPDATE_SQL } from './sql/update.sql.ts'
 import { WRITE_SQL } from './sql/write.sql.ts'
 
@@ -74,8 +76,16 @@ export function statements(schema: string, table: string, telling?: Telling) {
     /** What is there of what `setup()` makes. */
     complete: statement(COMPLETE_SQL, COMPLETE),
     prune: statement(PRUNE_SQL({ SESSIONS }), NONE),
+    these: statement(THESE_SQL({ SESSIONS, ANSWER: STORED.sql }), STORED),
     find: (field: string) => statement(FIND_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: STORED.sql }), STORED),
-    destroyAll: (field: string) => statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field) }) + tell.removed, NONE),
+    candidates: (field: string) => statement(CANDIDATES_SQL({ SESSIONS, FIELD: indexed(field), ANSWER: IDS.sql }), IDS),
+    destroyAll: (field: string) =>
+      statement(DESTROY_ALL_SQL({ SESSIONS, FIELD: indexed(field), WHICH: 'true' }) + tell.removed, NONE),
+    destroyThese: (field: string) =>
+      statement(
+        DESTROY_ALL_SQL({ SESSIONS, FIELD: unindexed(field), WHICH: 'id = ANY (:ids::text[])' }) + tell.removed,
+        NONE,
+      ),
   }
 }
 
@@ -139,4 +149,12 @@ function literal(text: string): string {
 /** What PostgreSQL compares for a field of `index`; the index must be made of just this expression. */
 export function indexed(field: string): string {
   return `(data #> ${literal(`{${field.split('.').join(',')}}`)})`
+}
+
+/**
+ * The same for sessions that are named by their ids. No index is of this form, so the planner can't take one that leads
+ * to all sessions that hold the value.
+ */
+function unindexed(field: string): string {
+  return `jsonb_extract_path(data, ${field.split('.').map(literal).join(', ')})`
 }

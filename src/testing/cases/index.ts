@@ -5,6 +5,7 @@ import {
   chainOf,
   changed,
   changeOf,
+  dataOf,
   eventually,
   type MakeStore,
   MINUTE,
@@ -118,15 +119,46 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       await store.update(sorted[2]!.access, changeOf(chainOf(commands.set('user_id', 61))))
       await visitor(store, { user_id: 60 }, { created: 1_700_000_000_000 })
       const left = sorted.filter((_, i) => i !== 1 && i !== 2).map(({ id }) => id)
-      const pages: string[][] = []
-      for (let after = ''; ; ) {
-        const page = (await store.find('user_id', 60, 3_600_000, { limit: 4, after })).map(({ id }) => id)
-        pages.push(page)
-        if (page.length < 4) break
-        after = page.at(-1)!
+      // By itself, and as a part of one reading.
+      for (const reading of [undefined, {}]) {
+        const pages: string[][] = []
+        for (let after = ''; ; ) {
+          const page = { limit: 4, after, ...(reading && { reading }) }
+          const found = (await store.find('user_id', 60, 3_600_000, page)).map(({ id }) => id)
+          pages.push(found)
+          if (found.length < 4) break
+          after = found.at(-1)!
+        }
+        assert.deepEqual(pages, [left.slice(0, 4), left.slice(4, 8), left.slice(8)])
       }
-      assert.deepEqual(pages, [left.slice(0, 4), left.slice(4, 8), left.slice(8)])
       assert.equal((await store.find('user_id', 60, 3_600_000)).length, 10)
+    })
+
+    it('shows in the later pages of a reading what is true by then', async () => {
+      const store = await open()
+      const many = await Promise.all(Array.from({ length: 12 }, () => visitor(store, { user_id: 90 })))
+      const sorted = many.sort((a, b) => (a.id < b.id ? -1 : 1))
+      const reading = {}
+      const page = async (after: string) => await store.find('user_id', 90, 3_600_000, { limit: 3, after, reading })
+      await page('')
+      await page(sorted[2]!.id)
+      await store.destroy(sorted[6]!.access)
+      await store.update(sorted[7]!.access, changeOf(chainOf(commands.set('user_id', 91))))
+      await store.update(sorted[9]!.access, changeOf(chainOf(commands.set('n', 1))))
+      const third = await page(sorted[5]!.id)
+      assert.deepEqual(
+        third.map(({ id, data }) => [id, data.n]),
+        [
+          [sorted[8]!.id, undefined],
+          [sorted[9]!.id, 1],
+          [sorted[10]!.id, undefined],
+        ],
+      )
+      assert.deepEqual(
+        (await page(sorted[10]!.id)).map(({ id }) => id),
+        [sorted[11]!.id],
+      )
+      assert.deepEqual(await page(sorted[11]!.id), [])
     })
 
     it('removes no more at a time than it is told, and two that remove leave none', async () => {
@@ -138,20 +170,34 @@ export function index({ describe, it }: Runner, make: MakeStore<IndexedStore>): 
       await store.update(other.access, changeOf(chainOf(commands.set('user_id', 71))))
       assert.equal(await store.destroyAll('user_id', 70, stays, 3), 3)
       assert.equal((await idsOf(store, 'user_id', 70)).length, 16)
-      const all = async () => {
+      const all = async (reading?: object) => {
         let count = 0
         for (let removed = 4; removed === 4; count += removed) {
-          removed = await store.destroyAll('user_id', 70, stays, 4)
+          removed = await store.destroyAll('user_id', 70, stays, 4, reading)
           assert.ok(removed <= 4)
         }
         // Fewer than the limit say that none is left, whoever else removes.
         assert.deepEqual(await idsOf(store, 'user_id', 70), [stays])
         return count
       }
-      const counts = await Promise.all([all(), all()])
-      assert.equal(counts[0]! + counts[1]!, 15)
+      const counts = await Promise.all([all(), all({}), all({})])
+      assert.equal(counts[0]! + counts[1]! + counts[2]!, 15)
       assert.equal((await store.load(access)).outcome, 'live')
       assert.equal((await store.load(other.access)).outcome, 'live')
+    })
+
+    it('removes in later pages only what holds the value by then', async () => {
+      const store = await open()
+      const many = await Promise.all(Array.from({ length: 9 }, () => visitor(store, { user_id: 95 })))
+      const reading = {}
+      const removed = [await store.destroyAll('user_id', 95, undefined, 3, reading)]
+      removed.push(await store.destroyAll('user_id', 95, undefined, 3, reading))
+      const [leaves] = await store.find('user_id', 95, 3_600_000)
+      const { access } = many.find(({ id }) => id === leaves!.id)!
+      changed(await store.update(access, changeOf(chainOf(commands.set('user_id', 96)))))
+      removed.push(await store.destroyAll('user_id', 95, undefined, 3, reading))
+      assert.deepEqual(removed, [3, 3, 2])
+      assert.deepEqual(await dataOf(store, access), { user_id: 96 })
     })
 
     it('removes by the type of the value too', async () => {

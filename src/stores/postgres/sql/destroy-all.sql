@@ -4,8 +4,10 @@
 -- In:  :value   as JSON
 --      :except  the id of the session that stays, or null
 --      :limit   how many at most
+--      WHICH    a condition on the id, with its parameter
 --
--- @takes SESSIONS, FIELD
+-- @takes SESSIONS, FIELD, WHICH
 DELETE FROM SESSIONS WHERE id = ANY (ARRAY(
-  SELECT id FROM SESSIONS WHERE FIELD = :value::jsonb AND id IS DISTINCT FROM :except ORDER BY id LIMIT :limit FOR UPDATE
+  SELECT id FROM SESSIONS WHERE FIELD = :value::jsonb AND WHICH AND id IS DISTINCT FROM :except
+  ORDER BY id LIMIT :limit FOR UPDATE
 ))
