@@ -8,15 +8,21 @@ import type { Step } from './step.ts'
 
 type First = Extract<ReturnType<typeof initial>, { ok: true }>
 
+interface Begun {
+  readonly state: New
+  readonly result: First
+  readonly earlier: Earlier
+}
+
 /** What the first step makes of a new session, and the state that it begins from. Throws what refuses the step. */
-export function beginning(step: Step, before: New, earlier: Earlier): { readonly state: New; readonly result: First } {
+export function beginning(step: Step, before: New, earlier: Earlier): Begun {
   const result = initial(earlier.data, step.chain)
   if (!result.ok) throw errorOf(result.problem)
   const own = step.touch?.maxAge
   const maxAge = own === undefined ? (before.maxAge ?? earlier.maxAge ?? null) : own
   const state = withMaxAge({ ...before, created: before.created ?? earlier.created }, maxAge)
   // A form opened before log-in must be void after it, so what rotates does not go on with the visitor's id.
-  return { state: step.rotate ? { ...state, id: undefined } : state, result }
+  return { state: step.rotate ? { ...state, id: undefined } : state, result, earlier }
 }
 
 /** The session to store, under the id of its credential. */

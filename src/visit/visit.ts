@@ -1,6 +1,6 @@
 import type { Value } from '../algebra/index.ts'
 import { accessFromOutside } from '../contract/record.ts'
-import type { Absent, Access, SessionRecord } from '../contract/store.ts'
+import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { readingOf } from '../delivery/clock.ts'
@@ -13,6 +13,7 @@ import { describedBy, withClient } from './client.ts'
 import { Devices } from './devices.ts'
 import { slidesLater, workOf } from './due.ts'
 import type { Exchange, Host } from './exchange.ts'
+import { handedOver } from './handed-over.ts'
 import { limits, looksAt, trim } from './limit.ts'
 import { dataOf } from './progress.ts'
 import { endOf } from './proofs.ts'
@@ -179,7 +180,7 @@ export class Visit extends Devices<Visit> implements Asking {
     })
   }
 
-  /** For how many milliseconds the request has been here. */
+  /** How many milliseconds the request has been here. */
   get #age(): number {
     return performance.now() - this.exchange.arrived
   }
@@ -248,13 +249,9 @@ export class Visit extends Devices<Visit> implements Asking {
 
   /** The first command of a new session: one insert. Commands that leave it empty leave nothing in the store. */
   async #begin(step: Step, before: New): Promise<Value | undefined> {
-    const earlier = await this.#adoption.earlier(this.store)
-    const { state, result } = beginning(step, before, earlier)
+    const { state, result, earlier } = beginning(step, before, await this.#adoption.earlier(this.store))
     if (this.state.kind === 'new') this.state = state
-    if (Object.keys(result.data).length === 0) {
-      await this.#adoption.done(this.jar)
-      return result.taken
-    }
+    if (Object.keys(result.data).length === 0) return this.#adoption.done(this.jar).then(() => result.taken)
     this.jar.assertWritable()
     const described = describedBy(result, this.settings, this.exchange.context)
     for (const id of state.id ? [state.id, newId()] : [newId()]) {
@@ -265,7 +262,7 @@ export class Visit extends Devices<Visit> implements Asking {
         this.beginning = undefined
       })
       if (!record) continue
-      await this.#handedOver(record)
+      await handedOver(record, this.#adoption, this.jar, this.host, this)
       this.clock = readingOf(record.rotated)
       this.turn(whenBegun(record, credential))
       this.loggedIn(step)
@@ -275,22 +272,7 @@ export class Visit extends Devices<Visit> implements Asking {
     throw new SessionUsageError('The store says that a random id is taken: its create() answers wrongly')
   }
 
-  /** The earlier session goes once this one is stored. If it can't go, this one does, so the visitor keeps the earlier one. */
-  async #handedOver(record: SessionRecord): Promise<void> {
-    try {
-      await this.#adoption.done(this.jar)
-    } catch (error) {
-      const access = accessFromOutside(record, this.settings.maxLifetime)
-      // Nobody has its cookie. What stays expires.
-      await this.host.reliable.destroy(access, this).catch((failure) => {
-        this.host.background(failure, this.exchange.context)
-      })
-      throw error
-    }
-  }
-
   async #destroy(): Promise<void> {
-    // What is handed over only now would otherwise come back with the next request.
     await this.#adoption.forget(this.store, this.jar)
     const state = this.state
     const { id } = this
@@ -308,8 +290,7 @@ export class Visit extends Devices<Visit> implements Asking {
     await this.#adoption.forget(this.store, this.jar)
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
-    // As a log-out, it needs no device.
-    const access = { ...this.accessTo(state), bound: true }
+    const access = { ...this.accessTo(state), bound: true } // As a log-out, it needs no device.
     return retire(this.host.reliable, access, this.record?.data ?? {}, this.settings.maxBytes, this)
   }
 

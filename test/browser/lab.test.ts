@@ -114,6 +114,8 @@ describe.skipIf('missing' in chromium)('the race lab in a browser', () => {
     await page.goto('/')
     await finished(page)
     await page.getByRole('slider', { name: 'Requests' }).fill('20')
+    // So no request is over before the log-out, however slow the machine is.
+    await page.getByRole('slider', { name: 'Each takes about' }).fill('1000')
     await race(page, 'logout')
     expect(await page.locator('[data-lane="whole"] [data-outcome]').count()).toBe(21)
     expect(await page.locator('[data-lane="atomic"] [data-outcome="refused"]').count()).toBe(20)
