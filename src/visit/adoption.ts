@@ -14,14 +14,19 @@ import { check, conforming, EMPTY_STEP, withCommands } from './step.ts'
  */
 export class Adoption {
   /** Nobody can have an earlier session: one for all requests, because it keeps nothing. */
-  static readonly none = new Adoption(undefined, undefined)
+  static readonly #none = new Adoption(undefined, undefined)
+
+  /** `present`: the request has a cookie of ours. */
+  static of(settings: Settings, context: unknown, present: boolean): Adoption {
+    return settings.adopt && !present ? new Adoption(settings, context) : Adoption.#none
+  }
 
   /** Until it has been asked for. */
   #settings: Settings | undefined
   readonly #context: unknown
   #earlier: Earlier = NO_EARLIER
 
-  constructor(settings: Settings | undefined, context: unknown) {
+  private constructor(settings: Settings | undefined, context: unknown) {
     this.#settings = settings
     this.#context = context
   }

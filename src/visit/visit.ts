@@ -61,8 +61,7 @@ export class Visit extends Devices<Visit> implements Asking {
     super(host, exchange)
     // Nobody waits for a socket's end, so what fails there is told at once.
     this.#queue = new Queue((error) => host.background(error, exchange.context), exchange.response === undefined)
-    const adopts = host.settings.adopt && !this.jar.present
-    this.#adoption = adopts ? new Adoption(host.settings, exchange.context) : Adoption.none
+    this.#adoption = Adoption.of(host.settings, exchange.context, this.jar.present)
   }
 
   get busy(): boolean {
@@ -274,8 +273,7 @@ export class Visit extends Devices<Visit> implements Asking {
 
   async #destroy(): Promise<void> {
     await this.#adoption.forget(this.store, this.jar)
-    const state = this.state
-    const { id } = this
+    const { state, id } = this
     let removed = false
     if (state.kind !== 'new' && state.kind !== 'gone') {
       const access = this.accessTo(state)

@@ -110,11 +110,9 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async create({ dates, ...session }: NewSession): Promise<SessionRecord | undefined> {
-    let begun = session
-    if (dates) {
-      const now = await this.#now()
-      begun = { created: now, ...session, data: begin({ ...session, dates }, now).data }
-    }
+    const now = dates && (await this.#now())
+    const { created = now } = session
+    const begun = now ? { ...session, created, data: begin({ ...session, dates }, now).data } : session
     const parameters = {
       ...this.#values(begin(begun, 0)),
       created: begun.created ?? null,

@@ -100,20 +100,18 @@ export interface PostgresOptions {
  * session would live on there for a while.
  */
 export function postgres(client: PostgresClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
-  const names = ['table', 'schema', 'prepared', 'queryTimeout', 'listener', 'tellChanges']
-  assertNames(options, names, 'The postgres store')
+  assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout', 'listener', 'tellChanges'], 'The postgres store')
   const { table = 'sessions', schema = 'public', prepared = true, queryTimeout = 5000 } = options
   const { listener, tellChanges = false } = options
   if (listener !== undefined) assertListener(listener)
   else if (tellChanges)
     throw new SessionUsageError('tellChanges needs a listener: postgres(pool, { listener, tellChanges: true })')
-  const asked = adapted(client)
   for (const [option, name] of Object.entries({ table, schema })) {
     if (typeof name !== 'string' || name === '' || name.includes('\0') || Buffer.byteLength(name) > 50) {
       throw new SessionUsageError(`The ${option}'s name must be a text of 1 to 50 bytes`)
     }
   }
-  return new PostgresStore(asked, { table, schema, prepared, queryTimeout }, listener, tellChanges)
+  return new PostgresStore(adapted(client), { table, schema, prepared, queryTimeout }, listener, tellChanges)
 }
 
 /** The SQL of everything that `setup()` makes, to read and to run by hand, for applications that may not create tables. `fields` are those of the option `index`. */
