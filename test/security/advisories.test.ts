@@ -302,7 +302,7 @@ describe('advisories of other session libraries', () => {
     const name = 'x"; DROP TABLE y; --'
     for (const options of [{ table: name }, { schema: name }, { table: name, schema: name }]) {
       const sent: string[] = []
-      const row = JSON.stringify([0, 1, 2, 0, null, null, 0, '', null, {}, 'id', 'h', null, null, ''])
+      const row = JSON.stringify([0, 1, 2, 0, null, null, 0, '', null, '', {}, 'id', 'h', null, null, null])
       const client = {
         query: async ({ text }: { text: string }) => ({ rows: [{ answer: row }], rowCount: sent.push(text) }),
       }

@@ -318,7 +318,7 @@ describe('identifier and life cycle', () => {
     expect((await visitor.fetch('/check', { headers: { 'x-token': token } })).status).toBe(200)
     pass(29_000)
     expect(await (await fetch(`${shop.app.base}/read`, { headers: { cookie: before } })).json()).toEqual({ n: 1 })
-    pass(1000)
+    pass(2000)
     const events = await eventsOf(async () => {
       expect(await (await fetch(`${shop.app.base}/read`, { headers: { cookie: before } })).json()).toEqual({})
     })

@@ -35,7 +35,7 @@ export function compileHeld(
   if (access.proof.hash === undefined) return undefined
   const result = apply(held.data, change.chain, now)
   if (!result.ok || (canGrow(change.chain) && sizeOf(held.data) > change.maxBytes)) return undefined
-  // A touch is no operation, so that no other request has moved the expiry is asked by itself.
+  // A touch is no operation: whether another request has moved the expiry is asked by itself.
   const at = { expires: { $gt: new Date(now), $eq: new Date(held.expires) } }
   return assemble(
     access,
