@@ -45,7 +45,7 @@ const OF = 'adoptExpressSession()'
  * several requests of one visitor that come at once, each that reads the old row before it is destroyed hands it over; the
  * last cookie counts. One that comes in between finds no session.
  *
- * @throws {@link SessionUsageError} at start, for options that can't work
+ * @throws `SessionUsageError` at start, for options that can't work
  * @example
  * ```js
  * const old = new RedisStore({ client: redisClient })

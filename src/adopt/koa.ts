@@ -56,7 +56,7 @@ const OF = 'adoptKoaSession()'
  * several requests of one visitor that come at once, each that reads the old row before it is destroyed hands it over; the
  * last cookie counts. One that comes in between finds no session.
  *
- * @throws {@link SessionUsageError} at start, for options that can't work
+ * @throws `SessionUsageError` at start, for options that can't work
  * @example
  * ```js
  * atomicSession(app, { store: redis(client), adopt: adoptKoaSession({ store: oldStore, domain: 'example.org' }) })
