@@ -107,9 +107,11 @@ describe.skipIf('missing' in provided)('a session that is bound to a device, in 
   /** The browser has forgotten the short cookie, because its time is over. */
   const withoutShort = (context: BrowserContext) =>
     expect.poll(async () => namesOf(context), { timeout: 20_000, interval: 100 }).not.toContain(SHORT)
-  async function idOf(context: BrowserContext): Promise<string> {
+  const idOf = async (context: BrowserContext) => (await credentialOf(context))[0]!
+  /** The id and the secret in the session's cookie. */
+  async function credentialOf(context: BrowserContext): Promise<string[]> {
     const cookie = (await context.cookies(url('/'))).find(({ name }) => name === NAME)
-    return cookie!.value.split('.')[1]!
+    return cookie!.value.split('.').slice(1, 3)
   }
 
   it('is bound by the log-in, and the browser signs again before each request that has no short cookie', async () => {
@@ -187,9 +189,9 @@ describe.skipIf('missing' in provided)('a session that is bound to a device, in 
     expect(events).toEqual([])
   })
 
-  it('survives a restart of the server, and new keys of the application', async () => {
+  it('survives a restart of the server, new keys of the application, and secrets that renew by themselves', async () => {
     await logIn()
-    const id = await idOf(owner)
+    const [id, secret] = await credentialOf(owner)
     for (const keys of [[KEY], [`${KEY} newer`, KEY], [`${KEY} newest`, `${KEY} newer`]]) {
       await stop()
       await start(keys)
@@ -197,7 +199,9 @@ describe.skipIf('missing' in provided)('a session that is bound to a device, in 
       await withoutShort(owner)
       expect((await show(page, '/me')).text).toBe('{"user":42,"bound":true}')
     }
-    expect(await idOf(owner)).toBe(id)
+    const [sameId, newSecret] = await credentialOf(owner)
+    expect(sameId).toBe(id)
+    expect(newSecret).not.toBe(secret)
     expect(told('unbound')).toBe(0)
   })
 
