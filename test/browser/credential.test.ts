@@ -217,12 +217,15 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
       await logInAs42(ctx)
       if (++sent < 3) ctx.req.socket.destroy()
     }
-    const { x, y } = (await button('Log in').boundingBox())!
-    await page.mouse.click(x + 5, y + 5)
-    await expect(page.waitForURL(url('/in'))).rejects.toThrow('ERR_EMPTY_RESPONSE')
-    await page.goto(url())
-    await button('Log in').click()
-    await page.waitForURL(url('/in'))
+    // Where its connection was in use before, Chromium sends a lost request again by itself.
+    while (sent < 3) {
+      await page.goto(url())
+      const { x, y } = (await button('Log in').boundingBox())!
+      const before = sent
+      await page.mouse.click(x + 5, y + 5)
+      await page.waitForURL(url('/in')).catch(() => page.waitForURL('chrome-error://**'))
+      expect(sent).toBeGreaterThan(before)
+    }
     expect(sent).toBe(3)
     expect(await me()).toEqual({ user: 42 })
   })
