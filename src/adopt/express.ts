@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { readCookie } from '../cookie/header.ts'
+import { sameText } from '../cookie/keys.ts'
 import { oldCookieOf } from '../cookie/old.ts'
 import { assertNames, fail } from '../settings/names.ts'
 import type { Handover } from '../settings/options.ts'
@@ -94,10 +95,7 @@ function signedIds(header: string | undefined, name: string, secrets: readonly s
 
 /** HMAC-SHA-256 in base64 without padding, as cookie-signature has it. */
 function isSignature(id: string, mac: string, secret: string): boolean {
-  const [given, expected] = [mac, createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')].map(
-    (text) => Buffer.from(text),
-  ) as [Buffer, Buffer]
-  return given.length === expected.length && timingSafeEqual(given, expected)
+  return sameText(mac, createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, ''))
 }
 
 function decoded(value: string): string {
