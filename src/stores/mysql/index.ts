@@ -26,7 +26,7 @@ import { pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
 import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.ts'
-import { pageOf, Readings, removed } from '../shared/readings.ts'
+import { liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { aheadOf } from './ahead.ts'
 import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
@@ -172,8 +172,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     // Each session of processes with other fields has to be looked into: by their ids, so none of them twice.
     const ids = () => this.#ids(this.#sql.candidates(field), parameters)
     return pageOf(await this.#readings.candidates(page.reading, ids), page, async (ids) => {
-      const found = await this.#these(ids)
-      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
+      return liveOf(await this.#these(ids), maxLifetime, holds)
     })
   }
 

@@ -31,7 +31,7 @@ import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
 import { tag } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
-import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
+import { type Candidates, liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
 import { adviceFor } from './advice.ts'
 import { problemOf, storedOf, updatedOf } from './answers.ts'
@@ -190,8 +190,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     }
     const holds = holding(field, value)
     return pageOf(await this.#candidates(field, value, page.reading), page, async (ids) => {
-      const found = (await this.#rows(this.#sql.these, { ids })).map(storedOf)
-      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
+      return liveOf((await this.#rows(this.#sql.these, { ids })).map(storedOf), maxLifetime, holds)
     })
   }
 

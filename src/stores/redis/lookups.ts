@@ -1,8 +1,7 @@
 import { type Chain, EMPTY_CHAIN, onlyIf, parsePath, type Value } from '../../algebra/index.ts'
-import { liveRecord } from '../../contract/record.ts'
 import { FIRST_PAGE, type IndexValue, LIST_BATCH, type Page, type SessionRecord } from '../../contract/store.ts'
 import { holding } from '../shared/holding.ts'
-import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
+import { type Candidates, liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import type { Held, Index } from './indexing.ts'
 import type { Script } from './script.ts'
 import type { Sweep } from './sweep.ts'
@@ -27,8 +26,7 @@ export class Lookups {
     const candidates = await this.#candidates(field, value, page.reading)
     const holds = holding(field, value)
     return pageOf(candidates, page, async (ids) => {
-      const found = await Promise.all(ids.map((id) => this.#script.load(id)))
-      return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
+      return liveOf(await Promise.all(ids.map((id) => this.#script.load(id))), maxLifetime, holds)
     })
   }
 

@@ -1,4 +1,6 @@
+import { liveRecord } from '../../contract/record.ts'
 import type { Page, SessionRecord } from '../../contract/store.ts'
+import type { Reading } from './oracle.ts'
 
 /** The ids of the sessions that may hold a value, in their order, and at how many of them a removal has looked. */
 export interface Candidates {
@@ -49,6 +51,15 @@ export async function pageOf(
     found.push(...(await load(next)))
   }
   return found
+}
+
+/** Of candidates that were read, those that are live and hold the value by now. */
+export function liveOf(
+  found: readonly Reading[],
+  maxLifetime: number,
+  holds: (record: SessionRecord) => boolean,
+): SessionRecord[] {
+  return found.flatMap(({ stored, now }) => liveRecord(stored, now, maxLifetime) ?? []).filter(holds)
 }
 
 /** Removes as many candidates; answers how many were removed. `remove` answers the same for a few of them. */
