@@ -79,7 +79,7 @@ const ROOMS = {
     why: 'Passport on commands needs what the application holds, and nothing below.',
   },
   adopt: {
-    may: ['cookie/header.ts', 'cookie/old.ts', 'errors', 'settings'],
+    may: ['cookie/header.ts', 'cookie/keys.ts', 'cookie/old.ts', 'errors', 'settings'],
     packages: ['keygrip'],
     why: 'What reads the sessions of other libraries knows cookies and options, and none of our sessions.',
   },
