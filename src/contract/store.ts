@@ -2,21 +2,21 @@ import { type BsonValue, type Chain, type Data, isBson, type Problem, type Value
 import type { Device, DeviceStep } from './device.ts'
 
 /**
- * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies, requests
- * or retries.
+ * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies,
+ * requests or retries.
  *
  * - Times are milliseconds of the **store's own clock**; durations are milliseconds.
- * - Every method treats a session as absent when its `expires` has come or it is older than `maxLifetime`, whether or not
- *   it has been removed yet.
- * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied. Everything
- *   else that can happen is an answer, not an exception.
+ * - Every method treats a session as absent when its `expires` has come or it is older than `maxLifetime`, whether or
+ *   not it has been removed yet.
+ * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied.
+ *   Everything else that can happen is an answer, not an exception.
  *
- * Over 300 lines, nearly all of them comments: this is what whoever writes a store reads.
+ * Over 300 lines, nearly all of them comments: read this if you write a store.
  */
 export interface Store {
-  /** The word for this store in messages: `sqlite`. */
+  /** The name of this store in messages: `sqlite`. */
   readonly name: string
-  /** Keeps BSON values such as `ObjectId`; on other stores the core refuses them before any I/O. */
+  /** Whether it keeps BSON values such as `ObjectId`; for other stores the core refuses them before any I/O. */
   readonly bson?: boolean
   /** The largest `maxBytes` with which its database can keep every session; absent: any. */
   readonly largest?: number
@@ -36,10 +36,10 @@ export interface Store {
    */
   destroy(access: Access): Promise<boolean>
 
-  /** Creates what the store needs (tables, indexes, functions). Can be repeated, also by several processes at once. */
+  /** Creates what the store needs (tables, indexes, functions). It can be repeated, even by several processes at once. */
   setup(): Promise<void>
 
-  /** Removes sessions that have expired and answers how many; 0 if the database removes them by itself. */
+  /** Removes expired sessions and answers how many; 0 if the database removes them by itself. */
   prune(): Promise<number>
 
   /** Releases what the store itself has opened, and leaves open what it was given. Can be repeated. */
@@ -50,20 +50,20 @@ export interface Store {
 export interface InspectableStore extends Store {
   /**
    * Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. A record
-   * that is no session of this library is passed over: `passOver` is called for each.
+   * that is not a session of this library is skipped: `passOver` is called for each.
    */
   list(passOver?: () => void): AsyncIterable<SessionRecord>
   /** The live session with this id. */
   get(id: string): Promise<SessionRecord | undefined>
 }
 
-/** A store that can tell what becomes of sessions in the moment when it happens, whichever process does it. */
+/** A store that can report at once what happens to sessions, whichever process does it. */
 export interface TellingStore extends Store {
-  /** Begins to tell `hear`. Undefined if the store was given nothing to listen with. */
+  /** Begins to report to `hear`. Undefined if the store was given nothing to listen with. */
   notices(hear: (notice: Notice) => void): Notices | undefined
 }
 
-/** What a store tells. A notice may be lost, come late or come twice, so nobody relies on it alone. */
+/** What a store reports. A notice may be lost, come late or come twice, so don't rely on it alone. */
 export interface Notices {
   /** Tells of this session too, from the moment when this resolves. Rejects if the store can't listen now. */
   follow(id: string): Promise<void>
@@ -151,16 +151,17 @@ export interface Access {
   /** Sessions older than this are over; Infinity where the application sets no limit. */
   readonly maxLifetime: number
   /**
-   * The request has shown that it comes from the session's device. One that has not is `unbound` where there is a device.
-   * `destroy` does not ask: nobody gains anything by it, and a log-out must not fail. Nor is asked who has no secret.
+   * The request has shown that it comes from the session's device. One that has not is `unbound` where there is a
+   * device. `destroy` does not ask: a thief gains nothing by it, and a log-out must not fail. An operator, who has no
+   * secret, is not asked either.
    */
   readonly bound?: boolean
 }
 
 /**
  * By what right. A request that has not loaded the session comes with `hash` alone. One that has loaded it adds what it
- * saw, so an automatic rotation beside it does not fail it: that keeps the epoch. An explicit rotation renews the epoch,
- * and so it ends what was opened before it. Whoever looks after the store has no secret and comes with `created` alone.
+ * saw, so an automatic rotation beside it does not fail it: that keeps the epoch. An explicit rotation renews the
+ * epoch, and so it ends what was opened before it. An operator has no secret and comes with `created` alone.
  */
 export interface Proof {
   /** The SHA-256 of the secret that the request holds: the one of its cookie, or the one that it has set itself. */
@@ -212,8 +213,8 @@ export interface SessionRecord {
 export type Outline = Omit<SessionRecord, 'data'>
 
 /**
- * What a store is told to do to one session in one atomic update. A visit makes it from the `Step` that the application
- * asked for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
+ * What a store does to one session in one atomic update. A visit makes it from the `Step` that the application asked
+ * for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
  */
 export interface Change {
   /**

@@ -63,7 +63,7 @@ function check(keys: readonly unknown[]): void {
     }
     if (!isOwn(key)) {
       throw new SessionUsageError(
-        'One of app.keys can be guessed: it is an example, names a variable or a command instead of what that gives, or is a row or a repetition of characters. Take the output of: openssl rand -base64 32',
+        'One of app.keys can be guessed: it is an example, names a variable or a command instead of its value, or is a sequence or a repetition of characters. Use the output of: openssl rand -base64 32',
       )
     }
   }

@@ -120,13 +120,13 @@ export function atomicSession<D>(
   // One function for all requests: whose session it gives is known by the context that it is called on.
   const open = function (this: KoaContext | undefined, use?: SessionUse) {
     if (this?.req) return sessions.of(this, use)
-    throw new SessionUsageError(`ctx.${property} was taken off its context. Write: ctx.${property}()`)
+    throw new SessionUsageError(`ctx.${property} was detached from its context. Write: ctx.${property}()`)
   }
   define(app.context, open, true)
   const defineOn = (ctx: KoaContext) => {
     if (property in ctx) {
       throw new SessionUsageError(
-        `ctx.${property} belongs to the application that this one is mounted in. Install sessions there alone, or pass { property: 'visit' } to use ctx.visit()`,
+        `ctx.${property} belongs to the application that this one is mounted in. Install sessions only there, or pass { property: 'visit' } to use ctx.visit()`,
       )
     }
     define(ctx, open)

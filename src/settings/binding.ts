@@ -57,11 +57,11 @@ export function bindingOf(options: BindingOptions, { cookie }: Settings): Bindin
   if (!isPath(path))
     fail("path is where the browser registers, such as '/session-binding': letters, digits, '/', '.', '_' and '-'")
   if (!isWithin(path, cookie.path)) fail(`path '${path}' must be within '${cookie.path}', or it gets no cookie`)
-  if (enforce !== 'bound' && enforce !== 'report') fail("enforce is 'bound' or 'report'")
+  if (enforce !== 'bound' && enforce !== 'report') fail("enforce must be 'bound' or 'report'")
   if (typeof scope !== 'object' || scope === null) fail("scope is an object: { except: ['/assets/'] }")
   assertNames(scope, ['site', 'except'], 'scope')
   const { site = false, except = [] } = scope
-  if (typeof site !== 'boolean') fail('scope: site is true or false')
+  if (typeof site !== 'boolean') fail('scope: site must be true or false')
   if (site && cookie.domain === undefined) fail('scope: site needs the option domain, or subdomains get no cookie')
   if (!Array.isArray(except) || !except.every(isPath)) fail("scope: except is a list of paths: ['/assets/']")
   return Object.freeze({ cookieAge: age, path, enforce, site, except: Object.freeze([...except]) })

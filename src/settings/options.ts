@@ -54,7 +54,7 @@ export interface SessionOptions {
   /**
    * The cookie's Domain; set it only to share the cookie with subdomains. A function gives it by request: it gets the Koa
    * context, or the request of another server, and returns a host name, or undefined for a cookie of the host alone. It is
-   * called before the session is used, and what is no host name fails the request. A browser keeps no cookie whose Domain
+   * called before the session is used, and what is not a host name fails the request. A browser keeps no cookie whose Domain
    * is not above the host that it asked, so a Host header that lies gains nothing.
    * @default none
    */

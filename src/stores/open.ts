@@ -71,7 +71,7 @@ export async function openStore(url: string, options: OpenOptions = {}): Promise
   assertNames(options, ['create', 'table', 'schema', 'prefix', 'connections'], 'openStore()')
   if (typeof url !== 'string' || url === '') {
     const got = url === '' ? 'an empty text' : typeof url
-    throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${got}: is its variable set?`)
+    throw new SessionUsageError(`openStore() takes a URL or a file's name, but got ${got}: is its variable set?`)
   }
   const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/i.exec(url)?.[1] ?? 'sqlite'
   const open = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined

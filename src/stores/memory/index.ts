@@ -60,10 +60,10 @@ export function memory(options: MemoryOptions = {}): IndexableStore & Inspectabl
   assertNames(options, ['max', 'now'], 'The memory store')
   const { max = 10_000, now = () => Date.now() } = options
   if (!Number.isSafeInteger(max) || max < 1) {
-    throw new SessionUsageError('max of the memory store is a whole number of sessions, from 1')
+    throw new SessionUsageError('max of the memory store must be a whole number of sessions, from 1')
   }
   if (typeof now !== 'function') {
-    throw new SessionUsageError('now of the memory store is a function that gives milliseconds: now: () => clock')
+    throw new SessionUsageError('now of the memory store must be a function that gives milliseconds: now: () => clock')
   }
   return new MemoryStore(max, now)
 }

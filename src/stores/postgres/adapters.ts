@@ -53,7 +53,7 @@ function postgresJs(sql: PostgresJsClient): PgClient {
   const { transform } = (sql as { options?: { transform?: { row?: { from?: unknown } } } }).options ?? {}
   if (transform?.row?.from) {
     throw new SessionUsageError(
-      'The postgres store needs a sql without transform.row, which changes its rows too: give it a sql of its own',
+      'The postgres store needs a sql without transform.row, which changes its rows too: give it its own sql',
     )
   }
   return {

@@ -213,7 +213,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
     const policy = await this.#servers.evicting().catch(() => undefined)
     if (policy) {
       process.emitWarning(
-        `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): that logs visitors out, and makes find() and destroyAll() look at every session. Set maxmemory-policy to noeviction`,
+        `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): that logs visitors out, and makes find() and destroyAll() scan every session. Set maxmemory-policy to noeviction`,
         { code: 'KOA_ATOMIC_SESSION_EVICTION' },
       )
     }
