@@ -19,7 +19,7 @@ export type { CsrfOptions } from './csrf.ts'
 export type { KoaContext } from './exchange.ts'
 export type { KoaSessions } from './sessions.ts'
 
-/** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
+/** For applications with their own context type: `new Koa<State, SessionContext<MyData>>()`. */
 export interface SessionContext<D = SessionData> {
   /** This visitor's session; nothing is read until it is awaited. */
   readonly session: SessionFunction<D>

@@ -2,21 +2,21 @@ import { type Duration, milliseconds } from './duration.ts'
 import { assertNames, fail } from './names.ts'
 import type { Settings } from './settings.ts'
 
-/** How sessions are bound to devices. */
+/** Options of `deviceBound()`. */
 export interface BindingOptions {
   /**
-   * How long a copied cookie jar is good for: the device must sign again after this time, from 5 seconds to a day.
+   * How long a copied cookie jar works: the device must sign again after this time, from 5 seconds to a day.
    * @default '10 minutes'
    */
   readonly cookieAge?: Duration
   /**
-   * Where the browser registers its key, and signs again: a path of this application that nothing else answers.
+   * Where the browser registers its key, and signs again: a path of this application that is used for nothing else.
    * @default '/session-binding'
    */
   readonly path?: string
   /**
-   * `'bound'`: a request that does not come from the session's device gets a `SessionUnboundError` (401). `'report'`: it is
-   * let in, and the event `unbound` tells of it, to see on a running application what would be refused.
+   * `'bound'`: a request that does not come from the session's device gets a `SessionUnboundError` (401). `'report'`:
+   * it is let in, and the event `unbound` reports it, so you can see on a running application what would be refused.
    * @default 'bound'
    */
   readonly enforce?: 'bound' | 'report'
@@ -27,12 +27,12 @@ export interface BindingOptions {
 /** See the option `scope`. */
 export interface BindingScope {
   /**
-   * True: the whole site with its subdomains, for a session whose cookie has a `domain`. The registration must then come
-   * from the domain itself, or from one that its `/.well-known/device-bound-sessions` lists.
+   * True: the whole site with its subdomains, for a session whose cookie has a `domain`. The registration must then
+   * come from the domain itself, or from a host that its `/.well-known/device-bound-sessions` lists.
    * @default false, the origin alone
    */
   readonly site?: boolean
-  /** Where paths begin that use no session, such as `'/assets/'`: they never wait for the device. */
+  /** Beginnings of paths that use no session, such as `'/assets/'`: their requests never wait for the device. */
   readonly except?: readonly string[]
 }
 
