@@ -43,10 +43,8 @@ const FOR_READERS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bany more\b/i, 'no longer'],
   [/\b(?:pass|passes|takes?|ignores?) (?:\w+ )?in silence\b/i, 'silently ignore'],
   [/\b(?:a|an) (?:\w+ ){1,2}of (?:its|his|her|their|your|our|my) own\b/i, 'its own …'],
-  [
-    /\bis no (?!longer\b|more\b|matter\b|need\b|one\b|failure\b|transaction\b|driver\b|other\b|public\b|absolute\b)[a-z]+/,
-    'is not a',
-  ],
+  // `finite`: the function of PostgreSQL says so, and its text stays as it is.
+  [/(?<!\bthere )\bis no (?!longer\b|more\b|matter\b|finite\b)[a-z]+/i, 'is not a'],
   [/\b(?:is|are) told\b|\btells? of\b|\btold of\b/i, 'say, report, publish'],
   [/\btaken? for\b/i, 'mistaken for, treated as'],
   [/\ball the same\b/i, 'still, anyway'],
