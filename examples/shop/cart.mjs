@@ -15,7 +15,8 @@ export const cartActions = {
   },
   '/shop/quantity'(session, fields) {
     const quantity = Number(fields.get('quantity'))
-    if (!(Number.isInteger(quantity) && quantity > 0 && quantity < 100)) throw badRequest('Choose a number from 1 to 99')
+    if (!(Number.isInteger(quantity) && quantity > 0 && quantity < 100))
+      throw badRequest('Choose a number from 1 to 99')
     return session.set(`cart.${known(fields)}`, quantity)
   },
   '/shop/remove'(session, fields) {

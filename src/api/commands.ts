@@ -30,7 +30,7 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 
   /**
-   * Removes values; does nothing where there is none. An element of a list becomes `null`.
+   * Removes values; a missing value stays missing. An element of a list becomes `null`.
    *
    * @example
    * ```ts

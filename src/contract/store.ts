@@ -46,7 +46,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** A store that can show its sessions to operators: whoever has the database needs no visitor's secret. */
+/** A store that can show its sessions to operators: anyone with access to the database needs no visitor's secret. */
 export interface InspectableStore extends Store {
   /**
    * Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. A record
@@ -76,7 +76,7 @@ export interface Notice {
   readonly id: string
   /** Tells the session from a later one that took the same id. */
   readonly created: number
-  /** It is gone; or its secret was rotated on purpose, so it has another epoch; or its data have this version. */
+  /** It is gone; or its secret was rotated on purpose, so it has another epoch; or its data has this version. */
   readonly what: 'gone' | 'rotated' | number
 }
 
@@ -89,7 +89,7 @@ export interface IndexableStore extends Store {
 /** A store that finds sessions by the fields it indexes. */
 export interface IndexedStore extends Store {
   /**
-   * One page of the live sessions whose data hold this value at the indexed field, in the order of their ids. Fewer than
+   * One page of the live sessions whose data has this value at the indexed field, in the order of their ids. Fewer than
    * `page.limit` say that no more come after them. Never loads more sessions than a page at a time.
    */
   find(field: string, value: IndexValue, maxLifetime: number, page?: Page): Promise<SessionRecord[]>
@@ -106,13 +106,13 @@ export interface IndexedStore extends Store {
   ): Promise<number>
 }
 
-/** Which part of what was found is wanted. */
+/** Which part of the result is wanted. */
 export interface Page {
   readonly limit: number
   /** Only sessions whose ids come after this one; `''` for the first page. */
   readonly after: string
   /**
-   * The same object for all pages of one reading; absent for a page by itself. A store may keep by it what it has found for
+   * The same object for all pages of one reading; absent for a page by itself. With it a store may keep the result of
    * the first page, so a session that begins meanwhile may be missing in the later ones.
    */
   readonly reading?: object
@@ -148,12 +148,12 @@ export interface NewSession {
 export interface Access {
   readonly id: string
   readonly proof: Proof
-  /** Sessions older than this are over; Infinity where the application sets no limit. */
+  /** Sessions older than this are over; Infinity if the application sets no limit. */
   readonly maxLifetime: number
   /**
-   * The request has shown that it comes from the session's device. One that has not is `unbound` where there is a
-   * device. `destroy` does not ask: a thief gains nothing by it, and a log-out must not fail. An operator, who has no
-   * secret, is not asked either.
+   * The request has shown that it comes from the session's device. One that has not is `unbound` if there is a device.
+   * `destroy` does not ask: a thief gains nothing by it, and a log-out must not fail. An operator, who has no secret,
+   * is not asked either.
    */
   readonly bound?: boolean
 }
@@ -252,9 +252,9 @@ export interface Change {
 
 /** How the expiry moves: to now plus the session's idle time, when that is due. */
 export interface Slide {
-  /** The application's idle time, for sessions without one of their own. */
+  /** The application's idle time, for sessions without their own. */
   readonly idle: number
-  /** Gives this session an idle time of its own; null removes it, undefined keeps it. */
+  /** Gives this session its own idle time; null removes it, undefined keeps it. */
   readonly maxAge?: number | null | undefined
   /** The expiry moves only if it moves by at least this much, so parallel requests write it once. */
   readonly atLeast: number
@@ -326,7 +326,10 @@ export const ROTATION_GRACE = 30_000
 /** How many sessions are fetched, or removed, at a time where all of them are meant. */
 export const LIST_BATCH = 500
 
-/** What is found where nobody says how many: a page of devices, and a few megabytes even if each is as large as may be. */
+/**
+ * How many sessions `find` returns by default: a page of devices, and a few megabytes even if each is as large as may
+ * be.
+ */
 export const FIRST_PAGE: Page = { limit: 100, after: '' }
 
 /** How many operation ids a record remembers, each with the time when it was applied. */

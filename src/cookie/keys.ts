@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from '../errors/index.ts'
 
-/** The part of a Keygrip that is used; a type of our own, because its types are in a package that users need not have. */
+/** The part of a Keygrip that is used; declared here, because its types are in a package that users need not have. */
 export interface Signer {
   sign(data: string): string
   index(data: string, digest: string): number

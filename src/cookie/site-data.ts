@@ -1,7 +1,7 @@
 import { SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
 
-/** What a browser can be told to forget (https://www.w3.org/TR/clear-site-data/). */
+/** What a browser can be asked to remove (https://www.w3.org/TR/clear-site-data/). */
 export type SiteData = 'cache' | 'cookies' | 'storage' | 'executionContexts'
 
 /** What else to remove with a session. */

@@ -15,7 +15,7 @@ import { answer } from './endpoint.ts'
 
 export type { BindingOptions, BindingScope }
 
-/** What is needed of a Koa context besides what a session needs. */
+/** What this needs of a Koa context, in addition to what a session needs. */
 export interface BindingContext extends KoaContext {
   status: number
   body: unknown

@@ -10,7 +10,7 @@ export interface StoreCall {
   /** The store's name: `redis`. */
   readonly store: string
   readonly operation: 'load' | 'create' | 'update' | 'destroy' | 'find' | 'destroyAll' | 'get' | 'prune' | 'setup'
-  /** The same keyed hash of the session's id as in a `SessionEvent`; undefined where the call is about several. */
+  /** The same keyed hash of the session's id as in a `SessionEvent`; undefined if the call is about several sessions. */
   readonly session: string | undefined
   /** The names of the commands of an update, in order. */
   readonly commands: readonly string[]

@@ -27,7 +27,7 @@ export interface PgliteOptions {
   readonly rowMode?: 'object'
 }
 
-/** What `postgres()` takes. They are told apart by what they can do. */
+/** What `postgres()` takes. Their methods show which is which. */
 export type PostgresClient = PgClient | PostgresJsClient | PgliteClient
 
 /** The client as the store asks it, whichever it is. */
