@@ -37,7 +37,6 @@ const PAGES = {
   },
   devices: (page) => page.goto('/devices'),
   site: (page) => page.goto(`${siteURL}/`),
-  'site-page': (page) => page.goto(`${siteURL}/concepts`),
 }
 
 for (const colorScheme of ['light', 'dark']) {

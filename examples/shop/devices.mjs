@@ -32,7 +32,7 @@ export async function devicesPage(sessions, session, csrf) {
       <th scope="row">${client?.agent} <small>${client?.network}</small></th><td data-name="Logged in">${when(authAt ?? created)}</td><td data-name="Last used">${when(seen)}</td>
       <td>${
         id === session.id
-          ? html`<strong>this device</strong>`
+          ? html`<strong>This device</strong>`
           : form(
               csrf,
               '/devices/revoke',
