@@ -39,12 +39,23 @@ const PAGES = {
   site: (page) => page.goto(`${siteURL}/`),
 }
 
+/** Where Ada is logged in besides. */
+const ELSEWHERE = [
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile Safari/604.1',
+]
+for (const userAgent of ELSEWHERE) {
+  const context = await browser.newContext({ baseURL, userAgent })
+  await PAGES.shop(await context.newPage())
+  await context.close()
+}
+
 for (const colorScheme of ['light', 'dark']) {
   for (const [device, width] of [
     ['', 1280],
     ['-phone', 390],
   ]) {
-    const context = await browser.newContext({ baseURL, colorScheme, viewport: { width, height: 800 } })
+    const context = await browser.newContext({ baseURL, colorScheme, viewport: { width, height: 480 } })
     const page = await context.newPage()
     for (const [name, prepare] of Object.entries(PAGES)) {
       await prepare(page)
@@ -53,6 +64,9 @@ for (const colorScheme of ['light', 'dark']) {
       await page.screenshot({ path, fullPage: true })
       console.log(path)
     }
+    await page.goto('/devices')
+    await page.getByRole('button', { name: 'Log out', exact: true }).click()
+    await page.getByText('Your cart is empty.').waitFor()
     await context.close()
   }
 }
