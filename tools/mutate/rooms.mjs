@@ -78,5 +78,9 @@ export const ROOMS = {
     tests: [...CONFORMANCE, 'test/rules/delivery', 'test/faults/bounds'],
     target: 85,
   },
-  sqlite: { files: 'src/stores/sqlite/', tests: ['test/stores/sqlite', 'test/conformance/sqlite'], target: 85 },
+  sqlite: {
+    files: 'src/stores/sqlite/',
+    tests: ['test/stores/sqlite', 'test/stores/sqlite-notices', 'test/conformance/sqlite'],
+    target: 85,
+  },
 }

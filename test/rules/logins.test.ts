@@ -1,0 +1,65 @@
+import { memory } from 'koa-atomic-session/memory'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Any, site } from './browser.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
+})
+afterEach(() => vi.useRealTimers())
+
+const logIn = (session: Any) => session.rotate({ authenticated: true }).set('user', 7)
+const userOf = async (session: Any) => (await session).user
+
+describe('a log-in that was sent twice at once', () => {
+  it('gives each of its two responses a cookie that opens the session, also where the first goes on after the second', async () => {
+    const shop = site()
+    const browser = shop.browser()
+    await browser.visit((session) => session.set('n', 1))
+    const { cookie } = browser
+    let second: Any
+    const first = await shop.send(cookie, async (session) => {
+      await logIn(session)
+      second = await shop.send(cookie, logIn)
+      return (await session.update()).user
+    })
+    for (const answer of [first, second]) {
+      expect([answer.error, answer.cookies]).toEqual([undefined, [expect.stringMatching(/^sid=s\./)]])
+      expect((await shop.send(answer.cookies[0].split(';')[0], userOf)).value).toBe(7)
+    }
+    expect(first.value).toBe(7)
+  })
+})
+
+describe('a limit of sessions a user', () => {
+  function limited(max: number) {
+    const store = memory() as Any
+    const calls: string[] = []
+    for (const name of ['create', 'find', 'get', 'destroy']) {
+      const real = store[name].bind(store)
+      store[name] = (...values: unknown[]) => {
+        calls.push(name)
+        return real(...values)
+      }
+    }
+    return { calls, shop: site({ store, index: ['user'], limit: { field: 'user', max, beyond: 'oldest' } }) }
+  }
+
+  it('costs one look while it is kept, and removes the oldest beyond it', async () => {
+    const { shop, calls } = limited(2)
+    const browsers = [shop.browser(), shop.browser(), shop.browser()]
+    for (const [i, browser] of browsers.entries()) {
+      calls.length = 0
+      vi.setSystemTime(Date.now() + 1000)
+      await browser.visit(logIn)
+      expect(calls).toEqual(['create', 'find', ...(i < 2 ? [] : ['get', 'destroy'])])
+    }
+    const users = await Promise.all(browsers.map(async (browser) => (await browser.visit(userOf)).value))
+    expect(users).toEqual([undefined, 7, 7])
+  })
+
+  it('of one is kept to by the first log-in without another call', async () => {
+    const { shop, calls } = limited(1)
+    await shop.browser().visit(logIn)
+    expect(calls).toEqual(['create', 'find'])
+  })
+})
