@@ -12,7 +12,13 @@ export const ROOMS = {
   visit: {
     files: 'src/visit/',
     tests: [
+      'test/unit/turns',
+      'test/unit/queue',
+      'test/unit/slide',
       'test/rules/visit',
+      'test/rules/retiring',
+      'test/rules/bound',
+      'test/rules/logins',
       'test/rules/limits',
       'test/rules/handover',
       'test/koa/client',
@@ -32,6 +38,7 @@ export const ROOMS = {
       'test/koa/rotation',
       'test/koa/outside',
       'test/koa/failures',
+      'test/koa/csrf',
     ],
     target: 90,
   },
@@ -65,7 +72,7 @@ export const ROOMS = {
   },
   settings: {
     files: 'src/settings/',
-    tests: ['test/unit/duration', 'test/rules/setup', 'test/koa/usage', 'test/koa/cookie'],
+    tests: ['test/unit/duration', 'test/unit/settings'],
     target: 85,
   },
   data: {
