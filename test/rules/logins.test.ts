@@ -30,6 +30,46 @@ describe('a log-in that was sent twice at once', () => {
   })
 })
 
+describe('a rotation that sets nothing', () => {
+  const confirm = (session: Any) => session.rotate({ authenticated: true })
+
+  it('says nothing of who it is, so it begins no session where there is none any more', async () => {
+    const shop = site()
+    const browser = shop.browser()
+    for (const [handler, error] of [
+      [confirm, 'ERR_SESSION_GONE'],
+      [logIn, undefined],
+    ] as const) {
+      await browser.visit((session) => session.set('n', 1))
+      const outcome = await browser.visit(async (session) => {
+        const loaded = await session
+        await shop.send(browser.cookie, (other) => other.destroy())
+        await handler(loaded)
+      })
+      expect(outcome.error).toBe(error)
+    }
+  })
+
+  it("leaves the session's own idle time, which a log-in takes away", async () => {
+    const shop = site({ maxAge: '1 hour' })
+    const browser = shop.browser()
+    const maxAgeOf = async () => (await browser.visit(async (session) => (await session).maxAge)).value
+    await browser.visit((session) => session.set('n', 1).touch('2 hours'))
+    await browser.visit(confirm)
+    expect(await maxAgeOf()).toBe(7_200_000)
+    await browser.visit(logIn)
+    expect(await maxAgeOf()).toBe(3_600_000)
+  })
+
+  it('is refused with a grace that is no time, by its name', async () => {
+    const shop = site()
+    expect((await shop.browser().visit((session) => session.rotate({ grace: 'soon' }).set('n', 1))).error).toBe(
+      'ERR_SESSION_USAGE',
+    )
+    expect(shop.errors[0].message).toMatch(/^grace 'soon'/)
+  })
+})
+
 describe('a limit of sessions a user', () => {
   function limited(max: number) {
     const store = memory() as Any
