@@ -1,6 +1,6 @@
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type Any, site } from './browser.ts'
+import { type Any, idOf, site } from './browser.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'], now: 1_800_000_000_000 })
@@ -27,6 +27,30 @@ describe('a log-in that was sent twice at once', () => {
       expect((await shop.send(answer.cookies[0].split(';')[0], userOf)).value).toBe(7)
     }
     expect(first.value).toBe(7)
+  })
+})
+
+describe('a log-in that comes after another one, with the secret from before', () => {
+  it('is let into the same session where it says the same, and begins one of its own where it does not', async () => {
+    for (const [user, same] of [
+      [7, true],
+      [8, false],
+    ] as const) {
+      const shop = site()
+      const browser = shop.browser()
+      await browser.visit((session) => session.set('n', 1))
+      const { cookie } = browser
+      await browser.visit(logIn)
+      const late = await shop.send(cookie, async (session) => {
+        // It is late, so it sees nothing.
+        const { n } = await session
+        await session.rotate({ authenticated: true }).set('user', user)
+        return n
+      })
+      expect([late.value, late.error]).toEqual([undefined, undefined])
+      expect(idOf(late.cookies[0]) === idOf(cookie)).toBe(same)
+      expect((await shop.send(late.cookies[0]!.split(';')[0]!, userOf)).value).toBe(user)
+    }
   })
 })
 
