@@ -116,6 +116,9 @@ describe('a limit of sessions a user', () => {
       vi.setSystemTime(Date.now() + 1000)
       await browser.visit(logIn)
       expect(calls).toEqual(['create', 'find', ...(i < 2 ? [] : ['get', 'destroy'])])
+      calls.length = 0
+      await browser.visit((session) => session.set('n', 1))
+      expect(calls).toEqual([])
     }
     const users = await Promise.all(browsers.map(async (browser) => (await browser.visit(userOf)).value))
     expect(users).toEqual([undefined, 7, 7])

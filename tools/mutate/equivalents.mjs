@@ -129,4 +129,54 @@ export const EQUIVALENTS = [
     becomes: ['const process = randomBytes(12).toString("")'],
     why: 'Node.js knows no such encoding, so nothing loads; Stryker counts tests that fail, and there is none.',
   },
+  {
+    line: 'return this.#settings !== undefined || this.#earlier !== NO_EARLIER',
+    becomes: ['return true'],
+    why: 'A first read that is handed nothing stores nothing, and shows the same.',
+  },
+  {
+    line: '...(!now && authAt !== undefined && { authAt }),',
+    becomes: ['...(!now && true && { authAt }),'],
+    why: 'A time that is undefined is none, as one that is missing.',
+  },
+  {
+    line: "held: state.kind === 'live' && state.fresh ? state.record : undefined,",
+    becomes: ['held: true && state.fresh ? state.record : undefined,'],
+    why: 'Only a live session is fresh: this is for the compiler.',
+  },
+  {
+    line: 'if (created !== undefined && Date.now() - created >= settings.maxLifetime) return { data: NO_EARLIER.data, forget }',
+    becomes: ['if (true && Date.now() - created >= settings.maxLifetime) return { data: NO_EARLIER.data, forget }'],
+    why: 'What began at no time is not older than anything: this is for the compiler.',
+  },
+  {
+    line: 'newest = all.slice(0, limit.max)',
+    becomes: ['newest = all'],
+    why: 'Who was removed with an earlier page is looked for in vain: this is for speed.',
+  },
+  {
+    line: "state: known({ kind: 'unread', credential }, record, 'current', NOTHING_DUE),",
+    becomes: ['state: known({ kind: "", credential }, record, \'current\', NOTHING_DUE),'],
+    why: 'What was known before is asked only for a secret in its grace.',
+  },
+  {
+    line: "return state.kind === 'late' && state.unbound",
+    becomes: ['return true && state.unbound'],
+    why: 'Only a late request is unbound: this is for the compiler.',
+  },
+  {
+    line: 'return this.#queue.empty && this.#shown ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())',
+    becomes: ['return false ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())'],
+    why: 'What was read is not read again, so the same is shown a moment later: this is for speed.',
+  },
+  {
+    line: 'if (!this.#queue.empty) await this.#queue.drain()',
+    becomes: ['if (true) await this.#queue.drain()'],
+    why: 'A queue that is empty is drained at once: this is for speed.',
+  },
+  {
+    line: "function timeOf(entry = '@0'): number {",
+    becomes: ['function timeOf(entry = ""): number {'],
+    why: 'The number of no text is 0, too.',
+  },
 ]
