@@ -122,6 +122,13 @@ describe('an earlier session that is handed over with forget', () => {
     expect(shop.store.calls).toEqual([])
   })
 
+  it('gives its last field to take(), and nothing is stored', async () => {
+    const { shop, old, as } = moving()
+    old.set('cleo', { cart: 3 })
+    expect((await as(shop.browser(), 'cleo', (session) => session.take('cart'))).value).toBe(3)
+    expect([shop.store.calls, old.has('cleo')]).toEqual([[], false])
+  })
+
   it('does not come back within the request that has emptied it', async () => {
     const { shop, as } = moving()
     const { value } = await as(shop.browser(), 'ann', async (session) => {

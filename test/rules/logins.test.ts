@@ -128,5 +128,8 @@ describe('a limit of sessions a user', () => {
     const { shop, calls } = limited(1)
     await shop.browser().visit(logIn)
     expect(calls).toEqual(['create', 'find'])
+    calls.length = 0
+    await shop.browser().visit((session) => session.set('user', 7))
+    expect(calls).toEqual(['create'])
   })
 })

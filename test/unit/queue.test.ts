@@ -11,6 +11,16 @@ function queue(told = false) {
 }
 
 describe("a request's calls", () => {
+  it('go on after one that fails, which only its own caller hears of', async () => {
+    const { queue: calls } = queue()
+    const failed = calls.add(() => Promise.reject(new Error('no')))
+    const next = calls.add(async () => 'yes')
+    await expect(failed).rejects.toThrow('no')
+    expect(await next).toBe('yes')
+    expect(calls.empty).toBe(true)
+    expect(() => calls.raise()).not.toThrow()
+  })
+
   it('run one after another, and are waited for with what is added meanwhile', async () => {
     const { queue: calls } = queue()
     const seen: string[] = []
@@ -27,16 +37,6 @@ describe("a request's calls", () => {
     await calls.drain()
     expect(calls.empty).toBe(true)
     expect(seen).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]))
-  })
-
-  it('go on after one that fails, which only its own caller hears of', async () => {
-    const { queue: calls } = queue()
-    const failed = calls.add(() => Promise.reject(new Error('no')))
-    const next = calls.add(async () => 'yes')
-    await expect(failed).rejects.toThrow('no')
-    expect(await next).toBe('yes')
-    expect(calls.empty).toBe(true)
-    expect(() => calls.raise()).not.toThrow()
   })
 
   it('are a thousand at most', async () => {
