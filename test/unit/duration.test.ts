@@ -13,7 +13,7 @@ describe('a duration', () => {
     ['250ms', 250],
     [' 1 day ', 86_400_000],
     ['1d1h', 90_000_000],
-    [`${'1d'.repeat(49)}`, 49 * 86_400_000],
+    ['1d'.repeat(50), 50 * 86_400_000],
   ])('%j is %i milliseconds', (value, expected) => {
     expect(milliseconds(value, 'maxAge')).toBe(expected)
   })

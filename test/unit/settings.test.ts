@@ -114,7 +114,7 @@ describe('the settings', () => {
     ]),
     [{ index: ['a'], limit: { field: 'a', max: 1, beyond: 'newest' } }, 'limit: beyond is'],
     [{ index: ['a'], limit: { field: 'a', max: 1, beyond: 'oldest', more: 1 } }, "limit has no option 'more'"],
-    ...['a.example', 'https://a.example/', 'ftp://a.example', 'https://a.example:443', 'xhttps://a.example'].map<
+    ...['a.example', 'https://a.example/', 'ftp://a.example', 'https://a.example:443', 'wss://https:81'].map<
       [Any, string]
     >((origin) => [{ origin }, `origin '${origin}' must look like`]),
     [{ 'Stryker was here': 1 }, "A session has no option 'Stryker was here'"],
@@ -291,6 +291,7 @@ describe('an option that there is not', () => {
   it('is the nearest of several, and of those as near the first', () => {
     expect(says('paths', ['max', 'patents', 'path'])).toBe(near('paths', 'path'))
     expect(says('cat', ['max', 'bat', 'car'])).toBe(near('cat', 'bat'))
+    expect(says('pathx', ['max', 'patsy', 'path'])).toBe(near('pathx', 'path'))
   })
 
   it('of four letters may have two wrong, of three one', () => {

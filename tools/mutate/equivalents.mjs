@@ -1,6 +1,12 @@
 // Mutants that no test can notice, because the code does the same with them, each with the reason. `line` is where it
 // stands, without its indentation; `becomes` is the line as Stryker writes it.
 
+const OPTIONS = [
+  ...['store', 'key', 'maxAge', 'maxLifetime', 'touchAfter', 'rotateEvery', 'onReuse', 'secure', 'sameSite', 'domain'],
+  ...['persistent', 'path', 'partitioned', 'origin', 'index', 'limit', 'subject', 'pruneEvery', 'adopt', 'client'],
+  ...['schema', 'property', 'timeout', 'recheck', 'maxBytes'],
+]
+
 export const EQUIVALENTS = [
   {
     line: 'if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {',
@@ -179,4 +185,44 @@ export const EQUIVALENTS = [
     becomes: ['function timeOf(entry = ""): number {'],
     why: 'The number of no text is 0, too.',
   },
+  {
+    line: 'if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)',
+    becomes: ['if (true) await this.#begin(EMPTY_STEP, state)'],
+    why: 'What begins with nothing stores nothing.',
+  },
+  {
+    line: "if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())",
+    becomes: ['if (isLogIn(step) && !(true && state.own)) return this.#begin(step, newState())'],
+    why: 'Only what is gone has an own end: this is for the compiler.',
+  },
+  {
+    line: 'if (!this.record) return',
+    becomes: ['if (false) return'],
+    why: 'A log-in under a limit asks for the record: this is for the compiler.',
+  },
+  {
+    line: '#context(quiet = false): ChangeContext {',
+    becomes: ['#context(quiet = true): ChangeContext {'],
+    why: 'Only a step of the application asks for it, and says it.',
+  },
+  {
+    line: "export const NOBODYS: string = hashOf('')",
+    becomes: ['export const NOBODYS: string = hashOf("Stryker was here!")'],
+    why: 'No cookie can hold that text either.',
+  },
+  {
+    line: '.map((other) => ({ other, edits: distance(name.slice(0, 50).toLowerCase(), other.toLowerCase()) }))',
+    becomes: ['.map((other) => ({ other, edits: distance(name.toLowerCase(), other.toLowerCase()) }))'],
+    why: 'No option is nearly as long: this is for speed.',
+  },
+  {
+    line: 'if (error instanceof Refusal) fail("subject is the path of a field: subject: \'user_id\'")',
+    becomes: ['if (true) fail("subject is the path of a field: subject: \'user_id\'")'],
+    why: 'A path is refused by nothing else.',
+  },
+  ...OPTIONS.map((name) => ({
+    line: `${name}: true,`,
+    becomes: [`${name}: false,`],
+    why: 'Of the list of all options only the names are read.',
+  })),
 ]

@@ -20,6 +20,7 @@ export const ROOMS = {
       'test/rules/bound',
       'test/rules/logins',
       'test/rules/uses',
+      'test/rules/ends',
       'test/rules/limits',
       'test/rules/handover',
       'test/koa/client',
