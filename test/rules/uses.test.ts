@@ -19,7 +19,7 @@ async function due() {
   later(10 * MINUTE)
   shop.store.calls.length = 0
   const left = async () => {
-    const ends = await browser.visit(async (session) => (await session).expires.getTime(), {}, { touch: false })
+    const ends = await browser.visit(async (session) => (await session).expires!.getTime(), {}, { touch: false })
     return ends.value === before ? 'as before' : ends.value - Date.now()
   }
   /** The same request's session, asked for without use of it. */

@@ -220,6 +220,21 @@ export const EQUIVALENTS = [
     becomes: ['if (true) fail("subject is the path of a field: subject: \'user_id\'")'],
     why: 'A path is refused by nothing else.',
   },
+  {
+    line: 'if (!isHandover(given)) return Object.keys(given).length === 0 ? NO_EARLIER : { data: dataOf(given) }',
+    becomes: ['if (!isHandover(given)) return false ? NO_EARLIER : { data: dataOf(given) }'],
+    why: 'An object without fields hands over nothing either.',
+  },
+  {
+    line: 'const ids: string[] = []',
+    becomes: ['const ids: string[] = ["Stryker was here"]'],
+    why: 'Under an id that nobody has, nothing is found.',
+  },
+  {
+    line: 'for (const stored of this.#sessions.values()) if (holds(stored)) ids.push(stored.id)',
+    becomes: ['for (const stored of this.#sessions.values()) if (true) ids.push(stored.id)'],
+    why: 'What was found is looked at once more before it is shown or removed: this is for speed.',
+  },
   ...OPTIONS.map((name) => ({
     line: `${name}: true,`,
     becomes: [`${name}: false,`],

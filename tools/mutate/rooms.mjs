@@ -89,7 +89,7 @@ export const ROOMS = {
   },
   memory: {
     files: 'src/stores/memory/',
-    tests: [...CONFORMANCE, 'test/rules/delivery', 'test/faults/bounds'],
+    tests: ['test/unit/memory', ...CONFORMANCE, 'test/faults/bounds'],
     target: 85,
   },
   sqlite: {
