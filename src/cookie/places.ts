@@ -8,8 +8,8 @@ export interface Place {
   readonly partitioned: boolean
 }
 
-/** A host name without anything that could end an attribute of a cookie. */
-const HOST = /^(?!.*\.\.)[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/i
+/** A host name without anything that could end an attribute of a cookie. One of a single letter has no domain above it. */
+const HOST = /^(?!.*\.\.)[a-z\d][a-z\d.-]{0,251}[a-z\d]$/i
 /** A path in the characters that a request's path may have, without those that end an attribute. */
 const PATH = /^\/[^\0-\x20\x7f-\uffff;,]{0,255}$/
 /** Of the domains above a host: more labels than that have few. */

@@ -1,6 +1,6 @@
 import { type Handover, key, type Store } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Any, type Browser, site } from './browser.ts'
 
 const HOUR = 3_600_000
@@ -122,6 +122,13 @@ describe('an earlier session that is handed over with forget', () => {
     expect(shop.store.calls).toEqual([])
   })
 
+  it('gives its last field to take(), and nothing is stored', async () => {
+    const { shop, old, as } = moving()
+    old.set('cleo', { cart: 3 })
+    expect((await as(shop.browser(), 'cleo', (session) => session.take('cart'))).value).toBe(3)
+    expect([shop.store.calls, old.has('cleo')]).toEqual([[], false])
+  })
+
   it('does not come back within the request that has emptied it', async () => {
     const { shop, as } = moving()
     const { value } = await as(shop.browser(), 'ann', async (session) => {
@@ -169,7 +176,47 @@ describe('an earlier session that is handed over with forget', () => {
     expect([...old.keys()]).toEqual(['bob'])
   })
 
+  it('that can not be forgotten, nor the new one removed, is told of both', async () => {
+    const store = memory()
+    const { shop, failing, as } = moving({}, { store })
+    failing.error = new Error('the old store is down')
+    const down = new Error('the new one, too')
+    store.destroy = async () => {
+      throw down
+    }
+    expect((await as(shop.browser(), 'ann', (session) => session.inc('n'))).error).toBe(failing.error)
+    expect(shop.errors).toContain(down)
+  })
+
+  describe('at this very moment', () => {
+    afterEach(() => vi.useRealTimers())
+
+    it('counts as over when its lifetime is, and not a millisecond before', async () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+      for (const [age, data] of [
+        [4 * HOUR - 1, { user: 'ann', n: 1 }],
+        [4 * HOUR, {}],
+      ] as const) {
+        const { shop, as } = moving({ created: ago(age) }, { maxLifetime: '4 hours' })
+        expect((await as(shop.browser(), 'ann', async (session) => (await session).data)).value).toEqual(data)
+      }
+      const { shop, as } = moving({ authAt: ago(0) })
+      expect((await as(shop.browser(), 'ann', async (session) => (await session).authAt)).value).toEqual(ago(0))
+    })
+  })
+
+  it('may say null for what it does not know', async () => {
+    const { shop, as } = moving({ authAt: null, created: null, maxAge: null } as Any, { maxAge: '1 hour' })
+    const { value } = await as(shop.browser(), 'ann', async (session) => {
+      const { user, authAt, maxAge } = await session
+      return { user, authAt, maxAge }
+    })
+    expect(value).toEqual({ user: 'ann', authAt: undefined, maxAge: HOUR })
+  })
+
   it.each<[string, object, RegExp]>([
+    ['nothing as data', { data: null }, /data of adopt/],
+    ['a text as data', { data: 'ann' }, /data of adopt/],
     ['a list as data', { data: [1] }, /data of adopt/],
     ['no data', { data: undefined }, /data of adopt/],
     ['an unknown field', { maxage: 5 }, /did you mean 'maxAge'/],
@@ -190,6 +237,21 @@ describe('an earlier session that is handed over with forget', () => {
     expect(value).toEqual(['ERR_SESSION_USAGE', expect.stringMatching(message)])
     expect(JSON.stringify(value)).not.toContain('ann')
     expect(old.size).toBe(2)
+  })
+
+  it('is none where null is handed over, or an object without fields, and what is no object is refused', async () => {
+    const { value } = await site({ adopt: () => null as Any })
+      .browser()
+      .visit(async (session: Any) => (await session.set('a', 1)).data)
+    expect(value).toEqual({ a: 1 })
+    const empty = site({ adopt: () => ({}) })
+    expect((await empty.browser().visit(async (session: Any) => (await session).data)).value).toEqual({})
+    expect(empty.store.calls).toEqual([])
+    for (const wrong of ['ann', 7, true, [{ a: 1 }], () => {}]) {
+      const shop = site({ adopt: () => wrong as Any })
+      expect((await shop.browser().visit((session) => session)).error).toBe('ERR_SESSION_USAGE')
+      expect(shop.errors[0].message).toMatch(/^adopt gives the old session as an object/)
+    }
   })
 
   it('is data alone where it has no function forget', async () => {

@@ -692,6 +692,7 @@ describe('what only MongoDB keeps', () => {
     for (const step of [
       (session: Any) => session.set('user.id', id),
       (session: Any) => session.push('user.id', { deep: [id] }),
+      (session: Any) => session.set('user.id', { first: 'x', second: 1, third: id }),
       (session: Any) => session.if('user.id', id).set('a', 1),
     ]) {
       const { value } = await shop.browser().visit(async (session) => {
@@ -705,6 +706,8 @@ describe('what only MongoDB keeps', () => {
       expect(value).toContain('ObjectId')
     }
     expect(shop.store.calls).toEqual([])
+    const keeping = site({ store: Object.assign(memory(), { bson: true as const }) })
+    expect((await keeping.browser().visit((session) => session.set('user.id', id))).error).toBeUndefined()
   })
 })
 

@@ -3,10 +3,12 @@ import { Socket } from 'node:net'
 import type { SessionOptions } from 'koa-atomic-session'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { newId, newOperation, newSecret, writeCredential } from '../../src/cookie/credential.ts'
-import { readCookie, writeCookie } from '../../src/cookie/header.ts'
+import { clearing, readCookie, writeCookie } from '../../src/cookie/header.ts'
 import { CookieJar } from '../../src/cookie/jar.ts'
 import { keygripOf } from '../../src/cookie/keys.ts'
+import { oldCookieOf } from '../../src/cookie/old.ts'
 import { otherPlaces } from '../../src/cookie/places.ts'
+import { siteDataOf } from '../../src/cookie/site-data.ts'
 import { vary } from '../../src/cookie/vary.ts'
 import { settingsOf } from '../../src/settings/settings.ts'
 
@@ -15,26 +17,27 @@ const HOUR = 3_600_000
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** The jar of a request that comes with this cookie, and what its response sets when its headers leave. */
-function jarOf(cookie?: string, options: SessionOptions = {}) {
+function jarOf(cookie?: string, options: SessionOptions = {}, url = '/') {
   const response = new ServerResponse(new IncomingMessage(new Socket()))
   let write = () => {}
   const onHead = (then: () => void) => {
     write = then
   }
   const headers = { cookie, host: 'shop.example' }
-  const exchange = { headers, response, onHead, secure: false, url: '/', context: {} }
+  const exchange = { headers, response, onHead, secure: false, url, context: {} }
   const jar = new CookieJar(exchange, settingsOf(options).cookie, () => KEYS)
   const leaves = () => {
     write()
     return [response.getHeader('set-cookie') ?? []].flat().map(String)
   }
-  return { jar, leaves }
+  return { jar, leaves, response }
 }
 
 const session = newSecret(newId())
 const visitor = { kind: 'visitor', id: newId() } as const
 const cookieOf = (one: typeof session | typeof visitor, key = KEYS[0]!) =>
   `sid=${writeCredential(one, 'sid', keygripOf([key]))}`
+const usage = expect.objectContaining({ code: 'ERR_SESSION_USAGE' })
 const CAME = cookieOf(session)
 const OLD = cookieOf(session, KEYS[1])
 
@@ -146,10 +149,63 @@ describe('the cookie of one response', () => {
       url: undefined,
       context: {},
     }
-    const jar = new CookieJar(exchange, settingsOf({}).cookie, () => KEYS)
+    const domain = () => {
+      throw new Error('no cookie is written')
+    }
+    const jar = new CookieJar(exchange, settingsOf({ domain }).cookie, () => KEYS)
     expect([jar.credential, jar.refused, jar.present, jar.slid]).toEqual([session, undefined, true, false])
-    expect(() => jar.assertWritable()).toThrow(expect.objectContaining({ code: 'ERR_SESSION_USAGE' }))
-    expect(() => jar.forgetSite('"cache"')).toThrow(expect.objectContaining({ code: 'ERR_SESSION_USAGE' }))
+    expect(() => jar.assertWritable()).toThrow(usage)
+    expect(() => jar.assertRemovable()).toThrow(usage)
+    expect(() => jar.forgetSite('"cache"')).toThrow(usage)
+  })
+
+  it('can be written and removed until the headers leave, and not from then on', () => {
+    const { jar, response } = jarOf(CAME)
+    expect(() => jar.assertWritable()).not.toThrow()
+    expect(() => jar.assertRemovable()).not.toThrow()
+    response.writeHead(200)
+    expect(() => jar.assertWritable()).toThrow(usage)
+    expect(() => jar.assertRemovable()).toThrow(usage)
+  })
+
+  it('keeps shared caches away where it is written, and leaves them alone where it is not', () => {
+    for (const [written, cache] of [
+      [true, 'no-store'],
+      [false, undefined],
+    ] as const) {
+      const { jar, leaves, response } = jarOf()
+      if (written) jar.keep(session, undefined)
+      expect(leaves()).toHaveLength(written ? 1 : 0)
+      expect(response.getHeader('cache-control')).toBe(cache)
+      expect(response.hasHeader('set-cookie')).toBe(written)
+    }
+  })
+
+  it("takes another one of the response along, and an earlier library's that goes", () => {
+    const { jar, leaves, response } = jarOf()
+    response.setHeader('Set-Cookie', 'theme=dark')
+    jar.remove(oldCookieOf('old', { path: '/app' }))
+    jar.keep(session, undefined)
+    expect(leaves()).toEqual([
+      'theme=dark',
+      expect.stringMatching(/^old=; Path=\/app; Max-Age=0;/),
+      expect.stringMatching(/^sid=s/),
+    ])
+  })
+
+  it('is removed elsewhere from as many places as fit into 2048 bytes, to the byte', () => {
+    const totals = new Set<number>()
+    for (let n = 0; n < 100; n++) {
+      const url = `/${'p'.repeat(n % 10)}/a/a/${'q'.repeat(n / 10)}${'/a'.repeat(20)}`
+      const lines = jarOf('sid=a; sid=b', {}, url).leaves()
+      const bytes = lines.join('').length
+      totals.add(bytes)
+      // The next one is the longest so far.
+      const longest = Math.max(...lines.map((line) => line.length)) + 2
+      expect(bytes).toBeLessThanOrEqual(2048)
+      expect(bytes + longest).toBeGreaterThan(2048)
+    }
+    expect(totals).toContain(2048)
   })
 
   it('is cleared only where there is one', () => {
@@ -190,6 +246,16 @@ describe('the headers of a cookie', () => {
     )
   })
 
+  it('clear an earlier cookie, with Secure where its prefix or the request asks for that', () => {
+    const cleared = (name: string, secure = false) => clearing(name, { ...place, domain: 'a.example' }, secure)
+    const line = (name: string, secure: string) =>
+      `${name}=; Path=/; Domain=a.example; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; ${secure}HttpOnly; SameSite=Lax`
+    expect(cleared('old')).toBe(line('old', ''))
+    expect(cleared('old', true)).toBe(line('old', 'Secure; '))
+    expect(cleared('__Host-old')).toBe(line('__Host-old', 'Secure; '))
+    expect(cleared('old__')).toBe(line('old__', ''))
+  })
+
   it('are read by the whole name', () => {
     expect(readCookie('sidx', 'sid')).toEqual([])
     expect(readCookie('sid', 'sid')).toEqual([])
@@ -212,6 +278,7 @@ describe('the other places of a cookie', () => {
     expect(places('WWW.shop.example:8080', '/a/b?x=/c')).toEqual(all.slice(1))
     expect(places('www.shop.example', '/a/b#c', 'my__host-sid')).toEqual(all.slice(1))
     expect(places('', '/a/')).toEqual([' /a', ' /a/'])
+    expect(places('', '/ab/c')).toEqual([' /ab', ' /ab/', ' /ab/c', ' /ab/c/'])
     expect(places(undefined, undefined)).toEqual([])
     expect(places(undefined, undefined, 'sid', { domain: 'shop.example', path: '/a' })).toEqual([
       ' /',
@@ -225,7 +292,18 @@ describe('the other places of a cookie', () => {
   it('are of at most four domains, and of what is a host only', () => {
     const domains = (host: string) => places(host, '/').map((place) => place.split(' ')[0])
     expect(domains('a.b.c.d.e.example')).toEqual(['b.c.d.e.example', 'c.d.e.example', 'd.e.example', 'e.example'])
-    for (const host of ['a:80.example', 'shop.example:123456', 'shop.example:x', '10.0.0.1:80', 'localhost']) {
+    expect(domains('b.c')).toEqual(['b.c'])
+    for (const host of [
+      'a:80.example',
+      'shop.example:123456',
+      'shop.example:x',
+      '10.0.0.1:80',
+      'localhost',
+      'x',
+      'shop.example-',
+      '-shop.example',
+      'the.shop..example',
+    ]) {
       expect(domains(host)).toEqual([])
     }
   })
@@ -234,6 +312,47 @@ describe('the other places of a cookie', () => {
     expect(places('www.shop.example', '/a', '__Host-sid')).toEqual([' / partitioned'])
     expect(places('www.shop.example', '/a', '__Host-sid', { partitioned: true })).toEqual([' /'])
     expect(places('shop.example', '/', '__Secure-sid')).toEqual([' / partitioned', 'shop.example /'])
+  })
+})
+
+describe('an earlier cookie that is to go', () => {
+  it('has a name, and the place where it was set: the whole host if none is given', () => {
+    const at = (domain: string | undefined, path: string) => ({ domain, path, partitioned: false })
+    expect(oldCookieOf('old')).toEqual({ name: 'old', place: at(undefined, '/') })
+    expect(oldCookieOf('a'.repeat(256)).name).toHaveLength(256)
+    expect(oldCookieOf('old', { domain: 'a.example', path: '/app' }).place).toEqual(at('a.example', '/app'))
+  })
+
+  it.each<[unknown, unknown, RegExp]>([
+    ['', {}, /name/],
+    ['a b', {}, /name/],
+    ['a'.repeat(257), {}, /name/],
+    [['old'], {}, /name/],
+    [7, {}, /name/],
+    ['old', null, /place/],
+    ['old', '/app', /place/],
+    ['old', { domian: 'a.example' }, /did you mean 'domain'/],
+    ['old', { domain: 'a.example:80' }, /host name/],
+    ['old', { path: 'app' }, /path/],
+    ['old', { path: 'app/' }, /path/],
+    ['old', { path: '/a;b' }, /path/],
+    ['old', { path: ['/app'] }, /path/],
+  ])('is refused as %j at %j', (name, place, message) => {
+    expect(() => oldCookieOf(name, place as object)).toThrow(usage)
+    expect(() => oldCookieOf(name, place as object)).toThrow(message)
+    expect(() => oldCookieOf(name, place as object)).toThrow(/^clearCookie\(\)/)
+  })
+})
+
+describe('what a browser is told to forget', () => {
+  it('is each of four things once, and nothing if nothing is asked for', () => {
+    const all = ['cache', 'cookies', 'storage', 'executionContexts'] as const
+    expect(siteDataOf({ clear: [...all, ...all] })).toBe('"cache", "cookies", "storage", "executionContexts"')
+    expect([siteDataOf(), siteDataOf({}), siteDataOf({ clear: [] })]).toEqual([undefined, undefined, undefined])
+    expect(() => siteDataOf({ clear: [''] as never })).toThrow(usage)
+    expect(() => siteDataOf({ clears: [] } as object)).toThrow(
+      "destroy() has no option 'clears': did you mean 'clear'?",
+    )
   })
 })
 

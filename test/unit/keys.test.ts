@@ -50,6 +50,29 @@ describe('the keys', () => {
     keygripOf([`my session cookie key: ${randomBytes(24).toString('base64url')}`])
   })
 
+  it.each<[string]>(
+    [
+      ...['qwertyuiop', 'asdfghjkl', 'zxcvbnm', '1234567890'],
+      ...['your', 'secret', 'session', 'cookie', 'change', 'replace', 'password', 'example', 'undefined', 'object'],
+      ...['process.env.MY_SHOP_KEY', 'import.meta.env.MY_SHOP_KEY', 'the output of', 'the output of:'],
+      ...['openssl  rand  -base64  32', 'openssl rand 32'],
+    ].map((known) => [known]),
+  )('%j is worth nothing: what is beside it must be a key', (known) => {
+    for (const text of [known, known.toUpperCase()]) {
+      expect(() => keygripOf([`${text} vk3qz8rmw1tjx6d`])).not.toThrow()
+      expect(() => keygripOf([`${text} vk3qz8rmw1tjx6`])).toThrow(/can be guessed/)
+    }
+  })
+
+  it.each(['vk3qz8rmw1tjx6dp$KEY', '$KEYvk3qz8rmw1tjx6dp', 'vk3qz8rmw1acegi4'])(
+    '%j is taken: it is no variable, and every second letter is no row',
+    (key) => expect(() => keygripOf([key])).not.toThrow(),
+  )
+
+  it.each([undefined, 7, randomBytes(32), ['a', 'key', 'of', 'parts', ...'abcdefghijkl']])('%s is no text', (key) => {
+    expect(() => keygripOf([key as never])).toThrow(/must be a text of at least 16 characters/)
+  })
+
   it('are looked at again when their list is changed in place', () => {
     const keys = [KEY]
     const before = keygripOf(keys)

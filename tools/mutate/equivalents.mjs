@@ -1,6 +1,12 @@
 // Mutants that no test can notice, because the code does the same with them, each with the reason. `line` is where it
 // stands, without its indentation; `becomes` is the line as Stryker writes it.
 
+const OPTIONS = [
+  ...['store', 'key', 'maxAge', 'maxLifetime', 'touchAfter', 'rotateEvery', 'onReuse', 'secure', 'sameSite', 'domain'],
+  ...['persistent', 'path', 'partitioned', 'origin', 'index', 'limit', 'subject', 'pruneEvery', 'adopt', 'client'],
+  ...['schema', 'property', 'timeout', 'recheck', 'maxBytes'],
+]
+
 export const EQUIVALENTS = [
   {
     line: 'if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {',
@@ -13,19 +19,9 @@ export const EQUIVALENTS = [
     why: 'Only a log-in that is sent again gets there, and it answers with its new secret.',
   },
   {
-    line: 'return this.#settings !== undefined',
-    becomes: ['return true'],
-    why: 'A first read that is handed nothing stores nothing, and shows the same.',
-  },
-  {
     line: 'if (!result.ok) throw errorOf(result.problem)',
     becomes: ['if (false) throw errorOf(result.problem)'],
     why: 'Whatever is set at the top of nothing fits: this is for the compiler. (In beginning.ts it is noticed.)',
-  },
-  {
-    line: 'if (!binding || !response || !secure) return false',
-    becomes: ['if (!binding || !response || !secure) return true'],
-    why: 'Whoever was not asked is not asked later in the same request either: none of the three changes.',
   },
   {
     line: "if (state.kind !== 'live' || !isCurrent(state.secret)) return",
@@ -46,13 +42,6 @@ export const EQUIVALENTS = [
     line: 'if (!Object.hasOwn(data, CLIENT)) return data',
     becomes: ['if (false) return data'],
     why: 'A copy of data without it shows the same.',
-  },
-  {
-    line: "if (at > 0 && pair.slice(0, at).replace(/^[ \\t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))",
-    becomes: [
-      "if (at >= 0 && pair.slice(0, at).replace(/^[ \\t]+/, '') === name) values.push(withoutEnd(pair.slice(at + 1)))",
-    ],
-    why: 'No cookie has an empty name.',
   },
   {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of the sources
@@ -114,19 +103,6 @@ export const EQUIVALENTS = [
     why: 'Behind the end of two lists of one length there is nothing in either.',
   },
   {
-    line: "return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))",
-    becomes: [
-      'return a.length === b.length && timingSafeEqual(Buffer.from(a, ""), Buffer.from(b, \'latin1\'))',
-      'return a.length === b.length && timingSafeEqual(Buffer.from(a, \'latin1\'), Buffer.from(b, ""))',
-    ],
-    why: 'A MAC holds letters of ASCII alone, which are the same bytes in both.',
-  },
-  {
-    line: 'const call = { over: false }',
-    becomes: ['const call = {}'],
-    why: 'What is undefined is not over either.',
-  },
-  {
     line: "return loaded.outcome === 'live' ? loaded.record : undefined",
     becomes: ['return true ? loaded.record : undefined'],
     why: 'An answer that is not live has no record.',
@@ -139,4 +115,129 @@ export const EQUIVALENTS = [
     ],
     why: 'No store answers null, and a time is a number: this is for the compiler.',
   },
+  {
+    line: 'if (path === undefined || !PATH.test(path)) return',
+    becomes: ['if (false || !PATH.test(path)) return'],
+    why: "The text 'undefined' is no path: this is for the compiler.",
+  },
+  {
+    line: "for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {",
+    becomes: ["for (let at = path.indexOf('/', 1); at >= 0; at = path.indexOf('/', at + 1)) {"],
+    why: 'It looks from the second character on, so nothing is found at 0.',
+  },
+  {
+    line: 'for (let begin = 0, end = 1; begin < text.length; begin = end++) {',
+    becomes: ['for (let begin = 0, end = 1; begin <= text.length; begin = end++) {'],
+    why: 'Behind the end there is nothing to keep.',
+  },
+  {
+    line: "const process = randomBytes(9).toString('base64url')",
+    becomes: ['const process = randomBytes(9).toString("")'],
+    why: 'Node.js knows no such encoding, so nothing loads; Stryker counts tests that fail, and there is none.',
+  },
+  {
+    line: 'return this.#settings !== undefined || this.#earlier !== NO_EARLIER',
+    becomes: ['return true'],
+    why: 'A first read that is handed nothing stores nothing, and shows the same.',
+  },
+  {
+    line: '...(!now && authAt !== undefined && { authAt }),',
+    becomes: ['...(!now && true && { authAt }),'],
+    why: 'A time that is undefined is none, as one that is missing.',
+  },
+  {
+    line: "held: state.kind === 'live' && state.fresh ? state.record : undefined,",
+    becomes: ['held: true && state.fresh ? state.record : undefined,'],
+    why: 'Only a live session is fresh: this is for the compiler.',
+  },
+  {
+    line: 'if (created !== undefined && Date.now() - created >= settings.maxLifetime) return { data: NO_EARLIER.data, forget }',
+    becomes: ['if (true && Date.now() - created >= settings.maxLifetime) return { data: NO_EARLIER.data, forget }'],
+    why: 'What began at no time is not older than anything: this is for the compiler.',
+  },
+  {
+    line: 'newest = all.slice(0, limit.max)',
+    becomes: ['newest = all'],
+    why: 'Who was removed with an earlier page is looked for in vain: this is for speed.',
+  },
+  {
+    line: "state: known({ kind: 'unread', credential }, record, 'current', NOTHING_DUE),",
+    becomes: ['state: known({ kind: "", credential }, record, \'current\', NOTHING_DUE),'],
+    why: 'What was known before is asked only for a secret in its grace.',
+  },
+  {
+    line: "return state.kind === 'late' && state.unbound",
+    becomes: ['return true && state.unbound'],
+    why: 'Only a late request is unbound: this is for the compiler.',
+  },
+  {
+    line: 'return this.#queue.empty && this.#shown ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())',
+    becomes: ['return false ? this.#viewed<S>() : this.#load().then(() => this.#viewed<S>())'],
+    why: 'What was read is not read again, so the same is shown a moment later: this is for speed.',
+  },
+  {
+    line: 'if (!this.#queue.empty) await this.#queue.drain()',
+    becomes: ['if (true) await this.#queue.drain()'],
+    why: 'A queue that is empty is drained at once: this is for speed.',
+  },
+  {
+    line: "function timeOf(entry = '@0'): number {",
+    becomes: ['function timeOf(entry = ""): number {'],
+    why: 'The number of no text is 0, too.',
+  },
+  {
+    line: 'if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)',
+    becomes: ['if (true) await this.#begin(EMPTY_STEP, state)'],
+    why: 'What begins with nothing stores nothing.',
+  },
+  {
+    line: "if (isLogIn(step) && !(state.kind === 'gone' && state.own)) return this.#begin(step, newState())",
+    becomes: ['if (isLogIn(step) && !(true && state.own)) return this.#begin(step, newState())'],
+    why: 'Only what is gone has an own end: this is for the compiler.',
+  },
+  {
+    line: 'if (!this.record) return',
+    becomes: ['if (false) return'],
+    why: 'A log-in under a limit asks for the record: this is for the compiler.',
+  },
+  {
+    line: '#context(quiet = false): ChangeContext {',
+    becomes: ['#context(quiet = true): ChangeContext {'],
+    why: 'Only a step of the application asks for it, and says it.',
+  },
+  {
+    line: "export const NOBODYS: string = hashOf('')",
+    becomes: ['export const NOBODYS: string = hashOf("Stryker was here!")'],
+    why: 'No cookie can hold that text either.',
+  },
+  {
+    line: '.map((other) => ({ other, edits: distance(name.slice(0, 50).toLowerCase(), other.toLowerCase()) }))',
+    becomes: ['.map((other) => ({ other, edits: distance(name.toLowerCase(), other.toLowerCase()) }))'],
+    why: 'No option is nearly as long: this is for speed.',
+  },
+  {
+    line: 'if (error instanceof Refusal) fail("subject is the path of a field: subject: \'user_id\'")',
+    becomes: ['if (true) fail("subject is the path of a field: subject: \'user_id\'")'],
+    why: 'A path is refused by nothing else.',
+  },
+  {
+    line: 'if (!isHandover(given)) return Object.keys(given).length === 0 ? NO_EARLIER : { data: dataOf(given) }',
+    becomes: ['if (!isHandover(given)) return false ? NO_EARLIER : { data: dataOf(given) }'],
+    why: 'An object without fields hands over nothing either.',
+  },
+  {
+    line: 'const ids: string[] = []',
+    becomes: ['const ids: string[] = ["Stryker was here"]'],
+    why: 'Under an id that nobody has, nothing is found.',
+  },
+  {
+    line: 'for (const stored of this.#sessions.values()) if (holds(stored)) ids.push(stored.id)',
+    becomes: ['for (const stored of this.#sessions.values()) if (true) ids.push(stored.id)'],
+    why: 'What was found is looked at once more before it is shown or removed: this is for speed.',
+  },
+  ...OPTIONS.map((name) => ({
+    line: `${name}: true,`,
+    becomes: [`${name}: false,`],
+    why: 'Of the list of all options only the names are read.',
+  })),
 ]
