@@ -35,7 +35,8 @@ export function newId(): string {
   return randomBytes(16).toString('base64url')
 }
 
-const process = randomBytes(12).toString('base64url')
+// Operations are compared within one session only, so 72 bits are plenty; they travel with every change.
+const process = randomBytes(9).toString('base64url')
 let operations = 0
 
 /** An id for one change: unlike any other of this process, and of every other process. */

@@ -259,8 +259,8 @@ describe('an operation', () => {
     const ids = Array.from({ length: 1000 }, newOperation)
     expect(new Set(ids).size).toBe(1000)
     for (const id of ids) {
-      expect(id).toMatch(/^[\w-]{17,}$/)
-      expect(id.startsWith(ids[0]!.slice(0, 16))).toBe(true)
+      expect(id).toMatch(/^[\w-]{13,}$/)
+      expect(id.startsWith(ids[0]!.slice(0, 12))).toBe(true)
     }
   })
 })

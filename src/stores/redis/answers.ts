@@ -1,6 +1,6 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
-import { outlineOf, recordOf } from '../../contract/record.ts'
+import { recordOf } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
@@ -26,23 +26,34 @@ export interface FoundAnswer {
 /** What the script answers to `update`. `clamped`: the index has kept the session from sliding all the way. */
 export type UpdateAnswer =
   | ChangedAnswer
-  | AppliedAnswer<'held' | 'done'>
+  | AppliedAnswer
   | RefusedAnswer
   | { readonly outcome: 'absent' | 'expired' | 'forgotten' }
   /** The secret is not the live one, or the change holds for one state of the session and it has another. */
   | { readonly outcome: 'other' }
 
-interface AppliedAnswer<Outcome> {
-  readonly outcome: Outcome
+/** Where no data come along. `last`: the last operation, if it is not this one. */
+type AppliedAnswer = readonly [
+  outcome: 'held' | 'done',
+  now: number,
+  version: number,
+  expires: number,
+  created: number,
+  maxAge: number | null,
+  authAt: number | null,
+  rotated: number,
+  epoch: string,
+  rest?: { readonly clamped?: true; readonly last?: string; readonly device?: Device },
+]
+
+interface ChangedAnswer {
+  readonly outcome: 'changed'
   readonly now: number
   readonly clamped?: true
-  /** The last operation and its time; absent before the first one. */
+  /** The last operation; absent before the first one. */
   readonly ops?: string
   readonly meta: MetaList
   readonly device?: Device
-}
-
-interface ChangedAnswer extends AppliedAnswer<'changed'> {
   /** What the chain's `take` has found, in a list; absent for an operation that is sent again. */
   readonly taken?: readonly [Value?]
   readonly data: Data
@@ -57,7 +68,7 @@ type RefusedAnswer = { readonly outcome: 'refused' } & (
 
 /**
  * The object of a reply: JSON text; and if fields of its `data` are stored apart, a list of that text and then their
- * names and values in turn.
+ * names and values in turn. For a change whose data nobody needs it is a list of JSON.
  */
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
 export function parse(reply: string | readonly string[]): any {
@@ -90,6 +101,7 @@ export function readingOf(id: string, answer: FoundAnswer): StateReading {
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */
 export function updatedOf(answer: UpdateAnswer, access: Access, change: Change): Updated | undefined {
+  if (isApplied(answer)) return appliedOf(answer, access, change)
   switch (answer.outcome) {
     case 'changed': {
       const { outcome, now, taken, meta } = answer
@@ -98,11 +110,6 @@ export function updatedOf(answer: UpdateAnswer, access: Access, change: Change):
       const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
       return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }
     }
-    case 'held':
-    case 'done': {
-      const { outcome, now } = answer
-      return { outcome, record: outlineOf(storedFrom(access.id, { ...answer, data: {} })), secret: 'current', now }
-    }
     case 'refused':
       return { outcome: answer.outcome, problem: problemOf(answer, change) }
     case 'other':
@@ -110,6 +117,22 @@ export function updatedOf(answer: UpdateAnswer, access: Access, change: Change):
     default:
       return answer
   }
+}
+
+/** Whether the change is applied, and the index has kept the session from sliding all the way. */
+export function isClamped(answer: UpdateAnswer): boolean {
+  if (isApplied(answer)) return answer[9]?.clamped === true
+  return answer.outcome === 'changed' && answer.clamped === true
+}
+
+function isApplied(answer: UpdateAnswer): answer is AppliedAnswer {
+  return Array.isArray(answer)
+}
+
+function appliedOf(answer: AppliedAnswer, { id }: Access, { op }: Change): Updated {
+  const [outcome, now, version, expires, created, maxAge, authAt, rotated, epoch, rest] = answer
+  const record = { id, version, created, expires, maxAge, authAt, rotated, epoch, last: rest?.last ?? op }
+  return { outcome, record: rest?.device ? { ...record, device: rest.device } : record, secret: 'current', now }
 }
 
 function problemOf(answer: RefusedAnswer, { chain }: Change): Problem {

@@ -25,7 +25,7 @@ import type {
 import { loaded } from '../../contract/transition.ts'
 import { assertNames } from '../../settings/names.ts'
 import { compareAndRemove, compareAndSet, expiring, knows } from '../shared/oracle.ts'
-import { type StateReading, updatedOf } from './answers.ts'
+import { isClamped, type StateReading, updatedOf } from './answers.ts'
 import { scriptRunner } from './client.ts'
 import { INDEXING_LUA } from './indexing.lua.ts'
 import { Index } from './indexing.ts'
@@ -143,7 +143,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
     const answer = await this.#script.update(access, change)
     const updated = updatedOf(answer, access, change)
     if (!updated) return this.#compute(access, change)
-    if (!('clamped' in answer && answer.clamped)) return updated
+    if (!isClamped(answer)) return updated
     // The change is applied. If the slide fails, the next request slides again.
     const slid = await this.#renew(access, change).catch(() => undefined)
     return slid?.outcome === 'changed' ? expiring(updated, slid.record.expires) : updated

@@ -23,18 +23,16 @@ local function whole(n) return format('%d', n) end
 -- The time, as a reply and a record show it.
 local clock = whole(now)
 
--- What a reply tells of a session besides its data: of its operations the last, its device, if it has one, and META. `head`
--- begins the object.
-local function outline(head, meta, ops, device)
-  if ops then head = head .. ',"ops":"' .. match(ops, '^.* (.*)') end
-  if device then head = head .. ',"device":' .. device end
-  return head .. ',"meta":' .. meta
-end
+-- The last of the remembered operations, without its time; '' if there is none.
+local function lastOf(ops) return ops and match(ops, '^.* ([^@]*)') or '' end
 
--- The reply with a session. The fields that are stored apart follow the text as they are, because joining large texts in Lua
--- takes longer than sending them one by one.
+-- The reply with a session: of its operations the last, its device, if it has one, META, and its data. `head` begins the
+-- object. The fields that are stored apart follow the text as they are, because joining large texts in Lua takes longer than
+-- sending them one by one.
 local function show(head, meta, ops, together, apart, device)
-  local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+  if ops then head = head .. ',"ops":"' .. lastOf(ops) .. '"' end
+  if device then head = head .. ',"device":' .. device end
+  local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
   if tonumber(apart) == 0 then return text end
   local all, parts = redis.call('HGETALL', key), { text }
   for i = 1, #all, 2 do

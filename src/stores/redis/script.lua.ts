@@ -24,17 +24,15 @@ local function whole(n) return format('%d', n) end
 local clock = whole(now)
 
 
+local function lastOf(ops) return ops and match(ops, '^.* ([^@]*)') or '' end
 
-local function outline(head, meta, ops, device)
-if ops then head = head .. ',"ops":"' .. match(ops, '^.* (.*)') end
-if device then head = head .. ',"device":' .. device end
-return head .. ',"meta":' .. meta
-end
 
 
 
 local function show(head, meta, ops, together, apart, device)
-local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+if ops then head = head .. ',"ops":"' .. lastOf(ops) .. '"' end
+if device then head = head .. ',"device":' .. device end
+local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
 if tonumber(apart) == 0 then return text end
 local all, parts = redis.call('HGETALL', key), { text }
 for i = 1, #all, 2 do
@@ -672,7 +670,7 @@ expires = horizon
 clamped = ',"clamped":true'
 end
 end
-local same = held ~= '' and held == version .. ' ' .. (ops and match(ops, '^.* ([^@]*)') or '')
+local same = held ~= '' and held == version .. ' ' .. lastOf(ops)
 
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
@@ -725,8 +723,13 @@ if taken ~= '' or (answer and not same) then
 local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
 reply = show(head, meta, ops, together, apart, device)
 else
-local head = '{"outcome":"' .. (same and 'held' or 'done') .. '","now":' .. clock .. clamped
-reply = outline(head, meta, ops, device) .. '}'
+
+local last, rest = lastOf(ops), clamped
+if last ~= op then rest = rest .. ',"last":"' .. last .. '"' end
+if device then rest = rest .. ',"device":' .. device end
+if rest ~= '' then rest = ',{' .. sub(rest, 2) .. '}' end
+local facts = { clock, version, expires, created, maxAge, authAt, rotated, epoch }
+reply = (same and '["held",' or '["done",') .. concat(facts, ',') .. rest .. ']'
 end
 
 if due then redis.call('PEXPIREAT', key, expires) end

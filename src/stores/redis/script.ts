@@ -104,7 +104,8 @@ export class Script {
       maxBytes: 0,
     }
     const access: Access = { id, proof: { hash }, maxLifetime: Number.POSITIVE_INFINITY, bound: true }
-    return (await this.update(access, change, horizon, judged)).outcome !== 'other'
+    const answer = await this.update(access, change, horizon, judged)
+    return !('outcome' in answer && answer.outcome === 'other')
   }
 
   /**

@@ -99,7 +99,7 @@ if due then
     clamped = ',"clamped":true'
   end
 end
-local same = held ~= '' and held == version .. ' ' .. (ops and match(ops, '^.* ([^@]*)') or '')
+local same = held ~= '' and held == version .. ' ' .. lastOf(ops)
 -- Nothing else tells that the response with this secret has arrived. The oracle says itself whether it has.
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
@@ -152,8 +152,13 @@ if taken ~= '' or (answer and not same) then
   local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
   reply = show(head, meta, ops, together, apart, device)
 else
-  local head = '{"outcome":"' .. (same and 'held' or 'done') .. '","now":' .. clock .. clamped
-  reply = outline(head, meta, ops, device) .. '}'
+  -- The most frequent reply of all, so it has no names and nothing that the caller knows: see AppliedAnswer in answers.ts.
+  local last, rest = lastOf(ops), clamped
+  if last ~= op then rest = rest .. ',"last":"' .. last .. '"' end
+  if device then rest = rest .. ',"device":' .. device end
+  if rest ~= '' then rest = ',{' .. sub(rest, 2) .. '}' end
+  local facts = { clock, version, expires, created, maxAge, authAt, rotated, epoch }
+  reply = (same and '["held",' or '["done",') .. concat(facts, ',') .. rest .. ']'
 end
 -- Last of all, because a time that has already passed removes the key at once.
 if due then redis.call('PEXPIREAT', key, expires) end
