@@ -1,4 +1,4 @@
-import { type Data, isBson, isDate, isList, type Value } from '../algebra/index.ts'
+import { type Data, isBson, isDate, isList, isObject, type List, type Value } from '../algebra/index.ts'
 import { innerKey, key as outerKey, textOf } from '../data/key.ts'
 import { InvalidValueError } from '../errors/index.ts'
 
@@ -18,10 +18,16 @@ export function copyOut(value: Value, origins: Origins): unknown {
   else if (isList(value)) copy = value.map((element) => copyOut(element, origins))
   else {
     copy = {}
-    for (const key of Object.keys(value)) own(copy, textOf(key), copyOut((value as Data)[key]!, origins))
+    for (const key of Object.keys(value)) assign(copy, textOf(key), copyOut((value as Data)[key]!, origins))
   }
   origins.set(copy, value)
   return copy
+}
+
+/** As `own`, for an object that has no setters but `__proto__`: an ordinary assignment is several times as fast. */
+export function assign(object: object, key: string, value: unknown): void {
+  if (key === '__proto__') own(object, key, value)
+  else (object as Record<string, unknown>)[key] = value
 }
 
 /** An own property, whatever its name: `__proto__`, too. */
@@ -37,7 +43,7 @@ export function keyOf(text: string, origin: Data | undefined, top: boolean): str
   return [text, outerKey(text)].find((other) => Object.hasOwn(origin, other) && textOf(other) === text) ?? key
 }
 
-/** What the values that were kept have been made of. */
+/** What the values that were changed or assigned have been made of. */
 export type Kept = [made: object, of: Value][]
 
 /**
@@ -48,79 +54,106 @@ export type Kept = [made: object, of: Value][]
  * @throws `InvalidValueError` (400) for what JSON refuses or no store can keep; its `path` is where it stands.
  */
 export function kept(value: unknown, path: string[], origins: Origins, all: Kept): Value | undefined {
-  return keep(value, path, origins, all, [])
+  return new Keeper(path, origins, all).keep(value)
 }
 
-function keep(input: unknown, path: string[], origins: Origins, all: Kept, within: object[]): Value | undefined {
-  const refuse = (reason: string): never => {
-    throw new InvalidValueError(path.join('.').toWellFormed(), reason)
+/** One walk through a value. Where it stands is kept here, because a path for each value would cost more than the rest. */
+class Keeper {
+  readonly #path: (string | number)[]
+  readonly #origins: Origins
+  readonly #all: Kept
+  readonly #within: object[] = []
+
+  constructor(path: string[], origins: Origins, all: Kept) {
+    this.#path = [...path]
+    this.#origins = origins
+    this.#all = all
   }
-  let value = input
-  if (typeof value === 'object' && value !== null) {
-    const origin = origins.get(value)
-    if (isDate(origin) && isDate(value) && !Number.isNaN(value.getTime())) {
-      const date = value.getTime() === origin.getTime() ? origin : new Date(value)
-      all.push([value, date])
-      return date
+
+  keep(input: unknown): Value | undefined {
+    let value = input
+    if (typeof value === 'object' && value !== null) {
+      const origin = this.#origins.get(value)
+      if (isDate(origin) && isDate(value) && !Number.isNaN(value.getTime())) {
+        if (value.getTime() === origin.getTime()) return origin
+        return this.#made(value, new Date(value))
+      }
+      if (isBson(origin)) return origin
     }
-    if (isBson(origin)) return origin
+    if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') {
+      const { toJSON } = value as { toJSON?: unknown }
+      if (typeof toJSON === 'function') value = toJSON.call(value, String(this.#path.at(-1) ?? ''))
+    }
+    if (value instanceof Number || value instanceof String || value instanceof Boolean) value = value.valueOf()
+    switch (typeof value) {
+      case 'boolean':
+        return value
+      case 'number':
+        return Number.isFinite(value) ? value + 0 : null
+      case 'string':
+        if (value.includes('\0')) this.#refuse('a NUL character, which PostgreSQL cannot keep')
+        if (!value.isWellFormed()) this.#refuse('a lone surrogate; pass the text through toWellFormed()')
+        return value
+      case 'bigint':
+        return this.#refuse('a BigInt; pass a number, or a string')
+      case 'object':
+        return value === null ? null : this.#object(value)
+      default:
+        return undefined
+    }
   }
-  if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') {
-    const { toJSON } = value as { toJSON?: unknown }
-    if (typeof toJSON === 'function') value = toJSON.call(value, path.at(-1) ?? '')
-  }
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) value = value.valueOf()
-  switch (typeof value) {
-    case 'boolean':
-      return value
-    case 'number':
-      return Number.isFinite(value) ? value + 0 : null
-    case 'string':
-      if (value.includes('\0')) refuse('a NUL character, which PostgreSQL cannot keep')
-      if (!value.isWellFormed()) refuse('a lone surrogate; pass the text through toWellFormed()')
-      return value
-    case 'bigint':
-      return refuse('a BigInt; pass a number, or a string')
-    case 'object':
-      break
-    default:
-      return undefined
-  }
-  if (value === null) return null
-  const object: object = value
-  if (within.includes(object)) refuse('a cycle, which JSON cannot write either')
-  if (within.length >= DEEPEST) refuse(`more than ${DEEPEST} levels`)
-  const inside = [...within, object]
-  const part = (element: unknown, name: string) => keep(element, [...path, name], origins, all, inside)
-  const origin = origins.get(object)
-  const made = Array.isArray(object)
-    ? listOf(object, origin, (element, i) => part(element, String(i)) ?? null)
-    : dataOf(object as Record<string, unknown>, origin, part)
-  all.push([object, made])
-  return made
-}
 
-function listOf(list: unknown[], origin: Value | undefined, part: (element: unknown, i: number) => Value): Value {
-  const made = Array.from(list, part)
-  return isList(origin) && made.length === origin.length && made.every((element, i) => element === origin[i])
-    ? origin
-    : made
-}
-
-function dataOf(
-  object: Record<string, unknown>,
-  origin: Value | undefined,
-  part: (value: unknown, name: string) => Value | undefined,
-): Value {
-  const before = typeof origin === 'object' && origin !== null && !isList(origin) ? (origin as Data) : undefined
-  const made: Record<string, Value> = {}
-  let same = before !== undefined
-  for (const name of Object.keys(object)) {
-    const value = part(object[name], name)
-    if (value === undefined) continue
-    const key = keyOf(name, before, false)
-    made[key] = value
-    same &&= Object.hasOwn(before!, key) && before![key] === value
+  #object(object: object): Value {
+    if (this.#within.includes(object)) this.#refuse('a cycle, which JSON cannot write either')
+    if (this.#within.length >= DEEPEST) this.#refuse(`more than ${DEEPEST} levels`)
+    this.#within.push(object)
+    const origin = this.#origins.get(object)
+    const value = Array.isArray(object)
+      ? this.#list(object, isList(origin) ? origin : undefined)
+      : this.#data(object as Record<string, unknown>, isObject(origin) ? origin : undefined)
+    this.#within.pop()
+    return value === origin ? value : this.#made(object, value)
   }
-  return same && Object.keys(made).length === Object.keys(before!).length ? before! : made
+
+  #list(list: unknown[], origin: List | undefined): List {
+    const made: Value[] = []
+    let same = origin?.length === list.length
+    for (let i = 0; i < list.length; i++) {
+      const value = this.#part(list[i], i) ?? null
+      made.push(value)
+      same &&= value === origin![i]
+    }
+    return same ? origin! : made
+  }
+
+  #data(object: Record<string, unknown>, origin: Data | undefined): Data {
+    const made: Record<string, Value> = {}
+    let same = origin !== undefined
+    let count = 0
+    for (const name of Object.keys(object)) {
+      const value = this.#part(object[name], name)
+      if (value === undefined) continue
+      const key = keyOf(name, origin, false)
+      made[key] = value
+      same &&= Object.hasOwn(origin!, key) && origin![key] === value
+      count++
+    }
+    return same && count === Object.keys(origin!).length ? origin! : made
+  }
+
+  #part(value: unknown, name: string | number): Value | undefined {
+    this.#path.push(name)
+    const part = this.keep(value)
+    this.#path.pop()
+    return part
+  }
+
+  #made<T extends Value>(object: object, value: T): T {
+    this.#all.push([object, value])
+    return value
+  }
+
+  #refuse(reason: string): never {
+    throw new InvalidValueError(this.#path.join('.').toWellFormed(), reason)
+  }
 }

@@ -2,8 +2,9 @@ import type { Chain, Data, Value } from '../algebra/index.ts'
 import { textOf } from '../data/key.ts'
 import { InvalidPathError } from '../errors/index.ts'
 import { difference, type Lens } from './difference.ts'
-import { copyOut, type Kept, kept, keyOf, type Origins, own } from './json.ts'
+import { assign, type Kept, kept, keyOf, type Origins, own } from './json.ts'
 import type { Names } from './names.ts'
+import { Unseen } from './unseen.ts'
 
 /** What the session objects of one server are like. */
 export interface Form {
@@ -33,8 +34,8 @@ export class SessionObject {
   #object: object | undefined
   /** Not a WeakMap, which would cost the garbage collector more: it lives as long as a request. */
   #origins: Origins = new Map()
-  /** The properties at which nobody has looked yet. */
-  #unseen = new Map<string, () => unknown>()
+  /** The fields at which nobody has looked yet. */
+  #unseen: Unseen | undefined
 
   constructor(form: Form, names: Names, make: () => object) {
     this.#form = form
@@ -46,7 +47,7 @@ export class SessionObject {
   get object(): object | undefined {
     if (!this.#object && this.#read) {
       this.#object = this.#make()
-      for (const key of Object.keys(this.#before)) this.#lay(this.#object, textOf(key), this.#before[key]!)
+      this.#lay(this.#object)
     }
     return this.#object
   }
@@ -59,7 +60,7 @@ export class SessionObject {
   show(data: Data): void {
     this.#before = this.visible(data)
     this.#origins = new Map()
-    this.#unseen = new Map()
+    this.#unseen = undefined
     this.#object = undefined
     this.#read = true
   }
@@ -82,7 +83,7 @@ export class SessionObject {
       else Reflect.set(object, name, value)
     }
     this.#object = object
-    this.#unseen = new Map()
+    this.#unseen = undefined
   }
 
   /** The names of the data that an object holds. */
@@ -106,7 +107,7 @@ export class SessionObject {
     for (const name of this.namesOf(object)) {
       if (this.#form.members.has(name)) throw new InvalidPathError(name, `the session object itself has '${name}'`)
       const key = keyOf(name, this.#before, true)
-      const value = this.#isUnseen(object, name)
+      const value = this.#unseen?.has(name)
         ? this.#before[key]
         : kept((object as Record<string, unknown>)[name], [name], this.#origins, made)
       if (value !== undefined) after[key] = value
@@ -121,11 +122,6 @@ export class SessionObject {
     for (const [raw, value] of made) this.#origins.set(raw, value)
   }
 
-  #isUnseen(object: object, name: string): boolean {
-    const getter = this.#unseen.get(name)
-    return getter !== undefined && Object.getOwnPropertyDescriptor(object, name)?.get === getter
-  }
-
   /** What the objects among what was made were when the session was read. */
   #originOf(made: Kept): Lens['origin'] {
     if (made.length === 0) return () => undefined
@@ -133,22 +129,15 @@ export class SessionObject {
     return (later) => origins.get(later as Data)
   }
 
-  /** A field that is copied only when somebody looks at it. */
-  #lay(object: object, name: string, value: Value): void {
-    if (typeof value !== 'object' || value === null) {
-      // No member is called so, and an ordinary assignment is several times as fast.
-      if (name === '__proto__') own(object, name, value)
-      else (object as Record<string, unknown>)[name] = value
-      return
+  /** The fields of what was read. What holds others is copied only when somebody looks at it. */
+  #lay(object: object): void {
+    for (const key of Object.keys(this.#before)) {
+      const value = this.#before[key]!
+      const name = textOf(key)
+      if (typeof value === 'object' && value !== null) {
+        this.#unseen ??= new Unseen(object, this.#origins)
+        this.#unseen.lay(name, value)
+      } else assign(object, name, value)
     }
-    const origins = this.#origins
-    const get = () => {
-      const copy = copyOut(value, origins)
-      own(object, name, copy)
-      return copy
-    }
-    const set = (assigned: unknown) => own(object, name, assigned)
-    Object.defineProperty(object, name, { get, set, enumerable: true, configurable: true })
-    this.#unseen.set(name, get)
   }
 }

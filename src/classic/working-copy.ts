@@ -1,3 +1,5 @@
+import type { Data } from '../algebra/index.ts'
+import { DATA } from '../api/loaded.ts'
 import type { Session, SessionHandle } from '../api/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import { difference } from './difference.ts'
@@ -63,7 +65,7 @@ export class WorkingCopy {
     try {
       this.#session = await this.#of()
       this.#isNew = this.#session.isNew
-      this.#shown.show(this.#session.data)
+      this.#shown.show(dataOf(this.#session))
     } catch (error) {
       if (isOver(error)) {
         this.#over = error
@@ -270,6 +272,11 @@ export class WorkingCopy {
     if (this.#touch === besides.touch) this.#touch = undefined
     if (besides.rotate) this.#rotate = false
   }
+}
+
+/** What the store has told, without the copies and the freezing for who is given the data: nothing here changes them. */
+function dataOf(session: Session<Fields>): Data {
+  return (session as unknown as { readonly [DATA]: Data })[DATA]
 }
 
 /** In a turn of its own, so what a callback throws is the process's to know, as with every callback. */
