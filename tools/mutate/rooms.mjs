@@ -28,6 +28,7 @@ export const ROOMS = {
       'test/koa/rotation',
       'test/koa/outside',
       'test/koa/failures',
+      'test/http/failures',
     ],
     target: 90,
   },
