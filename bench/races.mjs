@@ -138,7 +138,7 @@ async function races(install) {
   figures['fields kept'] = `${Object.keys(session).filter((name) => name.startsWith('field ')).length} of ${MANY}`
   figures['views counted'] = `${session.views} of ${MANY}`
   figures['elements of a list kept'] = `${new Set(session.seen).size} of ${MANY}`
-  figures['store calls a request'] = calls
+  figures['store calls per request'] = calls
   served.close()
   return figures
 }

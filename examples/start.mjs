@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createExamples } from './server.mjs'
 
 const { STORE, PORT = '3000', HOST, SESSION_KEY } = process.env
-if (!/^\d+$/.test(PORT) || Number(PORT) > 65_535) fail(new Error(`PORT is a number up to 65535, not '${PORT}'`))
+if (!/^\d+$/.test(PORT) || Number(PORT) > 65_535) fail(new Error(`PORT must be a number up to 65535, not '${PORT}'`))
 // A key of this run only: after a restart every visitor begins anew. A real application keeps its key.
 const keys = [SESSION_KEY || randomBytes(32).toString('base64')]
 if (keys[0].length < 16) fail(new Error('SESSION_KEY is too short to be a secret: openssl rand -base64 32'))

@@ -21,10 +21,12 @@ for (const name of readdirSync(join(root, 'docs'), { recursive: true, encoding: 
   const file = name.replaceAll('\\', '/')
   if (/\.(md|png|svg)$/.test(file)) pages.set(`docs/${file}`, file.replace(/README\.md$/, 'index.md'))
 }
+// The front page's picture is named in its settings, which only see what is public.
+const PUBLIC = [['docs/images/overlap.svg', 'public/overlap.svg']]
 
 console.log(`copying ${pages.size} pages`)
 rmSync(source, { recursive: true, force: true })
-for (const [from, to] of pages) {
+for (const [from, to] of [...pages, ...PUBLIC]) {
   const file = join(source, to)
   mkdirSync(dirname(file), { recursive: true })
   if (to.endsWith('.md')) writeFileSync(file, onSite(readFileSync(join(root, from), 'utf8'), from, to))

@@ -15,12 +15,13 @@ export const cartActions = {
   },
   '/shop/quantity'(session, fields) {
     const quantity = Number(fields.get('quantity'))
-    if (!(Number.isInteger(quantity) && quantity > 0 && quantity < 100)) throw badRequest('Choose a number up to 99')
+    if (!(Number.isInteger(quantity) && quantity > 0 && quantity < 100))
+      throw badRequest('Choose a number from 1 to 99')
     return session.set(`cart.${known(fields)}`, quantity)
   },
   '/shop/remove'(session, fields) {
     const product = known(fields)
-    return session.unset(`cart.${product}`).set('flash', `${PRODUCTS[product]} is removed.`)
+    return session.unset(`cart.${product}`).set('flash', `${PRODUCTS[product]} was removed.`)
   },
 }
 
@@ -34,7 +35,7 @@ export function cartPage(session, csrf) {
       ${form(csrf, '/shop/add', html`${product(id)}<button class="primary" aria-label="Buy: ${name}">Buy</button>`)}</li>`,
     )}</ul>
     <h2>Your cart</h2>
-    ${cart.length === 0 && html`<p>It is empty.</p>`}
+    ${cart.length === 0 && html`<p>Your cart is empty.</p>`}
     ${
       cart.length > 0 &&
       html`<table class="cards">
@@ -52,7 +53,7 @@ export function cartPage(session, csrf) {
         <td>${form(csrf, '/shop/remove', html`${product(id)}<button class="danger" aria-label="Remove ${PRODUCTS[id]}">Remove</button>`)}</td>
       </tr>`,
       )}</tbody>
-      <tfoot><tr><th scope="row">Sum</th><td></td><td class="price">${price(cart.reduce((sum, [id, quantity]) => sum + PRICES[id] * quantity, 0))}</td><td></td></tr></tfoot>
+      <tfoot><tr><th scope="row">Total</th><td></td><td class="price">${price(cart.reduce((sum, [id, quantity]) => sum + PRICES[id] * quantity, 0))}</td><td></td></tr></tfoot>
     </table>`
     }`
 }
@@ -60,6 +61,6 @@ export function cartPage(session, csrf) {
 /** Only what is sold becomes part of a path. */
 function known(fields) {
   const product = fields.get('product')
-  if (!Object.hasOwn(PRODUCTS, product)) throw badRequest('There is no such product')
+  if (!Object.hasOwn(PRODUCTS, product)) throw badRequest('This product does not exist')
   return product
 }

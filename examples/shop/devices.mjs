@@ -32,7 +32,7 @@ export async function devicesPage(sessions, session, csrf) {
       <th scope="row">${client?.agent} <small>${client?.network}</small></th><td data-name="Logged in">${when(authAt ?? created)}</td><td data-name="Last used">${when(seen)}</td>
       <td>${
         id === session.id
-          ? html`<strong>this one</strong>`
+          ? html`<strong>This device</strong>`
           : form(
               csrf,
               '/devices/revoke',
@@ -47,6 +47,6 @@ export async function devicesPage(sessions, session, csrf) {
 /** What a list of devices calls a browser. */
 export function nameOf(agent) {
   const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(agent)?.[0] ?? 'unknown system'
-  const browser = /Firefox|Edg|Chrome|Safari/.exec(agent)?.[0] ?? 'Browser'
+  const browser = (/Firefox|Edg|Chrome|Safari/.exec(agent)?.[0] ?? 'Browser').replace(/^Edg$/, 'Edge')
   return `${browser} on ${system}`
 }

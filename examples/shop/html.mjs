@@ -42,7 +42,7 @@ ${session.user && html`<script type="module" src="/shop/browser.mjs"></script>`}
 </header>
 <main>
   <h1>${title}</h1>
-  ${session.user && html`<p id="ended" role="alert" hidden>Your log-in has ended in another tab. <a href="${path}">Open this page again</a></p>`}
+  ${session.user && html`<p id="ended" role="alert" hidden>Your session has ended in another tab. <a href="${path}">Reload this page</a></p>`}
   ${flash && html`<p role="status">${flash}</p>`}
   ${content}
 </main>

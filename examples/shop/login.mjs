@@ -5,7 +5,7 @@ export const loginActions = {
   /** The secret changes with the privilege, in one atomic update; whatever is in the cart stays there. */
   '/login'(session, fields) {
     const user = fields.get('user')?.trim().slice(0, 40)
-    if (!user) throw badRequest('Say who you are')
+    if (!user) throw badRequest('Enter your name')
     const signedIn = session.rotate({ authenticated: true }).set({ user, flash: `Welcome, ${user}.` })
     return fields.has('remember') ? signedIn.touch('90 days') : signedIn
   },

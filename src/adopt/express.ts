@@ -6,11 +6,11 @@ import { assertNames, fail } from '../settings/names.ts'
 import type { Handover } from '../settings/options.ts'
 import { asked, assertStore, type OldStore, rowOf } from './store.ts'
 
-/** What express-session was given. */
+/** The settings that express-session had. */
 export interface AdoptExpressOptions {
-  /** Its `secret`: one, or several of which any may have signed. It may be shorter than `keys` must be here. */
+  /** Its `secret`: one, or several, any of which may have signed. It may be shorter than `keys` must be here. */
   readonly secret: string | readonly string[]
-  /** Its `store`. Without a method `destroy` the old rows stay, so you can go back. */
+  /** Its `store`. Without the method `destroy` the old rows stay, so you can go back. */
   readonly store: OldStore
   /**
    * Its `name`.
@@ -18,7 +18,7 @@ export interface AdoptExpressOptions {
    */
   readonly name?: string
   /**
-   * Its `cookie.domain`: a browser removes a cookie only from the domain that it was set for.
+   * Its `cookie.domain`: a browser removes a cookie only from the domain for which it was set.
    * @default none, the host alone
    */
   readonly domain?: string | undefined
@@ -37,14 +37,14 @@ export interface ExpressRequest {
 const OF = 'adoptExpressSession()'
 
 /**
- * What the option `adopt` takes, to go on with the sessions of express-session. It reads the old cookie, checks its
- * signature, and reads the session from the old store. The new session begins with its data. Once that is stored, the old
- * row is destroyed and the old cookie removed.
+ * Makes the option `adopt` that takes over the sessions of express-session. It reads the old cookie, checks its
+ * signature, and reads the session from the old store. The new session begins with its data. Once that is stored, the
+ * old row is destroyed and the old cookie removed.
  *
- * A cookie that nobody has signed hands nothing over. An old session that is absent or expired hands nothing over, and its
- * cookie is removed. When the old store is down, the request fails with its error, and the visitor keeps what they have. Of
- * several requests of one visitor that come at once, each that reads the old row before it is destroyed hands it over; the
- * last cookie counts. One that comes in between finds no session.
+ * A cookie with a wrong signature is ignored. If the old session is absent or expired, nothing is taken over, and its
+ * cookie is removed. If the old store is down, the request fails with its error, and the visitor keeps the old session.
+ * If a visitor sends several requests at once, each that reads the old row before it is destroyed takes it over; the
+ * last cookie wins. A request that comes in between finds no session.
  *
  * @throws `SessionUsageError` at start, for options that can't work
  * @example

@@ -5,10 +5,10 @@ import { assertNames, fail } from '../settings/names.ts'
 import type { Handover } from '../settings/options.ts'
 import { assertStore, type OldStore, rowOf } from './store.ts'
 
-/** What koa-session was given. */
+/** The settings that koa-session had. */
 export interface AdoptKoaOptions {
   /**
-   * Its `store`. Without a method `destroy` the old rows stay, so you can go back.
+   * Its `store`. Without the method `destroy` the old rows stay, so you can go back.
    * @default none: the old cookie itself holds the data
    */
   readonly store?: OldStore
@@ -18,12 +18,12 @@ export interface AdoptKoaOptions {
    */
   readonly key?: string
   /**
-   * The keys that have signed the old cookie, if they are not `app.keys`. They may be shorter than those must be here.
+   * The keys that have signed the old cookie, if they are not `app.keys`. They may be shorter than `app.keys` must be.
    * @default app.keys
    */
   readonly keys?: readonly string[]
   /**
-   * Its `domain`: a browser removes a cookie only from the domain that it was set for.
+   * Its `domain`: a browser removes a cookie only from the domain for which it was set.
    * @default none, the host alone
    */
   readonly domain?: string | undefined
@@ -47,14 +47,14 @@ interface Signer {
 const OF = 'adoptKoaSession()'
 
 /**
- * What the option `adopt` takes, to go on with the sessions of koa-session. It reads the old cookie, checks its signature,
- * and reads the session from the old store, or from the cookie itself. The new session begins with its data. Once that is
- * stored, the old row is destroyed and the old cookie removed.
+ * Makes the option `adopt` that takes over the sessions of koa-session. It reads the old cookie, checks its signature,
+ * and reads the session from the old store, or from the cookie itself. The new session begins with its data. Once that
+ * is stored, the old row is destroyed and the old cookie removed.
  *
- * A cookie that nobody has signed hands nothing over. An old session that is absent or expired hands nothing over, and its
- * cookie is removed. When the old store is down, the request fails with its error, and the visitor keeps what they have. Of
- * several requests of one visitor that come at once, each that reads the old row before it is destroyed hands it over; the
- * last cookie counts. One that comes in between finds no session.
+ * A cookie with a wrong signature is ignored. If the old session is absent or expired, nothing is taken over, and its
+ * cookie is removed. If the old store is down, the request fails with its error, and the visitor keeps the old session.
+ * If a visitor sends several requests at once, each that reads the old row before it is destroyed takes it over; the
+ * last cookie wins. A request that comes in between finds no session.
  *
  * @throws `SessionUsageError` at start, for options that can't work
  * @example

@@ -27,7 +27,7 @@ export function asked(call: (done: (error?: unknown, value?: unknown) => void) =
   })
 }
 
-/** An old row as an object; undefined where there is none. */
+/** An old row as an object; undefined if there is none. */
 export function rowOf(row: unknown, of: string): Record<string, unknown> | undefined {
   if (row === undefined || row === null || row === false) return undefined
   if (typeof row === 'object' && !Array.isArray(row)) return row as Record<string, unknown>

@@ -12,9 +12,9 @@ import { Commands } from './commands.ts'
 
 type Serving = Pick<Host, 'settings' | 'store' | 'reliable'>
 
-/** How `updateAll` goes about it. */
+/** Options of `updateAll`. */
 export interface UpdateAllOptions {
-  /** Called after each page with how many sessions were changed so far, and how many were looked at. */
+  /** Called after each page with the number of sessions that were changed so far, and the number that were read. */
   readonly progress?: (changed: number, found: number) => void
 }
 
@@ -56,7 +56,7 @@ export class ChainForAll<D> extends Commands<D, ChainForAll<D>> {
     if (result !== chain && typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
       // It is not awaited here, and it may fail.
       Promise.resolve(result).catch(() => {})
-      throw new SessionUsageError('The callback of updateAll() waits for nothing: fetch what it needs before')
+      throw new SessionUsageError('The callback of updateAll() must not wait for anything: fetch what it needs before')
     }
     if (chain.#step.chain.commands.length === 0 && !chain.#step.touch) {
       throw new SessionUsageError("The callback of updateAll() adds no command: write (s) => s.set('plan', 'pro')")

@@ -27,8 +27,8 @@ abstract class Outside<D, C> extends Commands<D, C> {
 }
 
 /**
- * A session by its id, for an administrator or a job: what `sessions.at(id)` returns. It is the session that has this id
- * at the first call; another one that takes the same id later is never changed. Nothing is read before it is used.
+ * A session by its id, for an administrator or a job: what `sessions.at(id)` returns. It is the session that has this
+ * id at the first call; a later session with the same id is not changed. Nothing is read before it is used.
  */
 export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
   readonly #target: Target
@@ -70,7 +70,7 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
   }
 
   /**
-   * Removes the session, whoever holds its cookie; answers whether there was one.
+   * Removes the session, whoever has its cookie. Resolves to whether there was one.
    *
    * @example
    * ```ts
@@ -90,9 +90,9 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
 }
 
 /**
- * Commands for a session by its id, written one after another: one atomic update. It runs once, even if it is not awaited;
- * a failure is then reported like that of a request which has ended. It does not keep the session alive, unless it calls
- * `touch()`.
+ * Commands for a session by its id, written one after another: one atomic update. It runs once, even if it is not
+ * awaited; a failure is then reported like one after the end of a request. It does not keep the session alive, unless
+ * it calls `touch()`.
  */
 export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
   readonly #target: Target
@@ -160,9 +160,9 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
   }
 
   /**
-   * Removes the session if the conditions before it hold: for visitors who name one of their own by its id. The database
-   * judges them, and from that moment on no request of that session gets in, so it can't become somebody else's before it
-   * is removed. Answers whether there was a session.
+   * Removes the session if the conditions before it hold, so visitors can end one of their own sessions by its id. The
+   * database checks the conditions, and from that moment on no request of that session gets in, so it can't become
+   * another user's before it is removed. Resolves to whether there was a session.
    *
    * @example
    * ```ts
@@ -174,7 +174,9 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
   async destroy(): Promise<boolean> {
     const { chain, touch } = this.#step
     if (this.#started || this.#fault || touch || chain.commands.length > 0) {
-      this.#fault = new SessionUsageError('destroy() comes after conditions alone: what it removes needs no change')
+      this.#fault = new SessionUsageError(
+        'Only conditions may come before destroy(): a removed session needs no change',
+      )
       this.#watched = true
       throw this.#fault
     }

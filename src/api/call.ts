@@ -22,8 +22,8 @@ export class Watched<T> {
 }
 
 /**
- * What a method of a session returns: a promise that knows whether anyone watches it. If no one does, its failure is
- * the request's failure, as with a chain, instead of an unhandled rejection that ends the process.
+ * What a method of a session returns: a promise that knows whether it is awaited. If it is not, its failure is the
+ * request's failure, as with a chain, instead of an unhandled rejection that ends the process.
  */
 export class Call<T> implements Promise<T> {
   static {

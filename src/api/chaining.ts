@@ -15,8 +15,8 @@ export const ADD: unique symbol = Symbol('add')
 export const TAKE: unique symbol = Symbol('take')
 
 /**
- * What a chain can have besides commands that write: conditions, values that it takes, a new expiry, a new secret. Each
- * call but `take` and `takeIf` returns the chain, so more can follow.
+ * The parts of a chain other than commands that write: conditions, values to take, a new expiry, a new secret. Each
+ * call except `take` and `takeIf` returns the chain, so more can follow.
  */
 export abstract class Chaining<D, C> {
   static {
@@ -29,11 +29,11 @@ export abstract class Chaining<D, C> {
   abstract [TAKE](change: (step: Step) => Step): Promise<unknown>
 
   /**
-   * The chain applies only where the path holds this value, compared deeply; otherwise it rejects with a
-   * `ConditionFailedError`. Judged on the data before the chain; several conditions must all hold.
+   * The chain applies only if the path has this value, compared deeply; otherwise it rejects with a
+   * `ConditionFailedError`. The data before the chain is checked, and all conditions must hold.
    *
-   * @throws {@link InvalidValueError} for `undefined`, before any I/O: a field that is missing in a request would
-   * otherwise hold where the session has nothing. To ask for nothing there, write `ifMissing(path)`.
+   * @throws {@link InvalidValueError} for `undefined`, before any I/O: otherwise a field that is missing in a request
+   * would match one that is missing in the session. To require that nothing is there, write `ifMissing(path)`.
    *
    * @example
    * ```ts
@@ -48,8 +48,8 @@ export abstract class Chaining<D, C> {
   }
 
   /**
-   * The chain applies only where the path holds nothing; otherwise it rejects with a `ConditionFailedError`. `null` is
-   * something.
+   * The chain applies only if nothing is at the path; otherwise it rejects with a `ConditionFailedError`. `null` counts
+   * as a value.
    *
    * @example
    * ```ts
@@ -63,8 +63,8 @@ export abstract class Chaining<D, C> {
   }
 
   /**
-   * Removes a value and resolves to it, undefined where nothing was; runs the chain before it, too. Of many callers
-   * exactly one gets the value: for flash messages. For a code that a visitor sends, see `takeIf`.
+   * Removes a value and resolves to it, or to undefined if there was none. It also runs the chain before it. Exactly
+   * one of many callers gets the value, so it suits flash messages. For a code that a visitor sends, see `takeIf`.
    *
    * @example
    * ```ts
@@ -80,15 +80,15 @@ export abstract class Chaining<D, C> {
   }
 
   /**
-   * Removes a value where it is equal to this one, and resolves to whether it was: for one-time codes. Of many callers
-   * with the right value exactly one gets true. False removes nothing, so wrong guesses must be counted by themselves.
-   * It runs the chain before it, too, all or nothing: `session.set('verified', true).takeIf('code', code)`.
+   * Removes a value if it is equal to this one, and resolves to whether it was: for one-time codes. Of many callers
+   * with the right value, exactly one gets true. A wrong value removes nothing, so count wrong guesses separately. It
+   * also runs the chain before it, all or nothing: `session.set('verified', true).takeIf('code', code)`.
    *
    * Two texts of one length are compared in a time that does not depend on where they differ, on the stores that
    * compare in this process (memory, SQLite).
    *
-   * @throws {@link InvalidValueError} for `undefined`, null and what is no value, before any I/O: a field that is
-   * missing in a request proves nothing.
+   * @throws {@link InvalidValueError} for `undefined`, null and anything that is not a value, before any I/O: a field
+   * that is missing in a request proves nothing.
    * @throws {@link ConditionFailedError} when another condition of the chain does not hold.
    * @throws {@link StoreError} with `applied: 'unknown'` when the answer was lost on its way: the value may be gone.
    *
@@ -116,8 +116,8 @@ export abstract class Chaining<D, C> {
   }
 
   /**
-   * Slides the session's expiry now. With an argument it gives this session an idle time of its own ('remember me'),
-   * with null it takes that away. A session that is gone is passed over in silence.
+   * Slides the session's expiry now. With an argument it gives this session its own idle time ('remember me'); null
+   * removes it. If the session is gone, nothing happens.
    *
    * @example
    * ```ts
@@ -130,8 +130,8 @@ export abstract class Chaining<D, C> {
   }
 
   /**
-   * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. For log-in and
-   * every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
+   * Gives the session a new secret, in one atomic update with the rest of the chain; id and data stay. Use it at log-in
+   * and at every change of privilege: `session.rotate().set('user_id', 42)`. CSRF tokens from before are void.
    *
    * @example
    * ```ts

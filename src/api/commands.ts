@@ -6,10 +6,10 @@ import { ADD, Chaining } from './chaining.ts'
 /**
  * The commands, with the names and meanings of MongoDB's update operators.
  *
- * Each call returns the chain, so more can follow: `session.set('a', 1).unset('b')` is one atomic update, all of it or
- * nothing. A path is keys with dots between them; on a list a number is an index. What can be known to be wrong
- * before any I/O is thrown at the call: a path or a value that no session can have, two commands for one place.
- * Everything else rejects the chain.
+ * Each call returns the chain, so more can follow: `session.set('a', 1).unset('b')` is one atomic update, all or
+ * nothing. A path consists of keys with dots between them; on a list a number is an index. Mistakes that can be
+ * detected before any I/O are thrown at the call: a path or a value that no session can have, or two commands for one
+ * path. Other errors reject the chain.
  */
 export abstract class Commands<D, C> extends Chaining<D, C> {
   /**
@@ -30,7 +30,7 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 
   /**
-   * Removes values; what is missing stays missing. An element of a list becomes `null`.
+   * Removes values; a missing value stays missing. An element of a list becomes `null`.
    *
    * @example
    * ```ts
@@ -104,7 +104,8 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 
   /**
-   * Moves a value and replaces what is at its new place. Nothing happens when there is none. Not into or out of lists.
+   * Moves a value and replaces the value at its new path. Nothing happens if there is none. It can't move values into
+   * or out of lists.
    *
    * @example
    * ```ts
@@ -151,7 +152,7 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 
   /**
-   * Appends the values that the list does not hold yet, compared deeply, keys in any order.
+   * Appends the values that the list does not have yet, compared deeply, with keys in any order.
    *
    * @example
    * ```ts
@@ -195,7 +196,7 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 
   /**
-   * Removes the last element, or with -1 the first. Nothing happens on a missing or empty list.
+   * Removes the last element, or with -1 the first. Nothing happens if the list is missing or empty.
    *
    * @example
    * ```ts
@@ -228,7 +229,7 @@ export abstract class Commands<D, C> extends Chaining<D, C> {
   }
 }
 
-/** How `pushAll` appends. */
+/** Options of `pushAll`. */
 export interface PushOptions {
   /** How many elements stay: `10` the first ten, `-10` the last ten. */
   readonly slice?: number

@@ -8,34 +8,34 @@ import type { ClientDescription } from '../settings/options.ts'
 import { clientIn, ownData } from '../visit/client.ts'
 import { picture } from './picture.ts'
 
-/** A session as `find` shows it. */
+/** A session that `find` returns. */
 export interface FoundSession<D> {
   readonly id: string
   readonly data: SessionView<D>
   readonly created: Date
   readonly expires: Date
   readonly authAt: Date | undefined
-  /** When it was last used, exact to `touchAfter`: when its expiry last slid. */
+  /** When it was last used, accurate to `touchAfter`: the time when its expiry last slid. */
   readonly seen: Date
-  /** What the option `client` said of who began the session, or logged in last. */
+  /** What the option `client` returned when the session began, or at its last log-in. */
   readonly client: ClientDescription | undefined
 }
 
-/** Which part of what is found is wanted. */
+/** Which part of the result you want. */
 export interface FindOptions {
   /**
-   * How many sessions at most, from 1 to 1000.
+   * The maximum number of sessions, from 1 to 1000.
    * @default 100
    */
   readonly limit?: number | undefined
   /**
-   * `'seen'`: those that were used last come first. For that every session of the value is read, a page at a time, and
-   * only `limit` of them are kept in memory. With `for await` the order is that of the first look: only that is kept, and
-   * the sessions are loaded once more, a few at a time.
+   * `'seen'`: the most recently used come first. For this, every session with the value is read, a page at a time, and
+   * only `limit` of them are kept in memory. With `for await` the order is fixed at the first reading: only the order
+   * is kept, and the sessions are loaded again, a few at a time.
    * @default 'id'
    */
   readonly order?: 'id' | 'seen'
-  /** Goes on after this one: the last session of the page before. Its id is enough where that is the order. */
+  /** Continues after this session, the last one of the previous page. In the order of ids, its id is enough. */
   readonly after?: string | Pick<FoundSession<unknown>, 'id' | 'seen'> | undefined
 }
 
@@ -62,20 +62,20 @@ const MAX_LIMIT = 1000
 export function askedOf(options: FindOptions): Asked {
   assertNames(options, ['limit', 'after', 'order'], 'find()')
   const { limit = FIRST_PAGE.limit, after, order = 'id' } = options
-  if (order !== 'id' && order !== 'seen') throw new SessionUsageError("The order of find() is 'id' or 'seen'")
+  if (order !== 'id' && order !== 'seen') throw new SessionUsageError("The order of find() must be 'id' or 'seen'")
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     throw new SessionUsageError(
-      `The limit of find() is a whole number from 1 to ${MAX_LIMIT}: use 'for await' to go through all sessions`,
+      `The limit of find() must be a whole number from 1 to ${MAX_LIMIT}: use 'for await' to go through all sessions`,
     )
   }
   // It may come from a query, where it can be a list or an object.
   const id = typeof after === 'object' ? after?.id : after
   if (after !== undefined && !isId(id)) {
-    throw new InvalidValueError('after', 'find() goes on after the id of a session')
+    throw new InvalidValueError('after', 'find() continues after the id of a session')
   }
   if (after === undefined || order === 'id') return { limit, order, after: id ?? FIRST_PAGE.after, seen: undefined }
   const at = typeof after === 'object' && after.seen instanceof Date ? after.seen.getTime() : Number.NaN
-  if (Number.isNaN(at)) throw new InvalidValueError('after', "in the order 'seen', find() goes on after { id, seen }")
+  if (Number.isNaN(at)) throw new InvalidValueError('after', "in the order 'seen', find() continues after { id, seen }")
   return { limit, order, after: FIRST_PAGE.after, seen: { id: id!, seen: new Date(at) } }
 }
 
@@ -103,8 +103,8 @@ function bySeen(a: Seen, b: Seen): number {
 }
 
 /**
- * What `find` returns: awaited it is one page, and `for await` goes through all of them, a page at a time. Nothing is read
- * before one of the two.
+ * What `find` returns. Awaited, it is one page; `for await` goes through all sessions, a page at a time. Nothing is
+ * read before that.
  */
 export class FoundSessions<D> implements Promise<FoundSession<D>[]>, AsyncIterable<FoundSession<D>> {
   readonly [Symbol.toStringTag] = 'Promise'

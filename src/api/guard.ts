@@ -120,7 +120,7 @@ export const UNKNOWN: object = new Proxy(
       return Reflect.has(target, key)
     },
     set(_, key) {
-      throw new SessionUsageError(`A session takes no assignment. Write: ${writing('session', key)}`)
+      throw new SessionUsageError(`A session can't be assigned to. Write: ${writing('session', key)}`)
     },
   },
 )
@@ -128,7 +128,7 @@ export const UNKNOWN: object = new Proxy(
 function unknown(key: PropertyKey): void {
   if (typeof key === 'symbol' || key in Object.prototype || (ASKED_BY_TOOLS.has(key) && key !== 'toJSON')) return
   const instead = key === 'toJSON' ? '(await session).data' : reading('session', String(key))
-  throw new SessionUsageError(`A session shows its data only when it has been awaited. Write: ${instead}`)
+  throw new SessionUsageError(`A session shows its data only after it has been awaited. Write: ${instead}`)
 }
 
 function reading(session: string, key: string): string {

@@ -72,6 +72,6 @@ export function watcherOf(handle: object): Watcher {
   const of = (handle as { [WATCHER]?: () => Watcher } | undefined)?.[WATCHER]
   if (typeof of === 'function') return of.call(handle)
   throw new SessionUsageError(
-    'A handle is watched, before it is awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
+    'watch() takes a handle that has not been awaited: sessions.watch(ctx.session()), sessions.watch(sessions.upgrade(request))',
   )
 }

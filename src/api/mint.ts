@@ -11,18 +11,18 @@ import { newState } from '../visit/state.ts'
 import { EMPTY_STEP, extended, withCommands } from '../visit/step.ts'
 import { assignments } from './commands.ts'
 
-/** How `mint` makes a session. */
+/** Options of `mint`. */
 export interface MintOptions {
   /**
    * When the visitor logged in, by the store's clock: as after `rotate({ authenticated: true })` at that time.
-   * @default they have not
+   * @default not logged in
    */
   readonly authAt?: Date | undefined
 }
 
 /** A session that `mint` has made. */
 export interface Minted {
-  /** What a client sends in its Cookie header: `sid=s.…`. Whoever has it has the session. */
+  /** What a client sends in its Cookie header: `sid=s.…`. Anyone who has it has the session. */
   readonly cookie: string
   readonly id: string
 }
@@ -42,13 +42,13 @@ export async function mint(
   assertNames(options, ['authAt'], 'mint()')
   const { authAt } = options
   if (authAt !== undefined && !(isDate(authAt) && !Number.isNaN(authAt.getTime()))) {
-    throw new SessionUsageError('authAt of mint() is a Date: mint(data, { authAt: new Date() })')
+    throw new SessionUsageError('authAt of mint() must be a Date: mint(data, { authAt: new Date() })')
   }
   const { settings, store, reliable, keys } = host
   const rotate = authAt && { grace: 0, authenticated: true }
   const step = { ...extended(EMPTY_STEP, (empty) => withCommands(empty, assignments(data)), host), rotate }
   if (step.chain.commands.length === 0) {
-    throw new SessionUsageError('mint() needs data, mint({ user_id: 42 }): a session without any is not stored')
+    throw new SessionUsageError('mint() needs data, mint({ user_id: 42 }): an empty session is not stored')
   }
   const { name } = settings.cookie
   const credential = newSecret(newId())

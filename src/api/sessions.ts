@@ -83,7 +83,7 @@ export class Sessions<D> {
     this.#pruning.begin()
   }
 
-  /** A collection of the MongoDB driver, 6 or 7: short for `store = mongodb(collection)`. */
+  /** A collection of the MongoDB driver, 6 or 7. This is short for `store = mongodb(collection)`. */
   set collection(collection: MongoCollection) {
     this.store = mongodb(collection)
   }
@@ -107,7 +107,8 @@ export class Sessions<D> {
   }
 
   /**
-   * Prepares the store: tables, functions, the index on `expires`. It can be repeated, and several processes may do it at once.
+   * Prepares the store: tables, functions, the index on `expires`. You can repeat it, and several processes may call it
+   * at once.
    *
    * @example
    * ```ts
@@ -120,10 +121,10 @@ export class Sessions<D> {
   }
 
   /**
-   * The live sessions whose data hold this value at a field of the option `index`: a visitor's list of devices, in the
-   * order of their ids, or with `order: 'seen'` those first that were used last. Awaited, it gives the first 100, or as
-   * many as `limit` says; `after` asks for the next page. With `for await` it goes through all of them, and only one page
-   * is in memory at a time. A session that begins or is used meanwhile may be missing.
+   * The live sessions whose data has this value at a field in the option `index`: a visitor's list of devices, in the
+   * order of their ids, or with `order: 'seen'` the most recently used first. Awaited, it resolves to the first 100, or
+   * as many as `limit` says; `after` requests the next page. With `for await` it goes through all of them, with one
+   * page in memory at a time. A session that begins or is used meanwhile may be missing.
    *
    * @example
    * ```ts
@@ -146,9 +147,9 @@ export class Sessions<D> {
   }
 
   /**
-   * Removes those sessions ('log out everywhere'), but for the one with the id `except`; answers how many. It goes in
-   * pages and loads no data. If the store fails meanwhile, some of them may be removed: the error says `'unknown'`, and
-   * the call can be repeated.
+   * Removes those sessions ('log out everywhere'), except the one with the id `except`. Resolves to the number of
+   * removed sessions. It goes in pages and loads no data. If the store fails meanwhile, some of them may be removed:
+   * the error says `'unknown'`, and you can repeat the call.
    *
    * @example
    * ```ts
@@ -180,8 +181,8 @@ export class Sessions<D> {
   }
 
   /**
-   * Removes the session with this id, whoever holds its cookie; answers whether there was one. Where a visitor names
-   * the id, look first whether it is among the sessions that `find` gives for them.
+   * Removes the session with this id, whoever has its cookie. Resolves to whether there was one. If a visitor names the
+   * id, first check that it is among the sessions that `find` returns for them.
    *
    * @example
    * ```ts
@@ -196,10 +197,10 @@ export class Sessions<D> {
   }
 
   /**
-   * The session with this id, from outside of its requests: takes the commands of a session, and `destroy()`. It needs no
-   * cookie, so look first whether who asks may do this. A visitor's next command sees what an administrator has changed.
+   * The session with this id, from outside its requests. It takes the commands of a session, and `destroy()`. It needs
+   * no cookie, so first check that the caller may do this. The visitor's next command sees the change.
    *
-   * An id that is gone rejects with a `SessionGoneError`. What comes from a body and is no text is no id.
+   * If the session is gone, it rejects with a `SessionGoneError`. Anything other than a text is refused as an id.
    *
    * @example
    * ```ts
@@ -207,21 +208,21 @@ export class Sessions<D> {
    * await sessions.at(session.id).unset('role').push('notices', 'You are no administrator any more.')
    * session.if('role', 'admin').inc('deleted') // ConditionFailedError
    * ```
-   * @throws `InvalidValueError` for an id that is no text.
+   * @throws `InvalidValueError` for an id that is not a text.
    */
   at(id: string | undefined): SessionAt<D> {
-    if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session is a text')
+    if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session must be a text')
     const removed = (data: Data) => this.#telling.of('destroyed', id, data)
     return new SessionAt<D>(new Target(id, this.hostOf(), this.background, removed))
   }
 
   /**
-   * Gives commands to each session whose data hold this value at a field of the option `index`; answers how many were
-   * changed. It reaches every session that had the value when the call began and still has it when its turn comes, each
-   * exactly once. Those that end meanwhile are passed over, and so are those for which a condition of the chain does not
-   * hold. The sessions are loaded a page at a time, and nothing keeps them alive but `touch()`.
+   * Applies commands to each session whose data has this value at a field in the option `index`. Resolves to the number
+   * of changed sessions. It reaches every session that had the value when the call began and still has it when its turn
+   * comes, each exactly once. Sessions that end meanwhile are skipped, and so are those for which a condition of the
+   * chain does not hold. The sessions are loaded a page at a time, and only `touch()` keeps them alive.
    *
-   * It is atomic for each session, not for all of them. When it fails, some may be changed: the error says `'unknown'`.
+   * It is atomic for each session, not for all of them. If it fails, some may be changed: the error says `'unknown'`.
    *
    * @example
    * ```ts
@@ -245,8 +246,8 @@ export class Sessions<D> {
 
   /**
    * Makes a session without a request, for an application's own tests and scripts: stored as a visitor's first chain
-   * stores it, with what `set(data)` takes. `cookie` is what a client sends in its Cookie header, and whoever has it has
-   * the session. With `authAt` the visitor has logged in, so the option `limit` counts it as a log-in.
+   * stores it, with what `set(data)` takes. `cookie` is what a client sends in its Cookie header, and anyone who has it
+   * has the session. With `authAt` the visitor has logged in, so the option `limit` counts it as a log-in.
    *
    * @example
    * ```ts
@@ -271,9 +272,10 @@ export class Sessions<D> {
   }
 
   /**
-   * The versions of a session, for pages that show it as it changes: the newest one that is known, and then each newer
-   * one, as soon as this process hears of it and at the latest within `recheck`. Who reads slowly gets the newest one
-   * only, so nothing piles up. It ends when the session ends (then `ended` has fired) and when the socket or the response closes.
+   * The versions of a session, for pages that show it as it changes: the newest known version, and then newer ones, as
+   * soon as this process learns of them and at the latest within `recheck`. A slow reader gets only the newest version,
+   * so nothing piles up. It ends when the session ends (then `ended` has fired) and when the socket or the response
+   * closes.
    *
    * @example
    * ```ts
@@ -290,8 +292,8 @@ export class Sessions<D> {
   }
 
   /**
-   * Keeps nothing of a handle any more that was watched. Only a WebSocket needs it whose closing this library can't
-   * see: on Bun and Deno. On Node.js it is done when the socket or the response closes.
+   * Stops watching a handle. You need it only for WebSockets on Bun and Deno, because this library can't see when they
+   * close. On Node.js it happens when the socket or the response closes.
    *
    * @example
    * ```ts
@@ -306,7 +308,7 @@ export class Sessions<D> {
   }
 
   /**
-   * Removes what has expired, where the database does not do that itself. Resolves to how many it removed.
+   * Removes expired sessions, if the database does not do that itself. Resolves to the number that it removed.
    *
    * @example
    * ```ts
@@ -319,7 +321,7 @@ export class Sessions<D> {
   }
 
   /**
-   * Releases what the store has opened itself.
+   * Stops the timers and releases what the store has opened itself. Your connections stay open.
    *
    * @example
    * ```ts

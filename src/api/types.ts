@@ -6,18 +6,18 @@ import type { Commands } from './commands.ts'
 
 /**
  * What `ctx.session()` returns: nothing has been read, and nothing will be until it is awaited. Every command can be
- * called on it right away. A request has one, however often it is asked for.
+ * called on it right away. A request has one handle, however often you call it.
  */
 export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
   /**
-   * Loads the session, once a request. A visitor without one gets a new session, for which nothing is read.
+   * Loads the session, once per request. A visitor without one gets a new session, for which nothing is read.
    *
    * @example
    * ```ts
    * const session = await ctx.session()
    * session.isNew // true
    * ```
-   * @throws {@link StoreError} when the store fails. No visitor gets an empty session in place of their own.
+   * @throws {@link StoreError} when the store fails. No visitor gets an empty session instead of their own.
    */
   then<A = Session<D>, B = never>(
     onfulfilled?: ((session: Session<D>) => A | PromiseLike<A>) | null,
@@ -28,13 +28,14 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
 
   /**
    * Fires when the session is destroyed or expires, and when another request gives it a new secret on purpose, as at
-   * log-in. An automatic rotation is no end. For sockets and streams, which live longer than a request: close them then.
+   * log-in. An automatic rotation does not count. Sockets and streams live longer than a request: close them when it
+   * fires.
    *
-   * It fires at once for what this process does, and for what others do where the store tells; in any case within the
-   * option `recheck`, 30 seconds unless set, by asking the store. While the store can't be asked, it does not fire. Its
-   * `reason` is a `SessionGoneError` or a `SessionRotatedError`, or a `SessionUnboundError` where the request did not come
-   * from the session's device. It never fires for a visitor without a session, nor after
-   * the socket or the response has closed, when nothing of it is kept. To watch a session does not keep it alive.
+   * It fires at once for what this process does, and for what others do if the store reports it. In any case it fires
+   * within the option `recheck`, 30 seconds by default, because the store is asked that often. While the store does not
+   * answer, it does not fire. Its `reason` is a `SessionGoneError` or a `SessionRotatedError`, or a
+   * `SessionUnboundError` if the request did not come from the session's device. It does not fire for a visitor without
+   * a session, or after the socket or the response has closed. Watching a session does not keep it alive.
    *
    * @example
    * ```ts
@@ -60,7 +61,7 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   update(): Call<Session<D>>
 
   /**
-   * Removes the session and its cookie without reading it. With `clear` the browser is told to forget more.
+   * Removes the session and its cookie without reading it. With `clear` the browser also removes other data.
    *
    * @example
    * ```ts
@@ -72,8 +73,8 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
   destroy(options?: DestroyOptions): Call<void>
 
   /**
-   * Ends the session, and goes on with a brand new one without data. The old id stays empty for one minute and opens for
-   * nobody, so a request that comes too late for it is refused with `ERR_SESSION_ROTATED` (409).
+   * Ends the session, and continues with a new one without data. The old id stays for one minute, empty and closed to
+   * everybody, so a request that comes too late for it is refused with `ERR_SESSION_ROTATED` (409).
    *
    * @example
    * ```ts
@@ -86,10 +87,10 @@ export interface SessionHandle<D> extends Commands<D, SessionChain<D>>, PromiseL
 }
 
 /**
- * Commands written one after another: one atomic update.
+ * Commands written one after another form one atomic update.
  *
- * It runs once. Awaiting it gives the refreshed session. A chain that is not awaited runs all the same: it is settled
- * before the response ends, and its failure is the request's failure.
+ * It runs once. Awaiting it returns the refreshed session. A chain that is not awaited still runs: it is settled before
+ * the response ends, and if it fails, the request fails.
  */
 export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLike<Session<D>> {
   /**
@@ -109,15 +110,17 @@ export interface SessionChain<D> extends Commands<D, SessionChain<D>>, PromiseLi
   finally(onfinally?: (() => void) | null): Promise<Session<D>>
 }
 
-/** A loaded session: its data as read-only properties, and what can be done with it. */
+/** A loaded session: its data as read-only properties, and its methods. */
 export type Session<D> = LoadedSession<D> & SessionView<D>
 
 /**
- * What a session has besides its data. The data are a picture: they show what the store held when this request last
- * asked it, and the request's own commands as soon as they are applied.
+ * What a session has besides its data. The data is a snapshot: it shows what the store had when this request last asked
+ * it, and the request's own commands as soon as they are applied.
  */
 export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
-  /** The session's public name, which proves nothing; undefined while the visitor has neither a session nor an open form. */
+  /**
+   * The session's public id, which proves nothing; undefined while the visitor has neither a session nor an open form.
+   */
   readonly id: string | undefined
 
   /** When the session began, on the store's clock; undefined for a new one. */
@@ -136,9 +139,9 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   readonly isNew: boolean
 
   /**
-   * The data alone, whatever their keys are called: plain and frozen, so `structuredClone` and `postMessage` take them.
-   * The properties of the session itself throw an error with the command to use where they are changed, or what is
-   * within them; that takes a Proxy, which V8 does not clone.
+   * The data alone, whatever its keys are called. It is plain and frozen, so `structuredClone` and `postMessage` accept
+   * it. The session's own properties, and the objects within them, throw an error with the command to use when you
+   * change them. For that they are Proxies, which V8 can't clone.
    *
    * @example
    * ```ts
@@ -161,8 +164,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
 
   /**
    * Reads the session again, so it shows what other requests did. After a command, as in
-   * `session.inc('views').then(session.update)`, the command has already brought that and nothing is read. The method
-   * is bound, so it can be passed on like this.
+   * `session.inc('views').then(session.update)`, nothing is read, because the command has already returned the newest
+   * state. The method is bound, so you can pass it on like this.
    *
    * @example
    * ```ts
@@ -174,8 +177,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   update(fresh?: unknown): Call<Session<D>>
 
   /**
-   * Removes the session and its cookie; no new one begins. Removing one that is gone is no error. With `clear` the browser
-   * is told to forget more.
+   * Removes the session and its cookie; no new one begins. Removing a session that is gone is not an error. With
+   * `clear` the browser also removes other data.
    *
    * @example
    * ```ts
@@ -186,8 +189,9 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   destroy(options?: DestroyOptions): Call<void>
 
   /**
-   * Ends the session, and goes on with a brand new one without data, which its first command saves. The old id stays empty
-   * for one minute and opens for nobody, so a request that comes too late for it is refused with `ERR_SESSION_ROTATED` (409).
+   * Ends the session, and continues with a new one without data, which its first command saves. The old id stays for
+   * one minute, empty and closed to everybody, so a request that comes too late for it is refused with
+   * `ERR_SESSION_ROTATED` (409).
    *
    * @example
    * ```ts
@@ -199,8 +203,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   regenerate(): Call<Session<D>>
 
   /**
-   * A token for a form of this visitor. For one without a session it sets a cookie that holds no secret and costs no
-   * I/O; the form stays valid when a session begins, and until log-in rotates it.
+   * A token for a form of this visitor. If the visitor has no session, it sets a cookie that holds no secret and costs
+   * no I/O. The form stays valid when a session begins, until a log-in rotates it.
    *
    * @example
    * ```ts
@@ -212,7 +216,7 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
 
   /**
    * Throws a `CsrfError` (403) unless the token was made for this visitor and session by `createCSRF()` and the browser
-   * does not say that the request comes from another site. Takes any value, such as a field of a parsed body.
+   * does not say that the request comes from another site. It accepts any value, such as a field of a parsed body.
    *
    * @example
    * ```ts
@@ -234,8 +238,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   requireFresh(within: Duration): void
 
   /**
-   * The session is bound to a device, and this request has shown that it comes from there: see `deviceBound()`. False for
-   * browsers that can't do that, before the browser has registered, and for the first requests after that.
+   * The session is bound to a device, and this request has proved that it comes from there: see `deviceBound()`. It is
+   * false in browsers that can't do that, before the browser has registered, and for the first requests after that.
    *
    * @example
    * ```ts
@@ -245,8 +249,8 @@ export interface LoadedSession<D> extends Commands<D, SessionChain<D>> {
   readonly bound: boolean
 
   /**
-   * Throws a `SessionUnboundError` (401) unless the session is {@link bound}: for what a copied cookie must not do even
-   * where the visitor's browser could not bind it.
+   * Throws a `SessionUnboundError` (401) unless the session is {@link bound}: for actions that a copied cookie must not
+   * allow, even if the visitor's browser could not bind the session.
    *
    * @example
    * ```ts

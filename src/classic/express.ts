@@ -10,21 +10,23 @@ import { type ClassicOptions, checked } from './options.ts'
 import { sessionStoreOf } from './session-store.ts'
 import { type Callback, WorkingCopy } from './working-copy.ts'
 
-/** The session as express-session shows it: its data are plain properties that can be changed at will. */
+/** The session as express-session shows it: its data is plain properties that you can change freely. */
 export interface ClassicExpressSession {
   // biome-ignore lint/suspicious/noExplicitAny: the application's fields
   [field: string]: any
-  /** The session's public name; undefined while nothing is stored. */
+  /** The session's public id; undefined while nothing is stored. */
   readonly id: string | undefined
-  /** What the browser is told; assign `maxAge` or `expires` to give this session its own idle time. */
+  /** The cookie's settings; assign `maxAge` or `expires` to give this session its own idle time. */
   readonly cookie: { maxAge: number | null; expires: Date | null; readonly originalMaxAge: number | null }
-  /** Stores what was changed, now instead of before the response ends. */
+  /** Stores the changes now, instead of before the response ends. */
   save(callback?: (error?: unknown) => void): this
   /** Another session without data, under another id: for log-in. `req.session` is the new one when it calls back. */
   regenerate(callback: (error?: unknown) => void): this
   /** Removes the session and its cookie; `req.session` is undefined from now on. */
   destroy(callback?: (error?: unknown) => void): this
-  /** What others have stored meanwhile; what was not saved is lost. `req.session` is the new one when it calls back. */
+  /**
+   * Reads what others have stored meanwhile; unsaved changes are lost. `req.session` is the new one when it calls back.
+   */
   reload(callback: (error?: unknown) => void): this
   /** Slides the expiry. */
   touch(): this
@@ -84,14 +86,13 @@ class ExpressSession {
 const MEMBERS: ReadonlySet<string> = new Set(['req', ...Object.getOwnPropertyNames(ExpressSession.prototype)])
 
 /**
- * Gives an Express application, 4 or 5, `req.session` as express-session does, a plain object, over atomic commands: what
- * a request changed becomes one chain. Stands where express-session stood, after `sessions.express()`; `req.atomic()`
- * and `req.session` see the same session.
+ * Gives an Express application, 4 or 5, `req.session` as express-session does, a plain object, over atomic commands:
+ * what a request changed becomes one chain. Install it in place of express-session, after `sessions.express()`;
+ * `req.atomic()` and `req.session` see the same session.
  *
- * The session is read before the next middleware, where the visitor has a cookie, and what was changed is stored before
- * anything of the response leaves. A session that was destroyed or has expired meanwhile stays so: the changes of a plain
- * request are dropped, `save(callback)` calls back with an error (409). Where the store is down, looking at `req.session`
- * throws.
+ * If the visitor has a cookie, the session is read before the next middleware. Changes are stored before any part of
+ * the response is sent. If the session was destroyed or has expired meanwhile, the changes of a plain request are
+ * dropped, and `save(callback)` calls back with an error (409). If the store is down, using `req.session` throws.
  *
  * @example
  * ```js

@@ -8,21 +8,21 @@ import { hold } from './hold.ts'
 import { type ClassicOptions, checked } from './options.ts'
 import { type Callback, WorkingCopy } from './working-copy.ts'
 
-/** The session as koa-session shows it: its data are plain properties that can be changed at will. */
+/** The session as koa-session shows it: its data is plain properties that you can change freely. */
 export interface ClassicSession {
   // biome-ignore lint/suspicious/noExplicitAny: the application's fields
   [field: string]: any
   /** There was no session when the request began. */
   readonly isNew: boolean
-  /** How many fields it has. */
+  /** The number of its fields. */
   readonly length: number
-  /** It has any field. */
+  /** Whether it has any fields. */
   readonly populated: boolean
   /** Its idle time in milliseconds; assigning gives this session its own. */
   maxAge: number
-  /** The session's public name; undefined while nothing is stored. */
+  /** The session's public id; undefined while nothing is stored. */
   readonly externalKey: string | undefined
-  /** Stores what was changed, now instead of at the end of the request. */
+  /** Stores the changes now, instead of at the end of the request. */
   save(callback?: (error?: unknown) => void): Promise<void>
   /** A new secret for the same data, with the next save: for log-in. */
   regenerate(callback?: (error?: unknown) => void): Promise<void>
@@ -105,13 +105,13 @@ type Context = KoaContext & { [COPY]?: WorkingCopy; [HELD]?: { release(): void }
 
 /**
  * Gives a Koa application `ctx.session` as koa-session does, a plain object, over atomic commands: what a request
- * changed becomes one chain. Stands where koa-session stood, after `atomicSession(app, { property: 'atomic' })`; both
- * see the same session.
+ * changed becomes one chain. Install it in place of koa-session, after `atomicSession(app, { property: 'atomic' })`;
+ * both see the same session.
  *
- * The session is read before the middleware that follows, where the visitor has a cookie. What was changed is stored
- * when the middleware that follows has ended, also where it has failed. A session that was destroyed or has expired
- * meanwhile stays so: the changes of a plain request are dropped, an awaited `save()` rejects with 409. Where the store
- * is down, looking at `ctx.session` throws.
+ * If the visitor has a cookie, the session is read before the next middleware. Changes are stored when the next
+ * middleware has ended, even if it has failed. If the session was destroyed or has expired meanwhile, the changes of a
+ * plain request are dropped, and an awaited `save()` rejects with 409. If the store is down, using `ctx.session`
+ * throws.
  *
  * @example
  * ```js
@@ -207,5 +207,5 @@ function watch(ctx: Context, copy: WorkingCopy): void {
 function copyOf(ctx: Context): WorkingCopy {
   const copy = ctx[COPY]
   if (copy) return copy
-  throw new SessionUsageError('ctx.session has not been read yet: let classic() stand before what looks at it')
+  throw new SessionUsageError('ctx.session has not been read yet: install classic() before middleware that uses it')
 }

@@ -1,16 +1,15 @@
 import { SessionUsageError } from '../errors/index.ts'
 import { type Names, namesOf } from './names.ts'
 
-/** What of a session is counted or appended to, so requests at the same moment lose nothing of it. */
+/** Which fields are counters or lists, so simultaneous requests lose nothing in them. */
 export interface ClassicOptions {
   /**
-   * Numbers that are counted: `['views', 'cart.*']`, where `*` is any one key. What a request adds is added.
+   * Counters: `['views', 'cart.*']`, where `*` is any one key. A request's difference is added.
    * @default none
    */
   readonly counters?: readonly string[]
   /**
-   * Lists that are appended to: `['flash.*']`. What a request appends is appended, and of what it removes only what it
-   * has seen.
+   * Lists: `['flash.*']`. What a request appends is appended, and it removes only what it has seen.
    * @default none
    */
   readonly lists?: readonly string[]

@@ -77,9 +77,7 @@ export class WorkingCopy {
     if (this.#failure !== undefined) throw this.#failure
     const { object } = this.#shown
     if (!object) {
-      throw new SessionUsageError(
-        'The session has not been read yet: let classic() stand before what looks at the session',
-      )
+      throw new SessionUsageError('The session has not been read yet: install classic() before middleware that uses it')
     }
     this.#looked = true
     return this.#removed ? undefined : object

@@ -163,12 +163,16 @@ async function* matching({ store, options, output }: Call): AsyncIterable<Sessio
   let looked = 0
   let foreign = 0
   for await (const record of store.list(() => foreign++)) {
-    output.progress('looking at sessions,', ++looked)
+    output.progress('reading sessions,', ++looked)
     // As text, because a shell knows no other type.
     if (options.user === undefined || textOf(userOf(record, options)) === options.user) yield record
   }
   if (foreign > 0)
-    output.note(`${foreign === 1 ? '1 record is' : `${foreign} records are`} no session of this library, passed over`)
+    output.note(
+      foreign === 1
+        ? '1 record is not a session of this library, and was skipped'
+        : `${foreign} records are not sessions of this library, and were skipped`,
+    )
 }
 
 function userOf({ data }: SessionRecord, { field }: Options): Value | undefined {

@@ -72,7 +72,7 @@ export async function applyEdit(
 
 function chainOf(list: readonly Command[]): Chain {
   const own = list.flatMap(places).find(([key]) => isReserved(key!))
-  if (own) throw new UsageError(`'${own[0]}' is the session's own, and no field`)
+  if (own) throw new UsageError(`'${own[0]}' belongs to the session itself and is not a field`)
   const chain = extend(EMPTY_CHAIN, list)
   const bytes = weigh(chain)
   if (bytes > MAX_BYTES) throw new Refusal({ kind: 'size', bytes, limit: MAX_BYTES })
@@ -95,7 +95,7 @@ function parsed(text: string): unknown {
     return text
   }
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw new UsageError(`${text} is no number that JavaScript can keep: write '"${text}"' for a text`)
+    throw new UsageError(`${text} is not a number that JavaScript can keep: write '"${text}"' for a text`)
   }
   return value
 }
@@ -111,5 +111,5 @@ function durationOf([text, ...more]: readonly string[]): number {
   }
   const maxAge = milliseconds(/^\d+$/.test(text) ? Number(text) : text, 'The duration of touch')
   if (maxAge > 0 && maxAge <= LONGEST_COOKIE) return maxAge
-  throw new UsageError('The duration of touch is longer than nothing, and at most 400 days')
+  throw new UsageError('The duration of touch must be longer than 0, and at most 400 days')
 }

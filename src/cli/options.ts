@@ -4,32 +4,32 @@ import { errorOf } from '../errors/index.ts'
 import { type Edit, editOf } from './edit.ts'
 import { UsageError } from './usage.ts'
 
-export const HELP = `Shows, changes and removes the sessions of a store.
+export const HELP = `Shows, changes and removes the sessions in a store.
 
   koa-atomic-session list                    every live session
   koa-atomic-session show ID                 one session
   koa-atomic-session revoke ID               log one session out
   koa-atomic-session revoke --user 42        log out every session of a user
-  koa-atomic-session set ID PATH VALUE       write a field; VALUE is JSON, or else a text
+  koa-atomic-session set ID PATH VALUE       write a field; VALUE is JSON, or otherwise a text
   koa-atomic-session unset ID PATH …         remove fields
-  koa-atomic-session touch ID DURATION       expires that long from now, and keeps this idle time: '30 days'
-  koa-atomic-session set --user 42 role user the same for every session of a user; unset and touch too
-  koa-atomic-session prune                   remove what has expired
-  koa-atomic-session watch                   what is created, changed and removed, until Ctrl-C
-  koa-atomic-session schema                  the SQL that makes the tables of PostgreSQL
+  koa-atomic-session touch ID DURATION       set the idle time, counted from now: '30 days'
+  koa-atomic-session set --user 42 role user the same for every session of a user; also unset and touch
+  koa-atomic-session prune                   remove expired sessions
+  koa-atomic-session watch                   show what is created, changed and removed, until Ctrl-C
+  koa-atomic-session schema                  print the SQL that creates PostgreSQL's table
 
   --store URL     redis://…, postgres://…, mysql://…, mongodb://… or a SQLite file; else the variable STORE
-  --table NAME    the table or collection, where it is not 'sessions'
-  --schema NAME   PostgreSQL's schema, where it is not 'public'
-  --prefix TEXT   what the keys of Redis begin with, where it is not 'session:'
+  --table NAME    the table or collection, if it is not 'sessions'
+  --schema NAME   PostgreSQL's schema, if it is not 'public'
+  --prefix TEXT   the beginning of the keys in Redis, if it is not 'session:'
   --user VALUE    only sessions of this user
   --field NAME    the field that holds the user (user_id)
-  --sort COLUMN   list by id, user, created, expires, changes or bytes; the largest comes first, ids and users ascend
-  --limit N       list the first N sessions only
-  --dry-run       revoke, set, unset and touch say which sessions they mean, and leave them as they are
-  --data          show the sessions' data, which are hidden otherwise
-  --json          one JSON object a line
-  --every SECONDS how often watch looks (2)
+  --sort COLUMN   list by id, user, created, expires, changes or bytes; numbers and times descend, ids and users ascend
+  --limit N       list only the first N sessions
+  --dry-run       revoke, set, unset and touch only list the sessions that they would change
+  --data          show the sessions' data, which is hidden otherwise
+  --json          one JSON object per line
+  --every SECONDS how often watch polls (2)
   --index FIELD   a field of the option index, for schema; may be repeated
   --version       the version of this package
 

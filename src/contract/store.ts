@@ -2,21 +2,21 @@ import { type BsonValue, type Chain, type Data, isBson, type Problem, type Value
 import type { Device, DeviceStep } from './device.ts'
 
 /**
- * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies, requests
- * or retries.
+ * A database adapter. It turns each call into one native, atomic operation by primary key. It does not know cookies,
+ * requests or retries.
  *
  * - Times are milliseconds of the **store's own clock**; durations are milliseconds.
- * - Every method treats a session as absent when its `expires` has come or it is older than `maxLifetime`, whether or not
- *   it has been removed yet.
- * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied. Everything
- *   else that can happen is an answer, not an exception.
+ * - Every method treats a session as absent when its `expires` has come or it is older than `maxLifetime`, whether or
+ *   not it has been removed yet.
+ * - If the database fails, the method throws a `StoreError` that says whether the change may have been applied.
+ *   Everything else that can happen is an answer, not an exception.
  *
- * Over 300 lines, nearly all of them comments: this is what whoever writes a store reads.
+ * Over 300 lines, nearly all of them comments: read this if you write a store.
  */
 export interface Store {
-  /** The word for this store in messages: `sqlite`. */
+  /** The name of this store in messages: `sqlite`. */
   readonly name: string
-  /** Keeps BSON values such as `ObjectId`; on other stores the core refuses them before any I/O. */
+  /** Whether it keeps BSON values such as `ObjectId`; for other stores the core refuses them before any I/O. */
   readonly bson?: boolean
   /** The largest `maxBytes` with which its database can keep every session; absent: any. */
   readonly largest?: number
@@ -36,34 +36,34 @@ export interface Store {
    */
   destroy(access: Access): Promise<boolean>
 
-  /** Creates what the store needs (tables, indexes, functions). Can be repeated, also by several processes at once. */
+  /** Creates what the store needs (tables, indexes, functions). It can be repeated, even by several processes at once. */
   setup(): Promise<void>
 
-  /** Removes sessions that have expired and answers how many; 0 if the database removes them by itself. */
+  /** Removes expired sessions and answers how many; 0 if the database removes them by itself. */
   prune(): Promise<number>
 
   /** Releases what the store itself has opened, and leaves open what it was given. Can be repeated. */
   close(): Promise<void>
 }
 
-/** A store that can show its sessions to operators: whoever has the database needs no visitor's secret. */
+/** A store that can show its sessions to operators: anyone with access to the database needs no visitor's secret. */
 export interface InspectableStore extends Store {
   /**
    * Every live session once, in no order, fetched in batches. One that comes or goes meanwhile may be missing. A record
-   * that is no session of this library is passed over: `passOver` is called for each.
+   * that is not a session of this library is skipped: `passOver` is called for each.
    */
   list(passOver?: () => void): AsyncIterable<SessionRecord>
   /** The live session with this id. */
   get(id: string): Promise<SessionRecord | undefined>
 }
 
-/** A store that can tell what becomes of sessions in the moment when it happens, whichever process does it. */
+/** A store that can report at once what happens to sessions, whichever process does it. */
 export interface TellingStore extends Store {
-  /** Begins to tell `hear`. Undefined if the store was given nothing to listen with. */
+  /** Begins to report to `hear`. Undefined if the store was given nothing to listen with. */
   notices(hear: (notice: Notice) => void): Notices | undefined
 }
 
-/** What a store tells. A notice may be lost, come late or come twice, so nobody relies on it alone. */
+/** What a store reports. A notice may be lost, come late or come twice, so don't rely on it alone. */
 export interface Notices {
   /** Tells of this session too, from the moment when this resolves. Rejects if the store can't listen now. */
   follow(id: string): Promise<void>
@@ -76,7 +76,7 @@ export interface Notice {
   readonly id: string
   /** Tells the session from a later one that took the same id. */
   readonly created: number
-  /** It is gone; or its secret was rotated on purpose, so it has another epoch; or its data have this version. */
+  /** It is gone; or its secret was rotated on purpose, so it has another epoch; or its data has this version. */
   readonly what: 'gone' | 'rotated' | number
 }
 
@@ -89,7 +89,7 @@ export interface IndexableStore extends Store {
 /** A store that finds sessions by the fields it indexes. */
 export interface IndexedStore extends Store {
   /**
-   * One page of the live sessions whose data hold this value at the indexed field, in the order of their ids. Fewer than
+   * One page of the live sessions whose data has this value at the indexed field, in the order of their ids. Fewer than
    * `page.limit` say that no more come after them. Never loads more sessions than a page at a time.
    */
   find(field: string, value: IndexValue, maxLifetime: number, page?: Page): Promise<SessionRecord[]>
@@ -106,13 +106,13 @@ export interface IndexedStore extends Store {
   ): Promise<number>
 }
 
-/** Which part of what was found is wanted. */
+/** Which part of the result is wanted. */
 export interface Page {
   readonly limit: number
   /** Only sessions whose ids come after this one; `''` for the first page. */
   readonly after: string
   /**
-   * The same object for all pages of one reading; absent for a page by itself. A store may keep by it what it has found for
+   * The same object for all pages of one reading; absent for a page by itself. With it a store may keep the result of
    * the first page, so a session that begins meanwhile may be missing in the later ones.
    */
   readonly reading?: object
@@ -148,19 +148,20 @@ export interface NewSession {
 export interface Access {
   readonly id: string
   readonly proof: Proof
-  /** Sessions older than this are over; Infinity where the application sets no limit. */
+  /** Sessions older than this are over; Infinity if the application sets no limit. */
   readonly maxLifetime: number
   /**
-   * The request has shown that it comes from the session's device. One that has not is `unbound` where there is a device.
-   * `destroy` does not ask: nobody gains anything by it, and a log-out must not fail. Nor is asked who has no secret.
+   * The request has shown that it comes from the session's device. One that has not is `unbound` if there is a device.
+   * `destroy` does not ask: a thief gains nothing by it, and a log-out must not fail. An operator, who has no secret,
+   * is not asked either.
    */
   readonly bound?: boolean
 }
 
 /**
  * By what right. A request that has not loaded the session comes with `hash` alone. One that has loaded it adds what it
- * saw, so an automatic rotation beside it does not fail it: that keeps the epoch. An explicit rotation renews the epoch,
- * and so it ends what was opened before it. Whoever looks after the store has no secret and comes with `created` alone.
+ * saw, so an automatic rotation beside it does not fail it: that keeps the epoch. An explicit rotation renews the
+ * epoch, and so it ends what was opened before it. An operator has no secret and comes with `created` alone.
  */
 export interface Proof {
   /** The SHA-256 of the secret that the request holds: the one of its cookie, or the one that it has set itself. */
@@ -212,8 +213,8 @@ export interface SessionRecord {
 export type Outline = Omit<SessionRecord, 'data'>
 
 /**
- * What a store is told to do to one session in one atomic update. A visit makes it from the `Step` that the application
- * asked for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
+ * What a store does to one session in one atomic update. A visit makes it from the `Step` that the application asked
+ * for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
  */
 export interface Change {
   /**
@@ -251,9 +252,9 @@ export interface Change {
 
 /** How the expiry moves: to now plus the session's idle time, when that is due. */
 export interface Slide {
-  /** The application's idle time, for sessions without one of their own. */
+  /** The application's idle time, for sessions without their own. */
   readonly idle: number
-  /** Gives this session an idle time of its own; null removes it, undefined keeps it. */
+  /** Gives this session its own idle time; null removes it, undefined keeps it. */
   readonly maxAge?: number | null | undefined
   /** The expiry moves only if it moves by at least this much, so parallel requests write it once. */
   readonly atLeast: number
@@ -325,7 +326,10 @@ export const ROTATION_GRACE = 30_000
 /** How many sessions are fetched, or removed, at a time where all of them are meant. */
 export const LIST_BATCH = 500
 
-/** What is found where nobody says how many: a page of devices, and a few megabytes even if each is as large as may be. */
+/**
+ * How many sessions `find` returns by default: a page of devices, and a few megabytes even if each is as large as may
+ * be.
+ */
 export const FIRST_PAGE: Page = { limit: 100, after: '' }
 
 /** How many operation ids a record remembers, each with the time when it was applied. */

@@ -170,7 +170,7 @@ export class CookieJar {
   assertRemovable(): void {
     if (this.#exchange.response?.headersSent === false) return
     throw new SessionUsageError(
-      'The response has begun, or is an upgrade, so it can remove no cookie: use the session in a request before',
+      'The response has begun, or is an upgrade, so it cannot remove a cookie: use the session in an earlier request',
     )
   }
 
@@ -180,7 +180,7 @@ export class CookieJar {
     keygripOf(this.#keys())
     if (!response) {
       throw new SessionUsageError(
-        'An upgrade can set no cookie, so no session can begin or rotate in it: do that in a request before',
+        'An upgrade cannot set a cookie, so a session cannot begin or rotate in it: do that in an earlier request',
       )
     }
     if (response.headersSent) {

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import Keygrip from 'keygrip'
 import { SessionUsageError } from '../errors/index.ts'
 
-/** The part of a Keygrip that is used; a type of our own, because its types are in a package that users need not have. */
+/** The part of a Keygrip that is used; declared here, because its types are in a package that users need not have. */
 export interface Signer {
   sign(data: string): string
   index(data: string, digest: string): number
@@ -63,7 +63,7 @@ function check(keys: readonly unknown[]): void {
     }
     if (!isOwn(key)) {
       throw new SessionUsageError(
-        'One of app.keys can be guessed: it is an example, names a variable or a command instead of what that gives, or is a row or a repetition of characters. Take the output of: openssl rand -base64 32',
+        'One of app.keys can be guessed: it is an example, names a variable or a command instead of its value, or is a sequence or a repetition of characters. Use the output of: openssl rand -base64 32',
       )
     }
   }

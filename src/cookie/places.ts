@@ -17,7 +17,7 @@ const DOMAINS = 4
 
 /**
  * The other places from which a cookie of this name may have come with a request, the most likely ones first: each parent
- * of the path, for the host alone and for the domains above it. Host and URL come from the visitor: what is no host name
+ * of the path, for the host alone and for the domains above it. Host and URL come from the visitor: what is not a host name
  * or no path names no place.
  */
 export function* otherPlaces(

@@ -1,16 +1,16 @@
 import { SessionUsageError } from '../errors/index.ts'
 import { assertNames } from '../settings/names.ts'
 
-/** What a browser can be told to forget (https://www.w3.org/TR/clear-site-data/). */
+/** What a browser can be asked to remove (https://www.w3.org/TR/clear-site-data/). */
 export type SiteData = 'cache' | 'cookies' | 'storage' | 'executionContexts'
 
-/** What else goes with a session. */
+/** What else to remove with a session. */
 export interface DestroyOptions {
   /**
-   * Tells the browser with `Clear-Site-Data` to forget what it keeps of this origin: `'cache'`, `'storage'` (also service
-   * workers and what scripts have stored), `'cookies'` (of the whole site, those of its other hosts too), or
-   * `'executionContexts'` (reloads its pages). Browsers obey over TLS only, and some pass over some of the values, so
-   * nothing may depend on it.
+   * Tells the browser with `Clear-Site-Data` to remove what it keeps for this origin: `'cache'`, `'storage'` (also
+   * service workers and what scripts have stored), `'cookies'` (for the whole site, including its other hosts), or
+   * `'executionContexts'` (reloads its pages). Browsers obey it only over TLS, and some ignore some of the values, so
+   * don't depend on it.
    * @default nothing
    */
   readonly clear?: readonly SiteData[]

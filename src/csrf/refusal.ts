@@ -3,26 +3,26 @@ import { CsrfError } from '../errors/index.ts'
 
 /** What a check has found. */
 export const FOUND = {
-  noToken: 'No token came with it',
+  noToken: 'The request has no token',
   noCookie: 'A token came without the cookie that it belongs to',
-  malformed: 'What came as the token is not of the form that createCSRF() gives',
+  malformed: 'The token does not look like one from createCSRF()',
   foreign:
-    'The token was made for another session, or before a log-in or log-out, or with a key that is not known any more',
-  unknownSite: 'Sec-Fetch-Site is no word of the standard',
-  otherSite: 'The page that sent this is of another origin',
+    'The token was made for another session, or before a log-in or log-out, or with a key that is no longer in use',
+  unknownSite: 'Sec-Fetch-Site has a value that the standard does not define',
+  otherSite: 'The page that sent this has another origin',
   hidden: 'The page that sent this hides its origin',
-  otherOrigin: (trusted: readonly string[]) => `The page is not of ${trusted.map(quoted).join(', ')}`,
+  otherOrigin: (trusted: readonly string[]) => `The page does not come from ${trusted.map(quoted).join(', ')}`,
   otherHost: (host: string | undefined, secure: boolean) =>
-    `The page is not of ${host === undefined ? 'no Host' : `the Host ${quoted(host)}`}${secure ? ' over TLS' : ''}, to which it opened this`,
+    `The page does not come from ${host === undefined ? 'no Host' : `the Host ${quoted(host)}`}${secure ? ' over TLS' : ''}, to which it connected`,
 } as const
 
 /** What to do about it. */
 export const REMEDY = {
   token:
-    'Send what createCSRF() gives in the header X-CSRF-Token, or in the field csrf of a body that is parsed before the check',
-  noBrowser: 'No browser sends that: look for a proxy or an extension that changes headers',
+    'Send the token from createCSRF() in the header X-CSRF-Token, or in the field csrf of a body that is parsed before the check',
+  noBrowser: 'No browser sends this: look for a proxy or an extension that changes headers',
   hidden:
-    "A sandboxed frame, a file, or a page with Referrer-Policy: no-referrer does so. Give the page 'same-origin' instead",
+    'A sandboxed frame, a file, or a page with Referrer-Policy: no-referrer does that. Use Referrer-Policy: same-origin instead',
   /** Where the refused page is the application's own. */
   ownPage: (origin: string | undefined) => {
     const value = origin === undefined || origin === 'null' ? "'https://…'" : quoted(origin)
@@ -40,7 +40,7 @@ export function refusal(
   headers: IncomingHttpHeaders,
   remedy: string,
 ): CsrfError {
-  return new CsrfError(reason, `${found}. The browser said ${saidBy(headers)}. ${remedy}`)
+  return new CsrfError(reason, `${found}. The browser sent ${saidBy(headers)}. ${remedy}`)
 }
 
 /** What the browser has said about where the request comes from. The words are the client's own, so they are cut; the error makes them visible. */

@@ -7,16 +7,17 @@ const AMBIGUOUS = /^%$|%(?=[0-9A-Fa-f]{2})/g
 const SPECIAL = /[%.\0]/
 
 /**
- * Any text as a key of a session, for a path: percent-escaped where it has a dot in it, begins with `$`, is empty, or is
- * a name that no key can have or the session has itself. Ordinary texts stay as they are, so they can be read in
- * the database. Two texts never make one key.
+ * Makes a session key of any text, for a path. The text is percent-escaped if it contains a dot, begins with `$`, is
+ * empty, or is a name that no key can have or that the session itself has. Ordinary texts stay as they are, so they can
+ * be read in the database. Different texts make different keys.
  *
  * @example
  * ```js
  * // one counter for each address: attempts.alice@example%2Ecom
  * await ctx.session().inc(`attempts.${key(email)}`)
  * ```
- * @throws `InvalidPathError` (400) for what is no text, and for a lone surrogate: pass the text through `toWellFormed()`.
+ * @throws `InvalidPathError` (400) for what is no text, and for a lone surrogate: pass the text through
+ * `toWellFormed()`.
  */
 export function key(text: string): string {
   const part = innerKey(text)

@@ -101,14 +101,17 @@ function outputOfWhole(path: Path, value: Value, schema: StandardSchema): unknow
   const { issues, value: whole } = validate(schema, nested(path, thawed(value)))
   if (issues) {
     const related = issues.find(({ path: at = [] }) => leads(at, path) || leads(path, at))
-    return refuse(path, related?.message ?? `it can't be judged while others are missing: ${issues[0]?.message}`)
+    return refuse(
+      path,
+      related?.message ?? `it can't be validated while other fields are missing: ${issues[0]?.message}`,
+    )
   }
   const [output, rest] = split(whole, path)
   if (output === undefined) return DROPPED
   // Beside the value there may be defaults, which come without it, too.
   const without = validate(schema, nested(path.slice(0, -1), {}))
   const defaults = without.issues ? {} : split(without.value, path)[1]
-  return equal(rest, defaults) || equal(rest, {}) ? output : refuse(path, 'it changes more than this place')
+  return equal(rest, defaults) || equal(rest, {}) ? output : refuse(path, 'it changes more than this path')
 }
 
 /** What is at a path, and all that is beside it. */
@@ -142,7 +145,7 @@ function validate(schema: StandardSchema, value: unknown): Result {
   const result = schema['~standard'].validate(value) as Result | PromiseLike<Result>
   if ('then' in result) {
     result.then(undefined, () => {})
-    throw new SessionUsageError('The schema answers later: a session needs one that validates at once')
+    throw new SessionUsageError('The schema validates asynchronously: a session needs one that validates synchronously')
   }
   return result
 }

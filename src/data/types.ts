@@ -48,7 +48,9 @@ const OWN = [
 
 export const RESERVED: readonly string[] = [...OWN, ...Object.keys(commands)]
 
-/** Where the data hold what the option `client` says. No application's command reaches it, and it is shown to none. */
+/**
+ * Where the data keeps what the option `client` returns. No application's command reaches it, and it is shown to none.
+ */
 export const CLIENT = '@client'
 
 const reserved: ReadonlySet<string> = new Set([...RESERVED, CLIENT])
@@ -114,8 +116,9 @@ type Holding<D, V> = {
 }[keyof Fields<D> & string]
 
 /**
- * Several values by their paths: what each path has, or a text that says why nothing can be there. A key that is computed,
- * `{ [path]: value }`, is known only when it runs, so any value fits it; the fields beside it are checked all the same.
+ * Several values by their paths: what each path has, or a text that says why nothing can be there. A key that is
+ * computed, `{ [path]: value }`, is known only when it runs, so any value fits it; the fields beside it are still
+ * checked.
  */
 export type Assignments<D, P extends string> = string extends P
   ? { readonly [path: string]: unknown } & { readonly [K in keyof Fields<D>]?: Fields<D>[K] }

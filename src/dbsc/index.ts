@@ -15,7 +15,7 @@ import { answer } from './endpoint.ts'
 
 export type { BindingOptions, BindingScope }
 
-/** What is needed of a Koa context besides what a session needs. */
+/** What this needs of a Koa context, in addition to what a session needs. */
 export interface BindingContext extends KoaContext {
   status: number
   body: unknown
@@ -36,19 +36,22 @@ export type HttpBinding = (
   next?: (error?: unknown) => void,
 ) => Promise<boolean>
 
-/** For whatever speaks `Request` and `Response`: answers the browser's own requests, and resolves to undefined for all others. */
+/**
+ * For servers that use `Request` and `Response`: answers the browser's own requests, and resolves to undefined for all
+ * others.
+ */
 export type FetchBinding = (request: Request, use?: FetchUse) => Promise<Response | undefined>
 
 /**
- * Binds sessions to the devices on which visitors log in. The response to `rotate({ authenticated: true })` asks the browser
- * for a key that never leaves the device; this middleware answers the browser's registration, and each time that it
- * proves again that it has the key. From then on a request of the session needs a cookie that lasts for `cookieAge` and that
- * only the device can renew. Any other request gets a `SessionUnboundError` (401) from every read and command, and no data.
+ * Binds sessions to the devices on which visitors log in. The response to `rotate({ authenticated: true })` asks the
+ * browser for a key that stays on the device. This middleware answers the browser's registration, and each later proof
+ * that it has the key. From then on a request of the session needs a cookie that lasts for `cookieAge` and that only
+ * the device can renew. Any other request gets a `SessionUnboundError` (401) from every read and command, and no data.
  *
- * A browser that can't do it notices nothing: its session stays as it is, and `session.bound` is false. The next log-in
- * ends the binding and begins another, and so does a log-out. The guard itself needs no middleware: every process that
- * uses the session asks for the device, once one is bound. If the store fails, a registration or a proof is answered with
- * 503, and the browser tries again.
+ * In a browser that can't do it, the session stays as it is, and `session.bound` is false. The next log-in ends the
+ * binding and begins another, and so does a log-out. The check itself needs no middleware: every process that uses a
+ * bound session requires the proof. If the store fails, a registration or a proof is answered with 503, and the browser
+ * tries again.
  *
  * Call it once for each `sessions`, and install it before what answers `path`, and after what parses no body.
  *

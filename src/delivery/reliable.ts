@@ -98,7 +98,7 @@ export class ReliableStore {
     if (answer.outcome !== 'forgotten') return answer
     const lost = new StoreError(
       this.#store.name,
-      'lost a reply, and too much has happened since to tell what became of it',
+      'lost a reply, and too many changes have followed to know whether it was applied',
       'unknown',
     )
     lost.final = true
@@ -170,7 +170,7 @@ export class ReliableStore {
   #within<T>(send: Send<T>, traced: StoreCall | undefined, asking: Asking | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (asking && asking.asked <= asking.givenUp) {
-        throw new StoreError(this.#store.name, 'did not answer what this request asked before', false)
+        throw new StoreError(this.#store.name, 'did not answer an earlier call of this request', false)
       }
       this.#breaker.begin()
       const call = { send, traced, sent: performance.now(), over: false }

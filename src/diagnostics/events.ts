@@ -8,19 +8,19 @@ import type { Subject } from './subject.ts'
 export interface SessionEvent {
   /**
    * - `created`, `rotated`, `destroyed`: done by a request. `regenerate()` is `destroyed`, and `created` at its first
-   *   command. `revoke()` and `destroyAll()` tell `destroyed` too, without a client.
-   * - `gone`: destroyed or expired under a request that had it.
-   * - `expired`, `unknown`: a well-signed cookie whose session is over, or is not there. A database that removes what has
-   *   expired by itself makes `unknown` of both.
-   * - `stale`: a well-signed cookie of a live session, with a secret that a `rotate()` or several rotations ended. A late
-   *   request, or a copy of an old cookie.
+   *   command. `revoke()` and `destroyAll()` publish `destroyed` too, without a client.
+   * - `gone`: destroyed or expired while a request was using it.
+   * - `expired`, `unknown`: a correctly signed cookie whose session has expired, or does not exist. If a database
+   *   removes expired sessions by itself, both are `unknown`.
+   * - `stale`: a correctly signed cookie of a live session, with a secret that a `rotate()` or several rotations ended.
+   *   A late request, or a copy of an old cookie.
    * - `reused`: the secret before an automatic rotation, after its grace and after the new secret was used. Two parties
-   *   hold the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`. Where the request had
+   *   have the cookie: the visitor and a thief, or a copy of the browser. See the option `onReuse`. If the request had
    *   arrived before, it is `stale`.
-   * - `unbound`: the live secret of a session that is bound to a device, in a request that has not shown that it comes from
-   *   there. A copied cookie, or a device that can't sign for a moment: then `reason` is the browser's own word for it.
-   * - `bound`: a device has registered for a session. `unproven`: what a device has shown instead of a proof was refused;
-   *   `reason` says for what.
+   * - `unbound`: the live secret of a session that is bound to a device, in a request that has not proved that it comes
+   *   from there. It is a copied cookie, or a device that can't sign for a moment: then `reason` is the browser's own
+   *   reason.
+   * - `bound`: a device has registered for a session. `unproven`: a device's proof was refused; `reason` says why.
    * - `forged`, `duplicate`: a cookie that these keys have not signed, or more than one of its name.
    * - `csrf`: a form that was refused.
    */
@@ -42,19 +42,19 @@ export interface SessionEvent {
   /** A keyed hash of the session's id, the same for the same session; it opens and names nothing. */
   readonly session: string | undefined
   /**
-   * Whose session it is: what it holds at the option `subject`. Absent where the one who tells has not seen the session's
-   * data, and for what is no text, number, boolean or `ObjectId` (its hex).
+   * Whose session it is: its value at the path in the option `subject`. Absent if the session's data is not at hand,
+   * and for values other than texts, numbers, booleans and `ObjectId` (as hex).
    */
   readonly subject?: Subject
   /** The client's address, as far as the application trusts its proxies. */
   readonly client: string | undefined
   /** The cookie's name, which tells several instances apart. */
   readonly cookie: string
-  /** Which check refused a form; `reused` or `limit` where a session was removed for that. */
+  /** Which check refused a form; `reused` or `limit` if a session was removed for that reason. */
   readonly reason?: string
-  /** What was wrong with the form, what the browser said about where it comes from, and what to do. */
+  /** What was wrong with the form, what the browser said about the request's origin, and what to do. */
   readonly detail?: string
-  /** How many `destroyAll()` removed; `session` is undefined then. */
+  /** The number of sessions that `destroyAll()` removed; then `session` is undefined. */
   readonly count?: number
 }
 

@@ -1,6 +1,6 @@
 import { type Data, isBson, type Path, type Value, valueAt } from '../algebra/index.ts'
 
-/** Whose session it is, as events may name them: an `ObjectId` by its hex. */
+/** Whose session it is, as events name it: an `ObjectId` as its hex. */
 export type Subject = string | number | boolean
 
 /** Longer texts name nobody; what listens may keep every event. */

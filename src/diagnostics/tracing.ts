@@ -7,14 +7,14 @@ import type { Chain } from '../algebra/index.ts'
  * secret, no session's id and none of its data.
  */
 export interface StoreCall {
-  /** The store's word: `redis`. */
+  /** The store's name: `redis`. */
   readonly store: string
   readonly operation: 'load' | 'create' | 'update' | 'destroy' | 'find' | 'destroyAll' | 'get' | 'prune' | 'setup'
-  /** The same keyed hash of the session's id as in a `SessionEvent`; undefined where the call is about several. */
+  /** The same keyed hash of the session's id as in a `SessionEvent`; undefined if the call is about several sessions. */
   readonly session: string | undefined
   /** The names of the commands of an update, in order. */
   readonly commands: readonly string[]
-  /** The store's word for what became of it, once it is there: `changed`, `live`, `expired`. Absent after an error. */
+  /** The store's answer, once it is there: `changed`, `live`, `expired`. Absent after an error. */
   outcome?: string
   /** How often the call was sent. */
   attempts: number

@@ -8,21 +8,21 @@ const BRAND = Symbol.for('koa-atomic-session.error')
 /**
  * What every error of this package has in common.
  *
- * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` tells what became of
- * the change: `false` (definitely not applied) or `'unknown'` (the store may have applied it). No message holds a
- * secret, a cookie or session data, and control characters in one are written as `\\u001b`.
+ * `status` and `expose` are plain writable properties, because Koa assigns to them. `applied` says whether the change
+ * was applied: `false` (definitely not applied) or `'unknown'` (the store may have applied it). Messages contain no
+ * secret, no cookie and no session data, and control characters are written as `\\u001b`.
  */
 export abstract class SessionError extends Error {
-  /** Which error it is, for `switch`: `ERR_SESSION_GONE`. */
+  /** Identifies the error, for `switch`: `ERR_SESSION_GONE`. */
   abstract readonly code: string
-  /** The HTTP status that the request is answered with, unless somebody handles the error. */
+  /** The HTTP status of the response, unless your code handles the error. */
   abstract status: number
   /** Whether the visitor may read the message. */
   expose = false
   /** `false`: the change was definitely not applied. `'unknown'`: the store may have applied it. */
   applied: false | 'unknown' = false
 
-  /** A path or a key may be a visitor's, so no message has a control character. */
+  /** A path or a key may come from a visitor, so messages contain no control characters. */
   constructor(message: string, options?: ErrorOptions) {
     super(visible(message), options)
   }
@@ -30,7 +30,7 @@ export abstract class SessionError extends Error {
 
 Object.defineProperty(SessionError.prototype, BRAND, { value: true })
 
-/** The library is used wrongly; the message says what to write instead. Thrown at set-up wherever that is possible. */
+/** The code uses the library wrongly; the message says what to write instead. Thrown at set-up if possible. */
 export class SessionUsageError extends SessionError {
   override name = 'SessionUsageError' as const
   readonly code = 'ERR_SESSION_USAGE'
@@ -49,7 +49,7 @@ export class InvalidPathError extends SessionError {
   }
 }
 
-/** A value, or a part of one, that a session can't keep. Thrown before any I/O; `path` is where it would stand. */
+/** A value, or a part of one, that a session can't keep. Thrown before any I/O; `path` is where it would be. */
 export class InvalidValueError extends SessionError {
   override name = 'InvalidValueError' as const
   readonly code = 'ERR_SESSION_VALUE'
@@ -61,7 +61,7 @@ export class InvalidValueError extends SessionError {
   }
 }
 
-/** Two commands of one chain touch the same place, so their order would matter. Thrown before any I/O. */
+/** Two commands in one chain touch the same path, so their order would matter. Thrown before any I/O. */
 export class PathConflictError extends SessionError {
   override name = 'PathConflictError' as const
   readonly code = 'ERR_SESSION_CONFLICT'
@@ -73,7 +73,7 @@ export class PathConflictError extends SessionError {
   }
 }
 
-/** A command met a value on which it has no meaning, such as `inc` on a string. Nothing of its chain was applied. */
+/** A command met a value that it can't be applied to, such as `inc` on a string. Nothing of its chain was applied. */
 export class CommandTypeError extends SessionError {
   override name = 'CommandTypeError' as const
   readonly code = 'ERR_SESSION_TYPE'
@@ -100,7 +100,7 @@ const NOUN: Partial<Record<Found, string>> = {
   element: 'an element of a list',
 }
 
-/** What `if(path, value)` or `ifMissing(path)` asked for does not hold. Nothing of its chain was applied. */
+/** The condition of `if(path, value)` or `ifMissing(path)` does not hold. Nothing of its chain was applied. */
 export class ConditionFailedError extends SessionError {
   override name = 'ConditionFailedError' as const
   readonly code = 'ERR_SESSION_CONDITION'
@@ -112,7 +112,7 @@ export class ConditionFailedError extends SessionError {
   }
 }
 
-/** The chain is larger than `maxBytes`, or would make a session grow that already is. Nothing was applied. */
+/** The chain is larger than `maxBytes`, or the session is, and the chain would make it grow. Nothing was applied. */
 export class SessionTooLargeError extends SessionError {
   override name = 'SessionTooLargeError' as const
   readonly code = 'ERR_SESSION_TOO_LARGE'
@@ -122,7 +122,10 @@ export class SessionTooLargeError extends SessionError {
   }
 }
 
-/** The session was destroyed, or its time ran out: while this request was running, or before it was named by its id. Nothing was applied. */
+/**
+ * The session was destroyed or has expired, while this request was running, or before `at(id)` named it. Nothing was
+ * applied.
+ */
 export class SessionGoneError extends SessionError {
   override name = 'SessionGoneError' as const
   readonly code = 'ERR_SESSION_GONE'
@@ -133,21 +136,21 @@ export class SessionGoneError extends SessionError {
 }
 
 /**
- * The session's secret was renewed by an explicit `rotate()`, such as a log-in, after this request had begun. It acts with
- * an older secret, and so nothing was applied. A socket or a stream sees its end this way.
+ * The session's secret was renewed by an explicit `rotate()`, such as a log-in, after this request had begun. The
+ * request has an older secret, so nothing was applied. A socket or a stream ends in this way.
  */
 export class SessionRotatedError extends SessionError {
   override name = 'SessionRotatedError' as const
   readonly code = 'ERR_SESSION_ROTATED'
   status = 409
   constructor() {
-    super("Another request rotated the session's secret since this one began; nothing was applied")
+    super("Another request has rotated the session's secret since this one began; nothing was applied")
   }
 }
 
 /**
- * The session is bound to a device, and the request has not shown that it comes from there: its cookie was copied, or the
- * browser could not sign for a moment. Nothing was shown or applied, and the cookie stays as it is.
+ * The session is bound to a device, and the request has not proved that it comes from there: its cookie was copied, or
+ * the browser could not sign for a moment. Nothing was read or applied, and the cookie stays as it is.
  */
 export class SessionUnboundError extends SessionError {
   override name = 'SessionUnboundError' as const
@@ -155,7 +158,7 @@ export class SessionUnboundError extends SessionError {
   status = 401
   override expose = true
   constructor() {
-    super('This session belongs to one device, which this request does not come from; please log in again')
+    super('This session is bound to a device, and this request does not come from it; please log in again')
   }
 }
 
@@ -168,13 +171,13 @@ export class CsrfError extends SessionError {
   /** Which check refused it. */
   readonly reason: 'token' | 'site' | 'origin'
   /**
-   * For who develops: what was wrong, what the browser said, and what to do. It holds no token and no secret. The message,
-   * which the visitor sees, holds it too unless NODE_ENV is 'production'.
+   * For developers: what was wrong, what the browser sent, and what to do. It contains no token and no secret. The
+   * message, which the visitor sees, includes it unless NODE_ENV is 'production'.
    */
   readonly detail: string
   constructor(reason: 'token' | 'site' | 'origin', detail = '') {
     const told = detail === '' || process.env.NODE_ENV === 'production' ? '' : ` (${reason}: ${detail})`
-    super(`The form is not valid any more; please open it again${told}`)
+    super(`This form is no longer valid; please open it again${told}`)
     this.reason = reason
     this.detail = detail
   }
@@ -191,29 +194,29 @@ export class FreshAuthRequiredError extends SessionError {
   }
 }
 
-/** What a store adds to the error of its driver. */
+/** What a store adds to its driver's error. */
 export interface Telling {
-  /** What the operator can do about it, for this code of the database and no other: `add retryWrites=false`. */
+  /** What the operator can do about exactly this error code: `add retryWrites=false`. */
   readonly advice?: string | undefined
-  /** The database was sent nothing of any session, as in `setup()`: then its whole sentence is told. */
+  /** The call sent no session data, as in `setup()`, so the database's whole message is shown. */
   readonly whole?: boolean
-  /** The store knows that this sentence of its database speaks of the database alone, so it is told. */
+  /** The store knows that this message of its database is only about the database, so it is shown. */
   readonly harmless?: boolean
 }
 
 /**
- * The database failed or did not answer in time; `applied` says whether the change can have happened.
+ * The database failed or did not answer in time; `applied` says whether the change may have been applied.
  *
- * The message says why, as far as that can't quote a session: `The postgres store failed: connect ECONNREFUSED
+ * The message gives the reason, if that can't quote a session: `The postgres store failed: connect ECONNREFUSED
  * 127.0.0.1:5432`, `The mongodb store failed: MongoServerError 13 Unauthorized`. Its `cause` is a copy of the driver's
- * error without all that can quote one: name, codes, stack, and a message that is safe.
+ * error without anything that can quote one: name, codes, stack, and a safe message.
  */
 export class StoreError extends SessionError {
   override name = 'StoreError' as const
   readonly code = 'ERR_SESSION_STORE'
   status = 503
   readonly store: string
-  /** Sending the change again would tell nothing new. */
+  /** Sending the change again would not help. */
   final = false
   constructor(store: string, what: string, applied: false | 'unknown', cause?: unknown, telling: Telling = {}) {
     const { advice, whole, harmless } = telling
@@ -246,7 +249,7 @@ export type AnySessionError =
 
 export type SessionErrorCode = AnySessionError['code']
 
-/** True for errors of this package, whichever copy of it made them. */
+/** True for errors of this package, also of another copy of it. */
 export function isSessionError(error: unknown): error is AnySessionError {
   return typeof error === 'object' && error !== null && BRAND in error
 }

@@ -27,32 +27,32 @@ export interface FetchOptions extends SessionOptions {
   /** The keys that sign the cookie: the first one signs, all of them are accepted. */
   readonly keys: Keys
   /**
-   * How many proxies stand before this server, `true` for one. Each of them must append to X-Forwarded-For, and set or
-   * append to X-Forwarded-Proto, and nobody may reach the server past them. Without it the request's URL says whether it
-   * came over TLS.
+   * The number of proxies in front of this server, `true` for one. Each of them must append to X-Forwarded-For, and set
+   * or append to X-Forwarded-Proto, and the server must be reachable only through them. Without it the request's URL
+   * says whether it came over TLS.
    * @default false
    */
   readonly proxy?: boolean | number
   /**
-   * Answers a request whose handler, or whose session, has failed. The answer gets the session's cookie, which a new
-   * secret must not lose. What it throws in turn is thrown by `fetch`, without a cookie.
-   * @default told to `onError`, and answered with a session error's status, or 500
+   * Answers a request whose handler or session has failed. Its response gets the session's cookie, so a new secret is
+   * not lost. If it throws, `fetch` throws the same error, without a cookie.
+   * @default passed to `onError`, and answered with a session error's status, or 500
    */
   readonly failed?: (error: unknown, request: Request) => Response | Promise<Response>
   /**
-   * Told of failures that are answered with 500, and of those that no request can be told of any more.
+   * Called with failures that are answered with 500, and with those that no longer belong to a request.
    * @default printed to standard error
    */
   readonly onError?: (error: unknown) => void
 }
 
-/** What only the server knows of a request. */
+/** What only the server knows about a request. */
 export interface FetchUse extends SessionUse {
   /** The client's address, for events: `server.requestIP(request).address` of Bun, `info.remoteAddr.hostname` of Deno. */
   readonly client?: string | undefined
 }
 
-/** What an application answers a request with. */
+/** The application's handler of a request. */
 export type FetchHandler<D> = (session: SessionHandle<D>, request: Request) => Response | Promise<Response>
 
 /** The sessions of an application that answers a `Request` with a `Response`. */
@@ -74,14 +74,14 @@ export class FetchSessions<D> extends Sessions<D> {
   }
 
   /**
-   * Answers a request with what the handler answers, once every session command that was begun is settled, and with the
-   * session's cookie. A request whose handler asks nothing of its session costs nothing.
+   * Answers a request with the handler's response and the session's cookie, after all session commands have settled. If
+   * the handler does not use its session, the request costs nothing.
    *
-   * The headers leave when the handler has answered. A body that is streamed may go on to read and change the session,
-   * but a session can't begin or rotate there. Within it, a second `fetch` of the same request is part of the first.
+   * The headers are sent when the handler has answered. A streamed body may still read and change the session, but a
+   * session can't begin or rotate there. A second `fetch` of the same request inside the first is part of it.
    *
-   * A `Response` that is thrown is the answer. Anything else that is thrown is answered by the option `failed`, so a
-   * redirect that a framework throws as an error must be returned instead.
+   * If the handler throws a `Response`, that is the answer. Anything else that it throws is answered by the option
+   * `failed`, so return a redirect that a framework would throw as an error.
    *
    * @example
    * ```ts
@@ -113,7 +113,7 @@ export class FetchSessions<D> extends Sessions<D> {
   }
 
   /**
-   * The session of a request that `fetch` is answering, for code that is given the request alone.
+   * The session of a request that `fetch` is answering, for code that has only the request.
    *
    * @throws `SessionUsageError` outside of `fetch`.
    */
@@ -137,11 +137,12 @@ export class FetchSessions<D> extends Sessions<D> {
 
   /**
    * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
-   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
-   * seen by `await session.update()`.
+   * destroyed; a session can't begin or rotate here, because an upgrade can't set a cookie. `await session.update()`
+   * shows what others have done meanwhile.
    *
-   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is neither
-   * in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's `status`.
+   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is
+   * neither in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's
+   * `status`.
    *
    * @throws `CsrfError` (403).
    */
@@ -218,8 +219,8 @@ function isMutable({ headers }: Response): boolean {
 }
 
 /**
- * Sessions for whatever answers a `Request` with a `Response`, with the same options, stores and cookie as on Koa; `keys`
- * are Koa's `app.keys`.
+ * Sessions for servers that answer a `Request` with a `Response`, with the same options, stores and cookie as on Koa;
+ * `keys` are Koa's `app.keys`.
  *
  * @example
  * ```ts

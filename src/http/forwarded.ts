@@ -5,7 +5,7 @@ import { SessionUsageError } from '../errors/index.ts'
 export function hopsOf(proxy: boolean | number = false): number {
   if (typeof proxy === 'boolean') return Number(proxy)
   if (Number.isSafeInteger(proxy) && proxy > 0) return proxy
-  throw new SessionUsageError('proxy is true, false, or how many proxies stand before this server')
+  throw new SessionUsageError('proxy must be true, false, or the number of proxies in front of this server')
 }
 
 /**

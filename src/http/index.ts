@@ -27,17 +27,17 @@ export interface HttpOptions extends SessionOptions {
   /** The keys that sign the cookie: the first one signs, all of them are accepted. Koa's `app.keys`. */
   readonly keys: Keys
   /**
-   * How many proxies stand before this server, `true` for one. Each of them must append to X-Forwarded-For, and set or
-   * append to X-Forwarded-Proto, and nobody may reach the server past them. Of each list the entry of the outermost proxy
-   * counts; what stands to the left of it is the client's own word. Too small a number takes a proxy for the client, too
-   * large a one believes the client.
+   * The number of proxies in front of this server, `true` for one. Each of them must append to X-Forwarded-For, and set
+   * or append to X-Forwarded-Proto, and the server must be reachable only through them. In each list, the entry of the
+   * outermost proxy counts; the client can write the entries to its left. With too small a number, a proxy looks like
+   * the client; with too large a number, the client can forge its address.
    *
-   * For node:http and for upgrades: Express and Fastify have settings of their own.
+   * For node:http and for upgrades: Express and Fastify have their own settings.
    * @default false
    */
   readonly proxy?: boolean | number
   /**
-   * Told of failures that no request can be told of any more.
+   * Called with failures that no longer belong to a request.
    * @default printed to standard error
    */
   readonly onError?: (error: unknown) => void
@@ -61,10 +61,10 @@ export class HttpSessions<D> extends Sessions<D> {
   }
 
   /**
-   * The session of a request on node:http, the same one however often it is asked for.
+   * The session of a request on node:http, always the same for one request.
    *
-   * Commands that nobody awaits are settled before the response ends: `response.end()` waits for them, and answers with
-   * the error's status when one fails and nothing has been sent yet. See {@link listener}.
+   * Commands that are not awaited are settled before the response ends: `response.end()` waits for them, and answers
+   * with the error's status when one fails and nothing has been sent yet. See {@link listener}.
    *
    * @example
    * ```ts
@@ -88,8 +88,8 @@ export class HttpSessions<D> extends Sessions<D> {
   }
 
   /**
-   * A listener for `createServer` around yours, which sees to it that a response ends only when every command that was
-   * begun is settled. Without it `response.end(await …)` takes hold of `end` before `of` can.
+   * Wraps your listener for `createServer`, so a response ends only after all commands have settled. Without it,
+   * `response.end(await …)` gets the function `end` before `of` can replace it.
    *
    * @example
    * ```ts
@@ -111,13 +111,13 @@ export class HttpSessions<D> extends Sessions<D> {
 
   /**
    * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
-   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. What others do meanwhile is
-   * seen by `await session.update()`; when the session is gone, that rejects with a `SessionGoneError`.
+   * destroyed; a session can't begin or rotate here, because an upgrade can't set a cookie. `await session.update()`
+   * shows what others have done meanwhile, and rejects with a `SessionGoneError` when the session is gone.
    *
-   * Pages of other sites may open WebSockets to this server, and SameSite lets the cookie in from every page of the same
-   * site, a sister domain too. So a request gets no session if Sec-Fetch-Site says that it comes from another site or
-   * host, or if its Origin is neither in the option `origin` nor, without that option, the host that it was sent to.
-   * Answer with the error's `status`, and close. A proxy that changes the Host header makes the option necessary.
+   * Pages of other sites may open WebSockets to this server, and SameSite lets the cookie in from every page of the
+   * same site, including sister domains. So a request gets no session if Sec-Fetch-Site says that it comes from another
+   * site or host, or if its Origin is neither in the option `origin` nor, without that option, the host that it was
+   * sent to. Answer with the error's `status`, and close. If a proxy changes the Host header, the option is necessary.
    *
    * @example
    * ```ts
@@ -141,7 +141,7 @@ export class HttpSessions<D> extends Sessions<D> {
   }
 
   /**
-   * Middleware for Express 4 and 5: `req.session()`, by the name of the option `property`.
+   * Middleware for Express 4 and 5: it adds `req.session()`, or the name in the option `property`.
    *
    * @example
    * ```ts
@@ -160,7 +160,7 @@ export class HttpSessions<D> extends Sessions<D> {
   }
 
   /**
-   * A plugin for Fastify 5: `app.register(sessions.fastify())` gives `request.session()`, in every scope.
+   * A plugin for Fastify 5: `app.register(sessions.fastify())` adds `request.session()`, in every scope.
    *
    * @example
    * ```ts

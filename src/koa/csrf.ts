@@ -4,12 +4,15 @@ import { isSafe } from '../csrf/origin.ts'
 import { CsrfError } from '../errors/index.ts'
 import type { KoaContext } from './exchange.ts'
 
-/** How `sessions.csrf()` judges a request. */
+/** Options of `sessions.csrf()`. */
 export interface CsrfOptions {
   /**
-   * Reads the token of a request, `(ctx) => ctx.request.body?.csrf`, and asks for one of every request that may change
+   * ctx.request.body?.csrf`, and asks for one of every request that may change something. Never read it from the URL or
+   * a cookie: both travel without the page's doing. => Reads the token of a request, `(ctx) => ctx.request.body?.csrf`,
+   * and requires one in every request that may change something. Never read it from the URL or a cookie: browsers send
+   * both without the page's help. => ctx.request.body?.csrf`, and asks for one of every request that may change
    * something. Never read it from the URL or a cookie: both travel without the page's doing.
-   * @default the header X-CSRF-Token, or the field `csrf` of the parsed body, and only where the browser does not say
+   * @default the header X-CSRF-Token, or the field `csrf` of the parsed body, and only if the browser does not say
    * where the request comes from
    */
   // biome-ignore lint/suspicious/noExplicitAny: the context as the application's other middleware has made it

@@ -19,7 +19,7 @@ export type { CsrfOptions } from './csrf.ts'
 export type { KoaContext } from './exchange.ts'
 export type { KoaSessions } from './sessions.ts'
 
-/** For applications with a context type of their own: `new Koa<State, SessionContext<MyData>>()`. */
+/** For applications with their own context type: `new Koa<State, SessionContext<MyData>>()`. */
 export interface SessionContext<D = SessionData> {
   /** This visitor's session; nothing is read until it is awaited. */
   readonly session: SessionFunction<D>
@@ -120,13 +120,13 @@ export function atomicSession<D>(
   // One function for all requests: whose session it gives is known by the context that it is called on.
   const open = function (this: KoaContext | undefined, use?: SessionUse) {
     if (this?.req) return sessions.of(this, use)
-    throw new SessionUsageError(`ctx.${property} was taken off its context. Write: ctx.${property}()`)
+    throw new SessionUsageError(`ctx.${property} was detached from its context. Write: ctx.${property}()`)
   }
   define(app.context, open, true)
   const defineOn = (ctx: KoaContext) => {
     if (property in ctx) {
       throw new SessionUsageError(
-        `ctx.${property} belongs to the application that this one is mounted in. Install sessions there alone, or pass { property: 'visit' } to use ctx.visit()`,
+        `ctx.${property} belongs to the application that this one is mounted in. Install sessions only there, or pass { property: 'visit' } to use ctx.visit()`,
       )
     }
     define(ctx, open)

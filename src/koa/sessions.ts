@@ -36,7 +36,7 @@ export class KoaSessions<D> extends Sessions<D> {
   }
 
   /**
-   * The session of a request: what `ctx.session()` gives, for libraries that don't know the application's types.
+   * The session of a request: the result of `ctx.session()`, for libraries that don't know the application's types.
    *
    * @example
    * ```ts
@@ -50,12 +50,12 @@ export class KoaSessions<D> extends Sessions<D> {
 
   /**
    * The session of a WebSocket's upgrade request, for as long as the socket lives. It can be read and changed, and
-   * destroyed; a session can't begin or rotate here, because an upgrade can set no cookie. `await session.update()` shows
-   * what others did, and rejects with a `SessionGoneError` when the session is gone.
+   * destroyed; a session can't begin or rotate here, because an upgrade can't set a cookie. `await session.update()`
+   * shows what others did, and rejects with a `SessionGoneError` when the session is gone.
    *
-   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is neither
-   * in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's `status`, and
-   * close. TLS and the client's address are what `ctx.secure` and `ctx.ip` would be: see `app.proxy`.
+   * A request gets no session if Sec-Fetch-Site says that it comes from another site or host, or if its Origin is
+   * neither in the option `origin` nor, without that option, the host that it was sent to. Answer with the error's
+   * `status`, and close. TLS and the client's address are what `ctx.secure` and `ctx.ip` would be: see `app.proxy`.
    *
    * @example
    * ```ts
@@ -84,10 +84,10 @@ export class KoaSessions<D> extends Sessions<D> {
    * Middleware that refuses every forged request of an application with 403: `app.use(sessions.csrf())`, after
    * `atomicSession()` and, where tokens come in bodies, after the body parser.
    *
-   * GET, HEAD and OPTIONS pass. Any other request must come from here by the browser's own word (Sec-Fetch-Site, or an
-   * Origin that is among the option `origin`). One whose browser says nothing must carry a token of `createCSRF()`, by
-   * default in the header X-CSRF-Token. With `token` every such request must carry one. The method is the one that
-   * arrived, whatever other middleware makes of it.
+   * GET, HEAD and OPTIONS pass. All other requests must come from this site according to the browser (Sec-Fetch-Site,
+   * or an Origin that is listed in the option `origin`). If the browser says nothing, the request must carry a token
+   * from `createCSRF()`, by default in the header X-CSRF-Token. With `token` every such request must carry one. The
+   * method that arrived counts, even if other middleware changes it.
    *
    * @example
    * ```ts

@@ -25,13 +25,14 @@ export interface Passport {
 export type PassportRequest = IncomingMessage & { readonly ctx?: Anything }
 
 /**
- * Lets Passport keep who is logged in by commands instead of in a mutable session, so no overlapping request brings
- * a log-out back. Call it before `passport.initialize()` is used.
+ * Lets Passport store the user with commands instead of in a mutable session, so no overlapping request undoes a
+ * log-out. Call it before `passport.initialize()` is used.
  *
- * Log-in sets `passport.user` together with a new secret and `authAt`, in one update. The other data stay, unless somebody
- * else was logged in. Log-out removes the session.
+ * Log-in sets `passport.user` together with a new secret and `authAt`, in one update. The other data stays, unless
+ * another user was logged in. Log-out removes the session.
  *
- * @param sessionOf gives the handle of a request: `(req) => sessions.of(req.ctx)` on Koa, `(req) => req.session()` on Express
+ * @param sessionOf returns the handle of a request: `(req) => sessions.of(req.ctx)` on Koa, `(req) => req.session()` on
+ * Express
  * @example
  * ```js
  * const sessions = atomicSession(app, { store: sqlite('sessions.db') })

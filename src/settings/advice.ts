@@ -1,9 +1,10 @@
 /** What happens here instead, for the options that users of koa-session, express-session and others bring along. */
 export const ADVICE: Readonly<Record<string, string>> = {
   autoCommit: 'each command is applied at once, so nothing is committed at the end of a request. Leave it out',
-  beforeSave: 'there is no save. The option schema judges what is written, if() what must hold before',
+  beforeSave:
+    'nothing is saved at the end of a request. The option schema validates what is written, and if() adds a condition',
   ContextStore: 'the option store takes any store, memory() or sqlite(file) for example',
-  cookie: 'write its attributes as options of their own: maxAge, secure, sameSite, domain, path, partitioned',
+  cookie: 'write its attributes as separate options: maxAge, secure, sameSite, domain, path, partitioned',
   decode: 'the cookie holds no data, so there is nothing to decode. Leave it out',
   encode: 'the cookie holds no data, so there is nothing to encode. Leave it out',
   expires: "write a time since the last request, maxAge: '14 days'",
@@ -24,5 +25,5 @@ export const ADVICE: Readonly<Record<string, string>> = {
   signed: 'the cookie is always signed, with app.keys. Leave it out',
   ttl: "write a time since the last request, maxAge: '14 days'",
   unset: 'call session.destroy() to end a session. Leave it out',
-  valid: 'look at the session where you need it. maxLifetime and requireFresh() are the common cases',
+  valid: 'check the session where you need it. maxLifetime and requireFresh() are the common cases',
 }

@@ -2,21 +2,21 @@ import { type Duration, milliseconds } from './duration.ts'
 import { assertNames, fail } from './names.ts'
 import type { Settings } from './settings.ts'
 
-/** How sessions are bound to devices. */
+/** Options of `deviceBound()`. */
 export interface BindingOptions {
   /**
-   * How long a copied cookie jar is good for: the device must sign again after this time, from 5 seconds to a day.
+   * How long a copied cookie jar works: the device must sign again after this time, from 5 seconds to a day.
    * @default '10 minutes'
    */
   readonly cookieAge?: Duration
   /**
-   * Where the browser registers its key, and signs again: a path of this application that nothing else answers.
+   * Where the browser registers its key, and signs again: a path of this application that is used for nothing else.
    * @default '/session-binding'
    */
   readonly path?: string
   /**
-   * `'bound'`: a request that does not come from the session's device gets a `SessionUnboundError` (401). `'report'`: it is
-   * let in, and the event `unbound` tells of it, to see on a running application what would be refused.
+   * `'bound'`: a request that does not come from the session's device gets a `SessionUnboundError` (401). `'report'`:
+   * it is let in, and the event `unbound` reports it, so you can see on a running application what would be refused.
    * @default 'bound'
    */
   readonly enforce?: 'bound' | 'report'
@@ -27,12 +27,12 @@ export interface BindingOptions {
 /** See the option `scope`. */
 export interface BindingScope {
   /**
-   * True: the whole site with its subdomains, for a session whose cookie has a `domain`. The registration must then come
-   * from the domain itself, or from one that its `/.well-known/device-bound-sessions` lists.
+   * True: the whole site with its subdomains, for a session whose cookie has a `domain`. The registration must then
+   * come from the domain itself, or from a host that its `/.well-known/device-bound-sessions` lists.
    * @default false, the origin alone
    */
   readonly site?: boolean
-  /** Where paths begin that use no session, such as `'/assets/'`: they never wait for the device. */
+  /** Beginnings of paths that use no session, such as `'/assets/'`: their requests never wait for the device. */
   readonly except?: readonly string[]
 }
 
@@ -57,11 +57,11 @@ export function bindingOf(options: BindingOptions, { cookie }: Settings): Bindin
   if (!isPath(path))
     fail("path is where the browser registers, such as '/session-binding': letters, digits, '/', '.', '_' and '-'")
   if (!isWithin(path, cookie.path)) fail(`path '${path}' must be within '${cookie.path}', or it gets no cookie`)
-  if (enforce !== 'bound' && enforce !== 'report') fail("enforce is 'bound' or 'report'")
+  if (enforce !== 'bound' && enforce !== 'report') fail("enforce must be 'bound' or 'report'")
   if (typeof scope !== 'object' || scope === null) fail("scope is an object: { except: ['/assets/'] }")
   assertNames(scope, ['site', 'except'], 'scope')
   const { site = false, except = [] } = scope
-  if (typeof site !== 'boolean') fail('scope: site is true or false')
+  if (typeof site !== 'boolean') fail('scope: site must be true or false')
   if (site && cookie.domain === undefined) fail('scope: site needs the option domain, or subdomains get no cookie')
   if (!Array.isArray(except) || !except.every(isPath)) fail("scope: except is a list of paths: ['/assets/']")
   return Object.freeze({ cookieAge: age, path, enforce, site, except: Object.freeze([...except]) })

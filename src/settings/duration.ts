@@ -18,12 +18,12 @@ export function milliseconds(value: unknown, option: string): number {
   if (value === undefined) return wrong("is undefined (ms('1 month') gives undefined)")
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : wrong(`is ${value}`)
   if (typeof value !== 'string') return wrong(`is a ${typeof value}`)
-  if (value.length > LONGEST) return wrong(`is a text of ${value.length} characters, at most ${LONGEST} are read`)
+  if (value.length > LONGEST) return wrong(`has ${value.length} characters, and at most ${LONGEST} are read`)
   let sum = 0
   PART.lastIndex = 0
   do {
-    const [, part] = PART.exec(value) ?? wrong(`'${value}' is no duration with units`)
-    sum += parse(part) ?? wrong(`'${value}' has a unit that is not known`)
+    const [, part] = PART.exec(value) ?? wrong(`'${value}' is not a duration with units`)
+    sum += parse(part) ?? wrong(`'${value}' has an unknown unit`)
   } while (PART.lastIndex < value.length)
-  return Number.isFinite(sum) ? sum : wrong(`'${value}' is no length of time`)
+  return Number.isFinite(sum) ? sum : wrong(`'${value}' is not a length of time`)
 }

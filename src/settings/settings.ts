@@ -98,10 +98,10 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
   if (given('maxAge') && idle > LONGEST_COOKIE)
     fail('maxAge is longer than 400 days, the longest that browsers keep a cookie')
   const index = options.index ?? []
-  if (!isList(index)) fail("index is a list of fields: index: ['user_id']")
+  if (!isList(index)) fail("index must be a list of fields: index: ['user_id']")
   for (const field of index) {
     if (!/^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/.test(field)) fail(`index '${field}': use letters, digits, '_' and '-'`)
-    if (field.split('.').some((key) => keyFault(key))) fail(`index '${field}' is no path that a session can have`)
+    if (field.split('.').some((key) => keyFault(key))) fail(`index '${field}' is not a path that a session can have`)
   }
   const maxBytes = options.maxBytes ?? 65_536
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) fail('maxBytes must be a positive whole number')
@@ -140,8 +140,9 @@ function limitOf(limit: LimitOptions | undefined, index: readonly string[]): Lim
   assertNames(limit, ['field', 'max', 'beyond'], 'limit')
   const { field, max, beyond } = limit
   if (!index.includes(field)) fail(`limit: '${field}' is not indexed: pass index: ['${field}']`)
-  if (!Number.isInteger(max) || max < 1 || max > 1000) fail('limit: max is a whole number from 1 to 1000')
-  if (beyond !== 'oldest') fail("limit: beyond is 'oldest'; a newcomer can't be refused, because two may come at once")
+  if (!Number.isInteger(max) || max < 1 || max > 1000) fail('limit: max must be a whole number from 1 to 1000')
+  if (beyond !== 'oldest')
+    fail("limit: beyond must be 'oldest'; a newcomer can't be refused, because two may come at once")
   return Object.freeze({ field, max, beyond })
 }
 
@@ -150,7 +151,7 @@ function subjectOf(field: unknown): Path | undefined {
   try {
     return parsePath(field)
   } catch (error) {
-    if (error instanceof Refusal) fail("subject is the path of a field: subject: 'user_id'")
+    if (error instanceof Refusal) fail("subject must be the path of a field: subject: 'user_id'")
     throw error
   }
 }
@@ -158,14 +159,14 @@ function subjectOf(field: unknown): Path | undefined {
 function cookieOf(options: SessionOptions): CookieSettings {
   const { key = 'sid', secure, sameSite = 'lax', domain, path = '/', partitioned = false } = options
   if (!TOKEN.test(key)) fail(`key '${key}' cannot be a cookie's name: use letters, digits, '_' and '-'`)
-  if (!Object.hasOwn(SAME_SITE, sameSite)) fail("sameSite is 'lax', 'strict' or 'none'")
+  if (!Object.hasOwn(SAME_SITE, sameSite)) fail("sameSite must be 'lax', 'strict' or 'none'")
   if (sameSite === 'none' && secure !== true)
-    fail("sameSite 'none' needs secure: true, browsers drop the cookie otherwise")
-  if (partitioned && secure !== true) fail('partitioned needs secure: true, browsers drop the cookie otherwise')
-  if (typeof domain !== 'function' && !isDomain(domain)) fail(`domain '${domain}' is no host name`)
-  if (!path.startsWith('/') || !ATTRIBUTE.test(path) || path.length > 1024) fail(`path '${path}' is no cookie path`)
+    fail("sameSite 'none' needs secure: true; browsers drop the cookie otherwise")
+  if (partitioned && secure !== true) fail('partitioned needs secure: true; browsers drop the cookie otherwise')
+  if (typeof domain !== 'function' && !isDomain(domain)) fail(`domain '${domain}' is not a host name`)
+  if (!path.startsWith('/') || !ATTRIBUTE.test(path) || path.length > 1024) fail(`path '${path}' is not a cookie path`)
   const prefix = /^__(host|secure|host-http|http)-/i.exec(key)?.[0]
-  if (prefix && secure !== true) fail(`key '${key}' needs secure: true, browsers drop the cookie otherwise`)
+  if (prefix && secure !== true) fail(`key '${key}' needs secure: true; browsers drop the cookie otherwise`)
   if (/^__host/i.test(key) && (domain !== undefined || path !== '/'))
     fail(`key '${key}' allows neither domain nor path`)
   if (key.length > 256) fail(`the key is ${key.length} characters long, and browsers drop cookies that are too long`)
@@ -205,20 +206,18 @@ export function isDomain(domain: unknown): domain is string | undefined {
 }
 
 function booleanOf(value: unknown, option: string): boolean | undefined {
-  return value === undefined || typeof value === 'boolean' ? value : fail(`${option} is true or false`)
+  return value === undefined || typeof value === 'boolean' ? value : fail(`${option} must be true or false`)
 }
 
 function reuseOf({ onReuse, rotateEvery }: SessionOptions): 'end' | 'report' {
   if (onReuse === undefined) return rotateEvery === undefined ? 'report' : 'end'
-  return onReuse === 'end' || onReuse === 'report' ? onReuse : fail("onReuse is 'end' or 'report'")
+  return onReuse === 'end' || onReuse === 'report' ? onReuse : fail("onReuse must be 'end' or 'report'")
 }
 
 function originOf(origin: string): string {
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   if (url?.origin === origin && /^https?:/.test(origin)) return origin
-  return fail(
-    `origin '${origin}' must look like 'https://example.org': scheme, host, and a port only where it is unusual`,
-  )
+  return fail(`origin '${origin}' must look like 'https://example.org': scheme, host, and a port only if it is unusual`)
 }
 
 function schemaOf(schema: SessionOptions['schema']): StandardSchema | undefined {
@@ -232,5 +231,5 @@ function functionOf<T>(value: T, option: string): T {
 
 function positive(value: unknown, option: string): number {
   const ms = milliseconds(value, option)
-  return ms > 0 ? ms : fail(`${option} must be longer than nothing`)
+  return ms > 0 ? ms : fail(`${option} must be longer than 0`)
 }

@@ -17,10 +17,10 @@ export interface OpenedStore {
   close(): Promise<void>
 }
 
-/** How `openStore` opens a store. */
+/** Options of `openStore`. */
 export interface OpenOptions {
   /**
-   * False refuses a SQLite file that is not there or has no table of sessions, instead of making them.
+   * False refuses a SQLite file that does not exist or has no table of sessions, instead of creating them.
    * @default true
    */
   readonly create?: boolean
@@ -35,13 +35,11 @@ export interface OpenOptions {
    */
   readonly schema?: string
   /**
-   * What the keys of Redis begin with.
+   * The beginning of the keys in Redis.
    * @default 'session:'
    */
   readonly prefix?: string
-  /**
-   * How many connections the pool of PostgreSQL, MySQL or MongoDB may open. Absent: the driver's default.
-   */
+  /** The maximum number of connections in the pool of PostgreSQL, MySQL or MongoDB. By default, the driver's. */
   readonly connections?: number
 }
 
@@ -71,7 +69,7 @@ export async function openStore(url: string, options: OpenOptions = {}): Promise
   assertNames(options, ['create', 'table', 'schema', 'prefix', 'connections'], 'openStore()')
   if (typeof url !== 'string' || url === '') {
     const got = url === '' ? 'an empty text' : typeof url
-    throw new SessionUsageError(`openStore() takes a URL or a file's name, and got ${got}: is its variable set?`)
+    throw new SessionUsageError(`openStore() takes a URL or a file's name, but got ${got}: is its variable set?`)
   }
   const kind = /^([a-z][a-z0-9]+)(?:[+-][a-z]+)?:/i.exec(url)?.[1] ?? 'sqlite'
   const open = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
@@ -93,10 +91,10 @@ export async function openStore(url: string, options: OpenOptions = {}): Promise
 }
 
 /**
- * The SQL that makes what PostgreSQL needs, for who may create; no server is asked. `fields` are those of the option
- * `index`.
+ * The SQL that creates what PostgreSQL needs, for an administrator to run. It connects to no server. `fields` are those
+ * of the option `index`.
  *
- * @throws `SessionUsageError` for a URL of another kind: other stores make themselves what they need.
+ * @throws `SessionUsageError` for a URL of another kind: other stores create what they need themselves.
  *
  * @example
  * ```ts

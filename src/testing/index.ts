@@ -1,5 +1,5 @@
 /**
- * What every store of this package must do, as tests for stores of your own.
+ * What every store of this package must do, as tests for your own stores.
  *
  * @module koa-atomic-session/testing
  */
@@ -31,19 +31,25 @@ export { EXAMPLES, type Example } from './examples.ts'
 export type { MakeStore, Runner } from './harness.ts'
 export { INDEXED_FIELDS }
 
-/** How much is tested, and with which stores. */
+/** Options of `conformance`. */
 export interface ConformanceOptions extends DifferentialOptions {
-  /** Gives a store that indexes {@link INDEXED_FIELDS}; absent for a store that has no index. */
+  /** Returns a store that indexes {@link INDEXED_FIELDS}; absent for a store that has no index. */
   readonly makeIndexed?: MakeStore<IndexedStore>
-  /** Gives two stores over the same sessions, of which one indexes {@link INDEXED_FIELDS}; absent where none can be. */
+  /**
+   * Returns two stores with the same sessions, one of which indexes {@link INDEXED_FIELDS}; absent if that is
+   * impossible.
+   */
   readonly makeBeside?: () => Promise<Beside>
-  /** Gives two stores over the same sessions, both with {@link INDEXED_FIELDS}, of which one tells; absent for a store that can't. */
+  /**
+   * Returns two stores with the same sessions and {@link INDEXED_FIELDS}, one of which reports changes; absent for a
+   * store that can't.
+   */
   readonly makeTelling?: () => Promise<Telling>
 }
 
 /**
- * Declares the whole suite with the `describe` and `it` of your test runner. `make` gives an empty store at every
- * call; the suite closes none of them.
+ * Declares the whole suite with the `describe` and `it` of your test runner. `make` returns an empty store at every
+ * call; the suite does not close them.
  */
 export function conformance(runner: Runner, make: MakeStore, options: ConformanceOptions = {}): void {
   lifecycle(runner, make)

@@ -51,7 +51,7 @@ export function clientIn(data: Data): ClientDescription | undefined {
 function textOf(value: unknown, name: keyof typeof LONGEST): string | undefined {
   if (value === undefined || value === '') return undefined
   if (typeof value !== 'string')
-    throw new SessionUsageError(`${name} of what client returns is a ${typeof value}, no text`)
+    throw new SessionUsageError(`${name} of what client returns is a ${typeof value}, not a text`)
   const bytes = Buffer.from(value.replace(/\p{Cc}/gu, ' ')).subarray(0, LONGEST[name])
   // Without the beginning of a character whose end was cut off.
   return new StringDecoder().write(bytes)

@@ -45,5 +45,5 @@ function timeOf(value: Date | null | undefined, name: string): number | undefine
   if (value === undefined || value === null) return undefined
   const time = isDate(value) ? value.getTime() : Number.NaN
   if (Number.isNaN(time)) fail(`${name} of adopt is a Date: new Date(ms)`)
-  return time <= Date.now() ? time : fail(`${name} of adopt lies in the future: is it in milliseconds?`)
+  return time <= Date.now() ? time : fail(`${name} of adopt is in the future: is it in milliseconds?`)
 }

@@ -88,7 +88,7 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     await page.getByRole('button', { name: 'Change' }).click()
     expect(await quantity(page, 'Tea pot')).toBe('7')
     await page.getByRole('button', { name: 'Remove Tea pot' }).click()
-    await page.getByText('It is empty.').waitFor()
+    await page.getByText('Your cart is empty.').waitFor()
   })
 
   it('accepts a form that was opened before the log-in of another tab, once it is opened anew', async () => {
@@ -140,9 +140,9 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     await logIn(other, 'Lin')
     const second = await another(first)
     await second.getByRole('button', { name: 'Log out', exact: true }).click()
-    await first.getByText('Your log-in has ended in another tab.').waitFor()
-    expect(await first.evaluate('document.activeElement.textContent')).toBe('Open this page again')
-    expect(await other.getByText('Your log-in has ended in another tab.').isVisible()).toBe(false)
+    await first.getByText('Your session has ended in another tab.').waitFor()
+    expect(await first.evaluate('document.activeElement.textContent')).toBe('Reload this page')
+    expect(await other.getByText('Your session has ended in another tab.').isVisible()).toBe(false)
     await first.keyboard.press('Enter')
     await first.getByLabel('Your name').waitFor()
     await buy(other, 'Tea cup')

@@ -135,7 +135,7 @@ for (const [name, place] of Object.entries(places)) {
       }))
       await documents.insertMany(theirs)
       const one = await visitor(opened.store, { user_id: 'beside' })
-      const err = '2 records are no session of this library, passed over\n'
+      const err = '2 records are not sessions of this library, and were skipped\n'
       const listed = await run('list', ...store, '--json', '--user', 'beside')
       expect(listed).toMatchObject({ code: 0, err })
       expect(lines(listed)).toEqual([expect.objectContaining({ id: one.id })])
@@ -251,7 +251,7 @@ for (const [name, place] of Object.entries(places)) {
           code: 1,
           out: '',
           err: expect.stringMatching(
-            /^The postgres store failed: 42703 column .*; the table is not as this version makes it: .*\n$/,
+            /^The postgres store failed: 42703 column .*; the table is from another version: .*\n$/,
           ),
         })
       }
@@ -263,7 +263,7 @@ for (const [name, place] of Object.entries(places)) {
       const database = open(store[1]!)
       database.exec(`INSERT INTO sessions SELECT hash, previous, 'php:1', version, created, expires, max_age, auth_at, rotated,
         epoch, ops, device, 'theirs' FROM sessions`)
-      const err = '1 record is no session of this library, passed over\n'
+      const err = '1 record is not a session of this library, and was skipped\n'
       expect(await run('list', '--user', 'beside', ...store)).toMatchObject({ code: 0, err })
       expect(await run('revoke', '--user', 'beside', ...store)).toEqual({ code: 0, err, out: '1 session revoked\n' })
       expect(await opened.store.get(one.id)).toBe(undefined)
@@ -454,7 +454,7 @@ describe('the inspector', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
     const [progress, ...rows] = show('list').split('\r\n')
-    expect(progress).toMatch(/^\r.\[Klooking at sessions, 1 so far\r.\[Kid /)
+    expect(progress).toMatch(/^\r.\[Kreading sessions, 1 so far\r.\[Kid /)
     expect(rows).toEqual([expect.stringMatching(/^[\w-]{22} {2}1 /), '1 session', ''])
     expect(show('prune')).toBe('\r\x1b[Kpruning …\r\x1b[K0 expired sessions removed\r\n')
   })

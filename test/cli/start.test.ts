@@ -52,7 +52,7 @@ describe('the examples', () => {
       { STORE: '/nonexistent/x.db' },
       /^The sqlite store at \/nonexistent\/x\.db can't be opened: there is no such folder$/,
     ],
-    ['a port that is none', { STORE: 'memory:', PORT: '70000' }, /^PORT is a number up to 65535, not '70000'$/],
+    ['a port that is none', { STORE: 'memory:', PORT: '70000' }, /^PORT must be a number up to 65535, not '70000'$/],
     [
       'a key that can be guessed',
       { STORE: 'memory:', SESSION_KEY: 'secret' },

@@ -91,7 +91,7 @@ describe('a session that is bound to a device', () => {
     for (const path of ['/me', '/count', '/take', '/touch', '/rotate', '/confirm', '/pay', '/regenerated']) {
       const response = await get(thief, path)
       expect(response.status, path).toBe(401)
-      expect(await response.text()).toMatch(/belongs to one device/)
+      expect(await response.text()).toMatch(/bound to a device/)
       expect(response.headers.getSetCookie(), path).toEqual([])
     }
     expect(told('unbound').length).toBe(8)

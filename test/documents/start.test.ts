@@ -112,7 +112,7 @@ describe.skipIf('missing' in chromium || 'missing' in servers.postgres)('getting
     await page.getByRole('button', { name: 'Log out' }).click()
     await heading('Hello stranger')
     await enter('wrong horse', 'Log in')
-    await page.waitForURL(/wrong/)
+    await page.getByRole('alert').getByText('Wrong name or password.').waitFor()
     await enter('correct horse', 'Log in')
     await heading(`Hello ${name}`)
     const old = await fetch(base, { headers: { cookie: `${before!.name}=${before!.value}` } })

@@ -244,7 +244,7 @@ describe('a stream of versions', () => {
   it('takes a handle only', async () => {
     const { sessions } = await application()
     for (const wrong of [undefined, {}, null]) {
-      expect(() => sessions.watch(wrong as never)).toThrow(/before it is awaited/)
+      expect(() => sessions.watch(wrong as never)).toThrow(/has not been awaited/)
     }
   })
 })

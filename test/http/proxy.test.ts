@@ -64,7 +64,7 @@ describe('a server on node:http behind proxies', () => {
 
   it.each([0, -1, 1.5, Number.NaN, 'true', null])('the option proxy refuses %j', (proxy) => {
     const options = { keys: [KEY], store: memory(), proxy: proxy as never }
-    expect(() => httpSessions(options)).toThrow(/^proxy is true, false, or how many proxies/)
+    expect(() => httpSessions(options)).toThrow(/^proxy must be true, false, or the number of proxies/)
   })
 
   it('a header of commas costs no more than its length', () => {

@@ -141,7 +141,7 @@ describe.each([
       (ctx) => {
         ctx.session().user = 1
       },
-      "A session takes no assignment. Write: await session.set('user', value)",
+      "A session can't be assigned to. Write: await session.set('user', value)",
     ],
     ['assigning to a handle in sloppy code', sloppy('ctx.session().user = 1'), "await session.set('user', value)"],
     [

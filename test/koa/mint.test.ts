@@ -128,8 +128,8 @@ describe('mint()', () => {
       [{ id: 1 }, {}, 'ERR_SESSION_PATH', "the session itself has a 'id'"],
       [{ a: undefined }, {}, 'ERR_SESSION_VALUE', 'undefined'],
       [{ a: 'x'.repeat(200) }, {}, 'ERR_SESSION_TOO_LARGE', 'limit is 100'],
-      [{ a: 1 }, { authAt: 7 }, 'ERR_SESSION_USAGE', 'authAt of mint() is a Date'],
-      [{ a: 1 }, { authAt: new Date('no date') }, 'ERR_SESSION_USAGE', 'authAt of mint() is a Date'],
+      [{ a: 1 }, { authAt: 7 }, 'ERR_SESSION_USAGE', 'authAt of mint() must be a Date'],
+      [{ a: 1 }, { authAt: new Date('no date') }, 'ERR_SESSION_USAGE', 'authAt of mint() must be a Date'],
       [{ a: 1 }, { authat: new Date() }, 'ERR_SESSION_USAGE', "did you mean 'authAt'?"],
     ]
     for (const [data, options, code, message] of wrong) {

@@ -117,7 +117,7 @@ describe.each([
     it('end, where the conditions hold', async () => {
       const there = sessions.at(await idOf(visitor))
       await expect(there.if('user_id', 7).destroy()).rejects.toThrow(ConditionFailedError)
-      await expect(there.set('n', 1).destroy()).rejects.toThrow('destroy() comes after conditions alone')
+      await expect(there.set('n', 1).destroy()).rejects.toThrow('Only conditions may come before destroy()')
       expect((await there).data.n).toBe(1)
       expect(await there.if('user_id', 42).destroy()).toBe(true)
       expect(await there.destroy()).toBe(false)
@@ -311,7 +311,7 @@ describe.each([
       const refused: [(s: never) => unknown, string][] = [
         [() => {}, 'adds no command'],
         [(s: { if: (path: string, value: number) => void }) => s.if('n', 1), 'adds no command'],
-        [async (s: { set: (path: string, value: number) => void }) => s.set('n', 1), 'waits for nothing'],
+        [async (s: { set: (path: string, value: number) => void }) => s.set('n', 1), 'must not wait'],
         [(s: { rotate: () => void }) => s.rotate(), 'write destroyAll()'],
         [(s: { take: (path: string) => void }) => s.take('n'), 'write unset()'],
         [(s: { set: (path: string, value: unknown) => void }) => s.set('n', () => {}), 'cannot keep the value'],

@@ -157,7 +157,7 @@ describe('a subject', () => {
     expect(events.map((event) => 'subject' in event)).toEqual([false])
     for (const subject of ['', 'a..b', '$where', 7, ['user_id']]) {
       expect(() => atomicSession(new TestApp().koa, { store, subject: subject as never })).toThrow(
-        'subject is the path of a field',
+        'subject must be the path of a field',
       )
     }
   })

@@ -93,13 +93,13 @@ describe('where a request comes from', () => {
 describe('a refusal', () => {
   it('quotes what the browser has said, cut and made visible', () => {
     const said = (headers: Record<string, string>) => refusal('site', 'No', headers, 'Do this').message
-    expect(said({})).toContain('No. The browser said neither Sec-Fetch-Site nor Origin. Do this')
-    expect(said({ origin: OTHER })).toContain(`The browser said Origin: '${OTHER}'. Do this`)
+    expect(said({})).toContain('No. The browser sent neither Sec-Fetch-Site nor Origin. Do this')
+    expect(said({ origin: OTHER })).toContain(`The browser sent Origin: '${OTHER}'. Do this`)
     expect(said({ 'sec-fetch-site': 'none', origin: 'null' })).toContain("Sec-Fetch-Site: 'none', Origin: 'null'. Do")
     expect(said({ origin: 'x'.repeat(100) })).toContain(`'${'x'.repeat(100)}'`)
     expect(said({ origin: 'x'.repeat(101) })).toContain(`'${'x'.repeat(100)}…'`)
     expect(said({ origin: 'a\nb' })).not.toContain('\n')
-    expect(FOUND.otherOrigin([OWN, OTHER])).toBe(`The page is not of '${OWN}', '${OTHER}'`)
+    expect(FOUND.otherOrigin([OWN, OTHER])).toBe(`The page does not come from '${OWN}', '${OTHER}'`)
   })
 })
 
@@ -122,7 +122,7 @@ describe('a token', () => {
   it('is missing, or has a form that no token has, before any key is asked for', () => {
     const token = createToken(binding, keygrip)
     const unasked = (value: unknown) => tokenFault(value, binding, () => expect.unreachable())
-    for (const nothing of [undefined, null, '']) expect(unasked(nothing)).toBe('No token came with it')
+    for (const nothing of [undefined, null, '']) expect(unasked(nothing)).toBe('The request has no token')
     const wrong = [
       ...[0, false, [], {}, [token], Object(token), ' ', `x${token}`, `${token} `, ` ${token}`, `${token}\n`],
       ...[
@@ -133,7 +133,7 @@ describe('a token', () => {
         'Stryker was here!',
       ],
     ]
-    for (const value of wrong) expect(unasked(value), String(value)).toContain('not of the form')
+    for (const value of wrong) expect(unasked(value), String(value)).toContain('does not look like one')
   })
 })
 
@@ -197,8 +197,12 @@ describe('a guard', () => {
       }
       return ''
     }
-    expect(message({ origin: OTHER, host: 'shop.example' }, true)).toContain("not of the Host 'shop.example' over TLS,")
-    expect(message({ origin: OTHER, host: 'shop.example' }, false)).toContain("not of the Host 'shop.example', to")
-    expect(message({ origin: OTHER }, false)).toContain('not of no Host, to which')
+    expect(message({ origin: OTHER, host: 'shop.example' }, true)).toContain(
+      "not come from the Host 'shop.example' over TLS,",
+    )
+    expect(message({ origin: OTHER, host: 'shop.example' }, false)).toContain(
+      "not come from the Host 'shop.example', to",
+    )
+    expect(message({ origin: OTHER }, false)).toContain('not come from no Host, to which')
   })
 })

@@ -211,7 +211,7 @@ describe('a call to the store, by what becomes of each of its tries', () => {
     const change = changeOf(chainOf(commands.inc('n')))
     await expect(new ReliableStore(store, 60_000).update(access, change)).rejects.toMatchObject({
       applied: 'unknown',
-      message: expect.stringContaining('too much has happened since'),
+      message: expect.stringContaining('too many changes have followed'),
     })
     expect(calls).toBe(2)
   })

@@ -175,7 +175,7 @@ describe('an earlier session that is handed over with forget', () => {
     ['an unknown field', { maxage: 5 }, /did you mean 'maxAge'/],
     ['a time as a number', { authAt: 5 }, /authAt of adopt is a Date/],
     ['an invalid date', { created: new Date('x') }, /created of adopt is a Date/],
-    ['a time to come', { created: new Date(Date.now() + HOUR) }, /created of adopt lies in the future/],
+    ['a time to come', { created: new Date(Date.now() + HOUR) }, /created of adopt is in the future/],
     ['an idle time that is none', { maxAge: 'long' }, /maxAge/],
     ['a cookie that there can not be', { forget: (clear: Any) => clear('a b') }, /no cookie has this name/],
     ['a domain with a port', { forget: (clear: Any) => clear('a', { domain: 'a.example:80' }) }, /host name/],

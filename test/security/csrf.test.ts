@@ -387,14 +387,19 @@ describe('CSRF defence', () => {
       'another site',
       {},
       { 'sec-fetch-site': 'cross-site', origin: 'https://evil.com' },
-      ['of another origin', "Sec-Fetch-Site: 'cross-site', Origin: 'https://evil.com'", 'option origin'],
+      ['another origin', "Sec-Fetch-Site: 'cross-site', Origin: 'https://evil.com'", 'option origin'],
     ],
-    ['an unknown word', {}, { 'sec-fetch-site': 'foo' }, ['no word of the standard', "'foo'", 'proxy']],
-    ['an origin that is not configured', {}, { origin: 'http://x.example' }, [`not of '${OWN}'`, "'http://x.example'"]],
+    ['an unknown word', {}, { 'sec-fetch-site': 'foo' }, ['the standard does not define', "'foo'", 'proxy']],
+    [
+      'an origin that is not configured',
+      {},
+      { origin: 'http://x.example' },
+      [`not come from '${OWN}'`, "'http://x.example'"],
+    ],
     ['a page that hides its origin', {}, { origin: 'null' }, ['hides its origin', "Origin: 'null'", 'Referrer-Policy']],
-    ['no token', {}, {}, ['No token', 'neither Sec-Fetch-Site nor Origin', 'X-CSRF-Token', 'field csrf']],
+    ['no token', {}, {}, ['no token', 'neither Sec-Fetch-Site nor Origin', 'X-CSRF-Token', 'field csrf']],
     ['a token without a session', {}, { cookie: 'a=b', 'x-csrf-token': 'x' }, ['without the cookie', 'neither']],
-    ['what is no token', {}, { 'x-csrf-token': 'x' }, ['not of the form']],
+    ['what is no token', {}, { 'x-csrf-token': 'x' }, ['does not look like one']],
     [
       'the token of somebody else',
       {},
@@ -415,14 +420,14 @@ describe('CSRF defence', () => {
       const events = await eventsOf(async () => {
         const body = await send()
         for (const part of parts) expect(body).toContain(part)
-        expect(body).toMatch(/^The form is not valid any more; please open it again \((site|origin|token): /)
+        expect(body).toMatch(/^This form is no longer valid; please open it again \((site|origin|token): /)
         expect(body.length).toBeLessThan(600)
       })
       const [{ detail }] = events as [SessionEvent]
       for (const part of parts) expect(detail).toContain(part)
       vi.stubEnv('NODE_ENV', 'production')
       // A visitor can do nothing with it, and need not know.
-      expect(await send()).toBe('The form is not valid any more; please open it again')
+      expect(await send()).toBe('This form is no longer valid; please open it again')
       const [{ detail: again }] = (await eventsOf(send)) as [SessionEvent]
       expect(again).toBe(detail)
       vi.unstubAllEnvs()

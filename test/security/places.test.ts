@@ -241,6 +241,6 @@ describe('the option persistent', () => {
 
   it.each(['yes', 1, null])('refuses %j', async (persistent) => {
     shop = await new Shop().open()
-    expect(() => new Shop({ persistent: persistent as never })).toThrow(/^persistent is true or false/)
+    expect(() => new Shop({ persistent: persistent as never })).toThrow(/^persistent must be true or false/)
   })
 })

@@ -102,9 +102,9 @@ export async function accepting(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port} after a minute`)
 }
 
-/** Tries until the work succeeds, and answers what it gives; throws its last error after a minute. */
-export async function untilItWorks<T>(work: () => Promise<T>): Promise<T> {
-  for (const until = Date.now() + 60_000; ; ) {
+/** Tries until the work succeeds, and answers what it gives; throws its last error after a minute, or so many milliseconds. */
+export async function untilItWorks<T>(work: () => Promise<T>, patience = 60_000): Promise<T> {
+  for (const until = Date.now() + patience; ; ) {
     try {
       return await work()
     } catch (error) {

@@ -295,8 +295,8 @@ describe.skipIf('missing' in server)('set-up', () => {
   })
 
   it.each([
-    ['never removes', {}, /never removes anything: drop it by dropIndex\('expires_1'\)/],
-    ['removes a day too late', { expireAfterSeconds: 86_400 }, /another 86400 seconds: drop it by dropIndex/],
+    ['never removes', {}, /never removes anything: drop it with dropIndex\('expires_1'\)/],
+    ['removes a day too late', { expireAfterSeconds: 86_400 }, /another 86400 seconds: drop it with dropIndex/],
   ])('refuses an index on expires that %s', async (_, options, message) => {
     const collection = fresh()
     await collection.createIndex({ expires: 1 }, options)

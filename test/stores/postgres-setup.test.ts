@@ -80,7 +80,7 @@ describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
     for (const right of rights) {
       await expect(counts(client, { schema })).rejects.toMatchObject({
         applied: false,
-        message: expect.stringMatching(/42501 permission denied for .*; docs\/stores\/postgres\.md names the rights$/),
+        message: expect.stringMatching(/42501 permission denied for .*; docs\/stores\/postgres\.md lists the rights$/),
       })
       await pool.query(right)
     }
@@ -142,7 +142,7 @@ describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
       '(sid text PRIMARY KEY, sess json, expire timestamp)',
       /without the columns id, hash, /,
     ],
-    ['a view', undefined, /it is no table; choose another name/],
+    ['a view', undefined, /it is not a table; choose another name/],
   ])('refuses %s', async (_, columns, message) => {
     const table = fresh()
     await pool.query(columns ? `CREATE TABLE ${table} ${columns}` : `CREATE VIEW ${table} AS SELECT 1 AS id`)

@@ -25,7 +25,7 @@ describe('what only looks like a client of Redis is refused at once, with what t
     'multi() of node-redis': [createClient().multi(), /itself, not its legacy\(\) or multi\(\)/],
     'node-redis 4 with legacyMode': [createClient4({ legacyMode: true }), /without `legacyMode`/],
     '@upstash/redis': [new Upstash({ url: 'https://none', token: 'x' }), /that keeps a connection, not one of HTTP/],
-    'ioredis-mock': [new RedisMock(), /of a real Redis\. For tests without one take memory\(\)/],
+    'ioredis-mock': [new RedisMock(), /of a real Redis\. For tests without one use memory\(\)/],
     'a pipeline of ioredis': [new Redis(lazy).pipeline(), /itself, not its pipeline\(\) or multi\(\)/],
     'a multi() of ioredis': [new Redis(lazy).multi(), /itself, not its pipeline\(\) or multi\(\)/],
     'another object': [{}, /of node-redis, ioredis or iovalkey/],

@@ -150,7 +150,7 @@ describe("the application's own handle of SQLite", () => {
     await expect(store.update(access, changeOf(chainOf(commands.inc('n'))))).rejects.toMatchObject({
       applied: false,
       message: expect.stringMatching(
-        /^The sqlite store waited too long for a transaction that is open on its handle: .*; give it a handle of its own/,
+        /^The sqlite store waited too long for a transaction that is open on its handle: .*; give it its own handle/,
       ),
     })
     database.exec('COMMIT')

@@ -17,7 +17,7 @@ describe('what a store is given to listen with', () => {
   it('is a second client of Redis, and anything else is refused before any I/O', () => {
     const client = new Redis({ lazyConnect: true })
     for (const subscriber of [client, {}, 'redis://localhost', new EventEmitter()]) {
-      expect(() => redis(client, { subscriber: subscriber as never })).toThrow(/is a second client/)
+      expect(() => redis(client, { subscriber: subscriber as never })).toThrow(/must be a second client/)
     }
   })
 

@@ -27,24 +27,24 @@ import { holding } from '../shared/holding.ts'
 import { type Candidates, pageOf, Readings, removed } from '../shared/readings.ts'
 import { Emitter } from './notices.ts'
 
-/** How the memory store keeps sessions. */
+/** Options of the memory store. */
 export interface MemoryOptions {
   /**
-   * How many sessions are kept. When there are more, the one that was changed longest ago is removed, so a flood of
-   * visitors can't exhaust the memory.
+   * The maximum number of sessions. Beyond it, the one that was changed longest ago is removed, so a flood of visitors
+   * can't exhaust the memory.
    * @default 10_000
    */
   readonly max?: number
   /**
-   * The store's clock, for tests that let time pass: the milliseconds since 1970, a whole number. Everything that a
-   * session knows of time follows it. Cookies follow the browser's clock, so their `Expires` does not.
+   * The store's clock, for tests that let time pass: the milliseconds since 1970, a whole number. All times of a
+   * session follow it, but cookies follow the browser's clock.
    * @default Date.now
    */
   readonly now?: () => number
 }
 
 /**
- * A store that keeps at most `max` sessions in a map. It needs no set-up, and no call fails.
+ * A store that keeps at most `max` sessions in a map. It needs no set-up.
  *
  * @example
  * ```ts
@@ -60,10 +60,10 @@ export function memory(options: MemoryOptions = {}): IndexableStore & Inspectabl
   assertNames(options, ['max', 'now'], 'The memory store')
   const { max = 10_000, now = () => Date.now() } = options
   if (!Number.isSafeInteger(max) || max < 1) {
-    throw new SessionUsageError('max of the memory store is a whole number of sessions, from 1')
+    throw new SessionUsageError('max of the memory store must be a whole number of sessions, from 1')
   }
   if (typeof now !== 'function') {
-    throw new SessionUsageError('now of the memory store is a function that gives milliseconds: now: () => clock')
+    throw new SessionUsageError('now of the memory store must be a function that gives milliseconds: now: () => clock')
   }
   return new MemoryStore(max, now)
 }

@@ -37,14 +37,14 @@ import { prepare } from './setup.ts'
 export type { MongoCollection } from './client.ts'
 
 /**
- * A store in a collection of driver 6.20 or later. Client, database and write concern stay the application's; reads go to
- * the primary, and each call says itself how BSON is read and written.
+ * A store in a collection of driver 6.20 or later. You choose the client, the database and the write concern. Reads go
+ * to the primary, and each call specifies how BSON is read and written.
  *
- * A chain is one `updateOne` or `findOneAndUpdate` with MongoDB's own update operators. Where those mean something
- * else than the command does (`addToSet` of objects compares the order of their keys), the chain is one read and one
- * update that applies only to what was read. `setup()` creates the TTL index on `expires`, and one for each indexed field.
+ * A chain is one `updateOne` or `findOneAndUpdate` with MongoDB's own update operators. If those differ from the
+ * command (`addToSet` of objects compares the order of their keys), the chain is one read and one update that applies
+ * only to what was read. `setup()` creates the TTL index on `expires`, and one for each indexed field.
  *
- * @throws `SessionUsageError` for what is no collection of this driver, such as Mongoose's own.
+ * @throws `SessionUsageError` for anything other than a collection of this driver, such as Mongoose's own.
  *
  * @example
  * ```ts

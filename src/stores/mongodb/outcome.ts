@@ -69,11 +69,11 @@ export function outcomeOf(error: unknown): 'refused' | 'failed' | 'unknown' {
 /** What an operator can do about an error of the server, for the codes that have one remedy. */
 const ADVICE: Readonly<Record<number, string>> = {
   13: 'the user needs find, insert, update and remove on the collection, and createIndex for setup: the role readWrite has them',
-  18: 'look at the user, the password and authSource in the URL',
+  18: 'check the user, the password and authSource in the URL',
   121: 'a validator of the collection refuses it: sessions need a collection without one',
   166: 'this is a view: sessions need a collection',
   10334: 'MongoDB keeps no document above 16 MB: lower maxBytes',
-  11000: 'a unique index of the collection refuses it: sessions need none besides that of _id',
+  11000: 'a unique index of the collection refuses it: sessions need none except the one on _id',
   17419: 'MongoDB keeps no document above 16 MB: lower maxBytes',
   17420: 'MongoDB keeps no document above 16 MB: lower maxBytes',
 }

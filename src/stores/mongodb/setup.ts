@@ -44,7 +44,7 @@ function check({ viewOn, timeseries, capped, collation }: Document): void {
   if (timeseries !== undefined) refuse('time series collection', 'its documents can hardly be changed')
   if (capped) refuse('capped collection', 'it drops sessions that are alive')
   if (collation !== undefined && collation.locale !== 'simple') {
-    refuse('collection with a collation', 'ids and values that differ would count as equal')
+    refuse('collection with a collation', 'different ids and values would count as equal')
   }
 }
 
@@ -74,7 +74,7 @@ function hasTtl(indexes: readonly Document[]): boolean {
         ? 'removes only some of them'
         : `removes them only after another ${expireAfterSeconds} seconds`
   throw new SessionUsageError(
-    `The collection has an index on the time when sessions expire that ${what}: drop it by dropIndex('${name}'), and call ensureIndex() again`,
+    `The collection has an index on the time when sessions expire that ${what}: drop it with dropIndex('${name}'), and call ensureIndex() again`,
   )
 }
 

@@ -71,7 +71,7 @@ export class Connections {
       const [row] = await this.#ask(connection, 'SELECT @@autocommit AS autocommit', [], timeout)
       if (Number(row?.autocommit) !== 1) {
         throw new SessionUsageError(
-          'The mysql store needs connections that commit each statement: SET autocommit = 1, or give it a pool of its own',
+          'The mysql store needs connections that commit each statement: SET autocommit = 1, or give it its own pool',
         )
       }
       this.#committing.add(connection)

@@ -48,7 +48,7 @@ import { Turns } from './turns.ts'
 
 export type { MysqlClient } from './client.ts'
 
-/** Where in the database sessions are kept, and for how long an answer is awaited. */
+/** Options of the MariaDB and MySQL store. */
 export interface MysqlOptions {
   /**
    * The table's name, in the database of the connections: letters, digits, `_`, `$` and `-`, 64 at most.
@@ -65,11 +65,11 @@ export interface MysqlOptions {
 
 /**
  * A store in a table of MariaDB 10.6 or later, or of MySQL 8.0 or later. `setup()` creates the table; if you create it
- * yourself, `mysqlSchema()` gives you the SQL. The pool stays the application's: `close()` leaves it open.
+ * yourself, `mysqlSchema()` gives you the SQL. The pool stays yours: `close()` leaves it open.
  *
- * A chain is one `UPDATE` by primary key, which applies only to what it was computed from: one round trip for a session
- * that the request has loaded, two for any other. Connect to one server that takes writes, never to a replica: a destroyed
- * session would live on there for a while.
+ * A chain is one `UPDATE` by primary key, which applies only if the row has not changed meanwhile. It takes one round
+ * trip for a session that the request has loaded, and two for any other. Connect to one server that accepts writes,
+ * never to a replica, where a destroyed session would live on for a while.
  */
 export function mysql(client: MysqlClient, options: MysqlOptions = {}): IndexableStore & InspectableStore {
   assertNames(options, ['table', 'queryTimeout'], 'The mysql store')

@@ -27,7 +27,7 @@ export interface PgliteOptions {
   readonly rowMode?: 'object'
 }
 
-/** What `postgres()` takes. They are told apart by what they can do. */
+/** What `postgres()` takes. Their methods show which is which. */
 export type PostgresClient = PgClient | PostgresJsClient | PgliteClient
 
 /** The client as the store asks it, whichever it is. */
@@ -53,7 +53,7 @@ function postgresJs(sql: PostgresJsClient): PgClient {
   const { transform } = (sql as { options?: { transform?: { row?: { from?: unknown } } } }).options ?? {}
   if (transform?.row?.from) {
     throw new SessionUsageError(
-      'The postgres store needs a sql without transform.row, which changes its rows too: give it a sql of its own',
+      'The postgres store needs a sql without transform.row, which changes its rows too: give it its own sql',
     )
   }
   return {

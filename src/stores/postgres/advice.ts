@@ -7,7 +7,7 @@ export function adviceFor(error: unknown): string | undefined {
 const setUp = () => 'call await sessions.ensureIndex() once'
 const pooler = () => 'a pooler that keeps no prepared statements is in between: use postgres(pool, { prepared: false })'
 const columns = () =>
-  'the table is not as this version makes it: await sessions.ensureIndex() brings it forward, or says what is wrong'
+  'the table is from another version: await sessions.ensureIndex() updates it, or says what is wrong'
 
 const ADVICE: Readonly<Record<string, (message: string) => string>> = {
   // undefined_table, invalid_schema_name
@@ -22,7 +22,7 @@ const ADVICE: Readonly<Record<string, (message: string) => string>> = {
   '26000': pooler,
   '42P05': pooler,
   // insufficient_privilege
-  '42501': () => 'docs/stores/postgres.md names the rights',
+  '42501': () => 'docs/stores/postgres.md lists the rights',
   // read_only_sql_transaction
   '25006': () => 'this is a standby, or set to read only: connect to the primary server',
 }

@@ -53,7 +53,7 @@ export type { PgliteClient, PgliteOptions, PostgresClient, PostgresJsClient, Pos
 export type { PgClient, PgQuery, PgResult } from './client.ts'
 export type { ChannelListener, PgListener, PostgresListener } from './listener.ts'
 
-/** Where in the database sessions are kept, and how statements are sent. */
+/** Options of the PostgreSQL store. */
 export interface PostgresOptions {
   /**
    * The table's name; any text of 1 to 50 bytes.
@@ -78,15 +78,15 @@ export interface PostgresOptions {
    */
   readonly queryTimeout?: number
   /**
-   * A connected `Client` of `pg` that does nothing else, or the `sql` of postgres.js or the PGlite itself: it listens for the
-   * ends of sessions that are watched, so `ended` learns at once what other processes do. Each process needs one, also
-   * those that watch nothing, because it makes the statements notify. It stays the application's, too.
+   * A connected `Client` of `pg` that does nothing else, or the `sql` of postgres.js or the PGlite itself. It listens
+   * for the ends of watched sessions, so `ended` learns at once what other processes do. Every process needs one, even
+   * if it watches nothing, because the statements send notifications only with a listener. It stays yours, too.
    * @default none: nothing is notified
    */
   readonly listener?: PostgresListener
   /**
-   * With `listener`: changes of the data are told, too, for `sessions.watch()`. PostgreSQL lets transactions that notify
-   * commit one after another, so it slows many changes at once down.
+   * With `listener`: also reports changes of the data, for `sessions.watch()`. PostgreSQL commits transactions that
+   * notify one after another, so this slows down many simultaneous changes.
    * @default false: `sessions.watch()` learns within `recheck` what other processes change
    */
   readonly tellChanges?: boolean
@@ -94,10 +94,10 @@ export interface PostgresOptions {
 
 /**
  * A store in a table. `setup()` creates the table, its indexes and one function; if you create them yourself,
- * `postgresSchema()` gives you the SQL. The pool stays the application's: `close()` leaves it open.
+ * `postgresSchema()` gives you the SQL. The pool stays yours: `close()` leaves it open.
  *
- * A chain is one `UPDATE … RETURNING` by primary key. Connect to the primary server, never to a replica: a destroyed
- * session would live on there for a while.
+ * A chain is one `UPDATE … RETURNING` by primary key. Connect to the primary server, never to a replica, where a
+ * destroyed session would live on for a while.
  */
 export function postgres(client: PostgresClient, options: PostgresOptions = {}): IndexableStore & InspectableStore {
   assertNames(options, ['table', 'schema', 'prepared', 'queryTimeout', 'listener', 'tellChanges'], 'The postgres store')
@@ -114,7 +114,10 @@ export function postgres(client: PostgresClient, options: PostgresOptions = {}):
   return new PostgresStore(adapted(client), { table, schema, prepared, queryTimeout }, listener, tellChanges)
 }
 
-/** The SQL of everything that `setup()` makes, to read and to run by hand, for applications that may not create tables. `fields` are those of the option `index`. */
+/**
+ * The SQL of everything that `setup()` creates, to read and to run by hand, for applications that may not create
+ * tables. `fields` are those of the option `index`.
+ */
 export function postgresSchema(
   { table = 'sessions', schema = 'public' }: PostgresOptions = {},
   fields: readonly string[] = [],

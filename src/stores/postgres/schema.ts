@@ -90,7 +90,7 @@ export function assertOurs({ schema, table }: Needs, { kind, columns }: Found): 
     throw new StoreError('postgres', `can't use ${tableName(schema, table)}: ${what}`, false)
   }
   const another = "choose another name, postgres(pool, { table: 'app_sessions' })"
-  if (kind !== null && kind !== 'r' && kind !== 'p') refuse(`it is no table; ${another}`)
+  if (kind !== null && kind !== 'r' && kind !== 'p') refuse(`it is not a table; ${another}`)
   if (!columns) return
   const absent = COLUMNS.filter((name) => !(name in LATER) && !(name in columns))
   if (absent.length > 0) refuse(`it is a table of something else, without the columns ${absent.join(', ')}; ${another}`)

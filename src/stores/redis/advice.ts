@@ -2,10 +2,10 @@
 const ADVICE: Readonly<Record<string, string>> = {
   NOAUTH: 'give the client its username and password',
   WRONGPASS: 'give the client the right username and password',
-  NOPERM: "docs/stores/redis.md names the commands and keys that the store's user needs",
+  NOPERM: "docs/stores/redis.md lists the commands and keys that the store's user needs",
   READONLY:
-    'this server is a replica: the client leaves it and connects again. Give it a name that leads to the primary',
-  MISCONF: "Redis can't write to its disk: look into its log",
+    'this server is a replica: the client leaves it and connects again. Use a host name that leads to the primary',
+  MISCONF: "Redis can't write to its disk: check its log",
   OOM: "Redis' memory is full: give it more maxmemory",
   NOREPLICAS: 'fewer replicas are connected than min-replicas-to-write asks for',
   CLUSTERDOWN: 'a part of the cluster has no primary: look at CLUSTER INFO',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '../../errors/index.ts'
 import { adviceFor } from './advice.ts'
+import { gather } from './gather.ts'
 import { type IoRedisClient, isNodeRedis, type NodeRedisClient, type RedisClient } from './kind.ts'
 
 /** Runs a script on one key. Its text is sent only to a server that does not know it. Fails with a {@link StoreError}. */
@@ -64,7 +65,10 @@ function nodeRedis(mapped: NodeRedisClient): { sha: Send; text: Send } {
 
 function ioRedis(client: IoRedisClient): { sha: Send; text: Send } {
   return {
-    sha: (sha, key, values) => client.evalsha(sha, 1, key, ...values),
+    sha: (sha, key, values) => {
+      gather(client)
+      return client.evalsha(sha, 1, key, ...values)
+    },
     text: (script, key, values) => client.eval(script, 1, key, ...values),
   }
 }

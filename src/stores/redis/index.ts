@@ -43,18 +43,18 @@ import { TELLING_LUA } from './telling.lua.ts'
 export type { IoRedisClient, NodeRedisClient, RedisClient } from './kind.ts'
 export type { IoRedisSubscriber, NodeRedisSubscriber, RedisSubscriber } from './subscriber.ts'
 
-/** Where the sessions are in the database. */
+/** Options of the Redis store. */
 export interface RedisOptions {
   /**
-   * The beginning of the names of this store's keys.
+   * The beginning of this store's keys.
    * @default 'session:'
    */
   readonly prefix?: string
   /**
-   * A second client, connected, which listens for the ends and the changes of sessions that are watched: then `ended` and
-   * `sessions.watch()` learn at once what other processes do. Each process needs one, also those that watch nothing,
-   * because it makes the script publish. For a cluster it is a cluster, of Redis 7 or later; with ioredis it has the
-   * option `shardedSubscribers`. It stays the application's, too.
+   * A second, connected client, which listens for the ends and changes of watched sessions, so `ended` and
+   * `sessions.watch()` learn at once what other processes do. Every process needs one, even if it watches nothing,
+   * because the script publishes only with a subscriber. For a cluster it is a cluster client, of Redis 7 or later;
+   * with ioredis it has the option `shardedSubscribers`. It stays yours, too.
    * @default none: nothing is published
    */
   readonly subscriber?: RedisSubscriber
@@ -62,14 +62,15 @@ export interface RedisOptions {
 
 /**
  * A store in Redis or Valkey 6.2 or later, also in a cluster. It takes a client, pool, cluster or Sentinel of
- * node-redis 4, 5 or 6, or a client or cluster of ioredis 4, 5 or 6 or of iovalkey. The client stays the application's: the store never closes it.
+ * node-redis 4, 5 or 6, or a client or cluster of ioredis 4, 5 or 6 or of iovalkey. The client stays yours: the store
+ * does not close it.
  *
- * A session is one key, and each change of it is one run of a Lua script. The key expires with the session, by Redis' own
- * clock. Redis answers before it copies to its replicas. So a change that it has acknowledged, even a log-out, can be
- * lost when a replica takes over.
+ * A session is one key, and each change is one run of a Lua script. The key expires with the session, by Redis' own
+ * clock. Redis answers before its replicas have the change. So an acknowledged change, even a log-out, can be lost when
+ * a replica takes over.
  *
- * Throws a `SessionUsageError` at once for anything that is no client, such as `legacy()`, a pipeline or a mock. Each call fails with a `StoreError` while Redis
- * cannot be reached.
+ * Throws a `SessionUsageError` at once for anything other than a client, such as `legacy()`, a pipeline or a mock. Each
+ * call fails with a `StoreError` while Redis cannot be reached.
  *
  * @example
  * ```js
@@ -213,7 +214,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
     const policy = await this.#servers.evicting().catch(() => undefined)
     if (policy) {
       process.emitWarning(
-        `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): that logs visitors out, and makes find() and destroyAll() look at every session. Set maxmemory-policy to noeviction`,
+        `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): that logs visitors out, and makes find() and destroyAll() scan every session. Set maxmemory-policy to noeviction`,
         { code: 'KOA_ATOMIC_SESSION_EVICTION' },
       )
     }

@@ -43,7 +43,7 @@ export function isNodeRedis(client: RedisClient): client is NodeRedisClient {
   if (!can(connect) && can(sendCommand)) refuse('itself, not its pipeline() or multi()')
   if (!can(connect)) refuse('that keeps a connection, not one of HTTP: of node-redis, ioredis or iovalkey')
   if (typeof (client as IoRedisClient).status !== 'string')
-    refuse('of a real Redis. For tests without one take memory()')
+    refuse('of a real Redis. For tests without one use memory()')
   return false
 }
 

@@ -48,7 +48,7 @@ export function subscriberOf(given: RedisSubscriber, client: unknown): Subscribe
 
 function refuse(): never {
   throw new SessionUsageError(
-    'The subscriber of the redis store is a second client, because a client that listens does nothing else; for a cluster, of ioredis 5 or later: redis(client, { subscriber: await client.duplicate().connect() })',
+    'The subscriber of the redis store must be a second client, because a listening client can do nothing else; for a cluster, of ioredis 5 or later: redis(client, { subscriber: await client.duplicate().connect() })',
   )
 }
 

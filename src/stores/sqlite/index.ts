@@ -43,7 +43,7 @@ import {
 
 export type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
-/** Where in the database sessions are kept, and how long a call waits for it. */
+/** Options of the SQLite store. */
 export interface SqliteOptions {
   /**
    * The table's name; letters, digits and `_`.
@@ -61,10 +61,10 @@ export interface SqliteOptions {
 /**
  * A store in a SQLite file, or in a database that you pass; `close()` leaves that one open.
  *
- * A chain is one immediate transaction, which no other process interrupts. The table is created at the first use. A commit
- * is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
+ * A chain is one immediate transaction, which no other process interrupts. The table is created at the first use. A
+ * commit is on the disk before it is acknowledged (`synchronous = FULL`, WAL).
  *
- * Throws a `SessionUsageError` for a file name where there is no driver: it says what to install.
+ * Throws a `SessionUsageError` for a file name if there is no driver; it says what to install.
  */
 export function sqlite(
   database: string | SqliteDatabase,

@@ -48,7 +48,7 @@ export async function patiently<T>(store: string, milliseconds: number, work: ()
         const [what, advice] = isNested(error)
           ? [
               'a transaction that is open on its handle',
-              'give it a handle of its own, or end the transaction before you await',
+              'give it its own handle, or end the transaction before you await',
             ]
           : ['another process']
         throw new StoreError(store, `waited too long for ${what}`, false, error, { advice })
