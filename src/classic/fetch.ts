@@ -90,11 +90,11 @@ const FORM = {
  * the store is down, looking at the session throws. Within it, a second call for the same request has the same object.
  *
  * @example
- * ```ts
- * const sessions = fetchSessions({ store: sqlite('sessions.db'), keys: [process.env.SESSION_KEY!] })
+ * ```js
+ * const sessions = fetchSessions({ store: sqlite('sessions.db'), keys: [process.env.SESSION_KEY] })
  * const answer = classicFetch(sessions, { counters: ['views'] })
  * const server = {
- *   fetch: (request: Request) =>
+ *   fetch: (request) =>
  *     answer(request, (session) => {
  *       session.views = (session.views ?? 0) + 1
  *       return new Response(`seen ${session.views} times`)
