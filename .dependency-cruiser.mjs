@@ -65,7 +65,7 @@ const ROOMS = {
     why: 'A binding translates between its server and api. It runs where there is no node:http, and so loads none.',
   },
   classic: {
-    may: ['algebra', 'data', 'errors', 'settings', 'api', 'koa', 'http'],
+    may: ['algebra', 'data', 'errors', 'settings', 'api', 'koa', 'http', 'fetch'],
     packages: ['koa', '@types/koa'],
     why: 'The object for existing code stands on what the application holds, and on the bindings that it wraps.',
   },

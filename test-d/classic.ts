@@ -4,11 +4,14 @@ import Koa from 'koa'
 import { atomicSession, key } from 'koa-atomic-session'
 import {
   type ClassicExpressSession,
+  type ClassicFetchSession,
   type ClassicOptions,
   type ClassicSession,
   classic,
   classicExpress,
+  classicFetch,
 } from 'koa-atomic-session/classic'
+import { fetchSessions } from 'koa-atomic-session/fetch'
 import { httpSessions } from 'koa-atomic-session/http'
 import { memory } from 'koa-atomic-session/memory'
 import { atomicPassport } from 'koa-atomic-session/passport'
@@ -46,6 +49,21 @@ other.cookie.maxAge = null
 other.save((error) => void error).touch()
 // @ts-expect-error: it calls back, because the session is another one then
 other.regenerate()
+
+const onFetch = fetchSessions<Shop>({ store: memory(), keys: [] })
+const answer = classicFetch(onFetch, { lists: ['seen'] })
+answer(new Request('http://localhost'), (session) => Response.json(session), { client: '192.0.2.1' })
+// @ts-expect-error: an answer is a Response
+answer(new Request('http://localhost'), (session) => Object.keys(session))
+// @ts-expect-error: sessions of another server
+classicFetch(http)
+
+declare const third: ClassicFetchSession
+third.user = { name: 'anything' }
+third.maxAge = null
+third.destroy().then(() => third.regenerate())
+// @ts-expect-error: told, not set
+third.id = 'x'
 
 declare const passport: { use(): void; serializeUser(): void; deserializeUser(): void }
 atomicPassport(passport, (request) => sessions.of(request.ctx))

@@ -1,6 +1,7 @@
 // The fresh projects of `npm run smoke`: what they install, what is in them, and what is run.
 
 import { readFileSync } from 'node:fs'
+import { FETCH_TESTS } from './smoke/fetch-tests.mjs'
 
 /** A small application that asks itself: counts twice, and then logs out. */
 const APPLICATION = `
@@ -328,6 +329,12 @@ export const PROJECTS = [
     dependencies: ['hono@4', '@hono/node-server@2'],
     files: { ...EXAMPLES, 'fetch.mjs': FETCH },
     commands: [['run', 'fetch.mjs']],
+  },
+  {
+    name: "The servers' tests on Request and Response",
+    dependencies: ['./vitest', 'expect@30', 'koa@3', 'keygrip@1', '@hono/node-server@2', 'hono@4'],
+    files: FETCH_TESTS,
+    commands: [['run', 'tests.mjs']],
   },
   {
     name: 'Bound to a device',

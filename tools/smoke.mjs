@@ -1,8 +1,9 @@
-// npm run smoke: packs the package, installs the tarball into fresh projects of every kind that users have, and runs each.
+// npm run smoke [-- words]: packs the package, installs the tarball into fresh projects of every kind that users have, and
+// runs each, or those with these words in their names.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { PROJECTS } from './smoke-projects.mjs'
 
@@ -12,6 +13,8 @@ const NODES = ['20.19', '22', '24', '26']
 const DRIVERS = ['pg', 'redis', 'ioredis', 'iovalkey', 'mongodb', 'libsql', 'better-sqlite3']
 const folder = mkdtempSync(join(tmpdir(), 'smoke-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const words = process.argv.slice(2).join(' ')
+const projects = PROJECTS.filter(({ name }) => name.includes(words))
 const began = performance.now()
 let failed = 0
 
@@ -25,7 +28,10 @@ async function npm(directory, ...args) {
 function project(name, files) {
   const directory = join(folder, name.replace(/\W+/g, '-'))
   mkdirSync(directory)
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text)
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, file)), { recursive: true })
+    writeFileSync(join(directory, file), text)
+  }
   return directory
 }
 
@@ -83,7 +89,7 @@ const RUNTIMES = [
 ]
 const NEWEST = RUNTIMES[NODES.length - 1]
 
-for (const { name, dependencies, files, commands, prints, drivers: wanted = [], refuses } of PROJECTS) {
+for (const { name, dependencies, files, commands, prints, drivers: wanted = [], refuses } of projects) {
   const manifest = JSON.stringify({ private: true, name: 'smoke', version: '1.0.0' })
   const directory = project(name, { 'package.json': manifest, ...files })
   await step(`${name}: install`, async () => {
@@ -111,6 +117,6 @@ for (const { name, dependencies, files, commands, prints, drivers: wanted = [], 
   }
 }
 console.log(
-  `${failed === 0 ? 'every' : `${failed} steps failed: not every`} project works with the tarball (${Math.round((performance.now() - began) / 1000)} s)`,
+  `${failed === 0 ? 'every' : `${failed} steps failed: not every`} project of ${projects.length} works with the tarball (${Math.round((performance.now() - began) / 1000)} s)`,
 )
 process.exitCode = failed > 0 ? 1 : 0

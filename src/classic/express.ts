@@ -3,7 +3,6 @@ import { inspect } from 'node:util'
 import type { SessionHandle } from '../api/types.ts'
 import { SessionUsageError } from '../errors/index.ts'
 import type { ExpressMiddleware, HttpSessions } from '../http/index.ts'
-import { fail } from '../http/node.ts'
 import { ClassicCookie } from './cookie.ts'
 import { counterHints } from './hints.ts'
 import { hold } from './hold.ts'
@@ -138,7 +137,7 @@ export function classicExpress(
       members: MEMBERS,
     }
     const copy = new WorkingCopy(() => carrier[property]!(), form, names, hints)
-    give(request, response, copy, (error) => sessions.background(error))
+    give(request, response, copy, (error) => sessions.refuse(response, error))
     Object.defineProperty(request, 'sessionStore', {
       value: sessionStoreOf(sessions, copy),
       configurable: true,
@@ -149,21 +148,14 @@ export function classicExpress(
 }
 
 /** `req.session` and `req.sessionID`. */
-function give(request: IncomingMessage, response: ServerResponse, copy: WorkingCopy, report: (error: unknown) => void) {
+function give(request: IncomingMessage, response: ServerResponse, copy: WorkingCopy, refuse: (error: unknown) => void) {
   const watched = <T>(look: () => T): T => {
     const first = !copy.looked
     try {
       return look()
     } finally {
       if (first && copy.looked) {
-        hold(
-          response,
-          () => copy.commit(),
-          (error) => {
-            report(error)
-            fail(response, error)
-          },
-        )
+        hold(response, () => copy.commit(), refuse)
       }
     }
   }

@@ -4,5 +4,6 @@
  * @module koa-atomic-session/classic
  */
 export { type ClassicExpressSession, classicExpress } from './express.ts'
+export { type ClassicFetch, type ClassicFetchSession, classicFetch } from './fetch.ts'
 export { type ClassicSession, classic } from './koa.ts'
 export type { ClassicOptions } from './options.ts'

@@ -137,6 +137,16 @@ export class WorkingCopy {
     return this.#run(() => this.#store(true), callback)
   }
 
+  /** As `destroy`, where the object has no fields any more and stays: what it is given later begins another session. */
+  empty(): Promise<void> {
+    return this.#run(async () => {
+      this.#removed = true
+      await this.#store(true)
+      this.#removed = false
+      this.#touch = undefined
+    })
+  }
+
   /** A new secret for the same data, in one update with the next save. */
   rotate(callback?: Callback): Promise<void> {
     return this.#run(async () => {

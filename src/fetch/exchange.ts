@@ -111,3 +111,8 @@ function untilOver(body: ReadableStream<Uint8Array>, over: () => void): Readable
     },
   })
 }
+
+/** Frameworks have classes of their own for it. */
+export function isResponse(value: unknown): value is Response {
+  return typeof (value as Response | undefined)?.headers?.getSetCookie === 'function'
+}

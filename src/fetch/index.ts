@@ -17,7 +17,7 @@ import { assertNames } from '../settings/names.ts'
 import type { SessionOptions } from '../settings/options.ts'
 import { settingsOf } from '../settings/settings.ts'
 import { arrivalOf } from '../visit/arrival.ts'
-import { FetchExchange } from './exchange.ts'
+import { FetchExchange, isResponse } from './exchange.ts'
 import { lazy } from './lazy.ts'
 
 export type { Session } from '../api/types.ts'
@@ -183,11 +183,6 @@ interface Serving<D> {
   /** Its response's headers have left. */
   left: boolean
   readonly entry: () => Entry<D>
-}
-
-/** Frameworks have classes of their own for it. */
-function isResponse(value: unknown): value is Response {
-  return typeof (value as Response | undefined)?.headers?.getSetCookie === 'function'
 }
 
 /** The response with the session's cookie among its headers. */

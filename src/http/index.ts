@@ -16,7 +16,7 @@ import { settingsOf } from '../settings/settings.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
 import { hopsOf } from './forwarded.ts'
-import { entryOf, holdEnd, originOf } from './node.ts'
+import { entryOf, fail, holdEnd, originOf } from './node.ts'
 
 export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
@@ -79,6 +79,12 @@ export class HttpSessions<D> extends Sessions<D> {
     const from = originOf(request, this.#hops)
     holdEnd(this, request, response)
     return used(entryOf(this, request, response, request, from), use)
+  }
+
+  /** @internal Answers a request whose session has failed. */
+  refuse(response: ServerResponse, error: unknown): void {
+    this.background(error)
+    fail(response, error)
   }
 
   /**

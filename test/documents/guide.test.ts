@@ -182,6 +182,20 @@ describe("the guide's examples", () => {
       expect(await visitor.text('/')).toBe('seen 2 times')
     }))
 
+  it('classic: counts and logs out on Request and Response', async () => {
+    const { fetch } = await run('classic_fetch')
+    const first = await fetch(new Request('http://localhost/'))
+    const cookie = first.headers.getSetCookie()[0].split(';')[0]
+    const ask = async (path: string) =>
+      (await fetch(new Request(`http://localhost${path}`, { headers: { cookie } }))).json()
+    expect([await first.json(), await ask('/'), await ask('/logout'), await ask('/')]).toEqual([
+      { views: 1 },
+      { views: 2 },
+      {},
+      { views: 1 },
+    ])
+  })
+
   it('passport: logs in and out', () =>
     during('passport', async ({ visitor, base }) => {
       await visitor.fetch('/login?username=a&password=wrong')

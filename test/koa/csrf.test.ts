@@ -1,29 +1,30 @@
-import { atomicSession, type SessionOptions } from 'koa-atomic-session'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, describe, expect, it } from 'vitest'
-import { counting, KEY, TestApp, type Visitor } from '../visitor.ts'
+import { type Handler, KINDS, type Serving, serve } from '../http/servers.ts'
+import { counting, KEY, type Visitor } from '../visitor.ts'
 
-describe('CSRF tokens', () => {
-  let app: TestApp
-  let store: ReturnType<typeof counting<ReturnType<typeof memory>>>
+const ROUTES: Record<string, Handler> = {
+  '/form': async ({ session }) => (await session()).createCSRF(),
+  '/login': async ({ session }) => void (await session().rotate().set('user', 1)),
+  '/save': async ({ session }) => void (await session().set('saved', true)),
+  '/regenerate': async ({ session }) => void (await session().regenerate()),
+  '/logout': async ({ session }) => void (await session().destroy()),
+  '/check': async ({ session, request: { headers } }) => {
+    const json = headers['x-csrf-json']
+    ;(await session()).assertCSRF(json ? JSON.parse(json as string) : (headers['x-csrf-token'] ?? ''))
+  },
+}
+
+describe.each(KINDS)('CSRF tokens on %s', (kind) => {
+  let app: Serving
+  const store = counting(memory())
   afterEach(() => app.close())
 
-  async function start(options: SessionOptions = {}): Promise<void> {
-    app = new TestApp()
-    store = counting(memory())
-    atomicSession(app.koa, { store, ...options })
-    app.koa.use(async (ctx) => {
-      const session = await ctx.session()
-      if (ctx.path === '/form') ctx.body = session.createCSRF()
-      else if (ctx.path === '/login') await session.rotate().set('user', 1)
-      else if (ctx.path === '/save') await session.set('saved', true)
-      else if (ctx.path === '/regenerate') await session.regenerate()
-      else if (ctx.path === '/logout') await session.destroy()
-      else session.assertCSRF(ctx.query.type ? JSON.parse(ctx.query.type as string) : ctx.get('x-csrf-token'))
-      ctx.body ??= 'fine'
-    })
-    await app.listen()
+  async function start(options: Partial<Parameters<typeof serve>[2]> = {}): Promise<void> {
+    store.calls.length = 0
+    app = await serve(kind, (call) => ROUTES[call.path]!(call), { store, ...options })
   }
+  const tokenOf = async (visitor: Visitor): Promise<string> => (await visitor.json('/form')).value
   const send = async (visitor: Visitor, token: string, headers: Record<string, string> = {}) =>
     (await visitor.fetch('/check', { headers: { ...headers, 'x-csrf-token': token } })).status
 
@@ -31,7 +32,7 @@ describe('CSRF tokens', () => {
     await start()
     const visitor = app.visitor()
     await visitor.fetch('/save')
-    const tokens = await Promise.all([visitor.text('/form'), visitor.text('/form')])
+    const tokens = await Promise.all([tokenOf(visitor), tokenOf(visitor)])
     expect(tokens[0]).not.toBe(tokens[1])
     for (const token of tokens) expect(await send(visitor, token)).toBe(200)
   })
@@ -39,7 +40,7 @@ describe('CSRF tokens', () => {
   it('work before there is a session, and leave nothing in the store', async () => {
     await start()
     const visitor = app.visitor()
-    const token = await visitor.text('/form')
+    const token = await tokenOf(visitor)
     expect(visitor.cookies.get('sid')).toMatch(/^n\.[\w-]{22}\.[\w-]{43}$/)
     expect(await send(visitor, token)).toBe(200)
     expect(store.calls).toEqual([])
@@ -48,18 +49,18 @@ describe('CSRF tokens', () => {
   it('stay valid when the session begins, and until log-in', async () => {
     await start()
     const visitor = app.visitor()
-    const token = await visitor.text('/form')
+    const token = await tokenOf(visitor)
     await visitor.fetch('/save')
     expect(await send(visitor, token)).toBe(200)
     await visitor.fetch('/login')
     expect(await send(visitor, token)).toBe(403)
-    expect(await send(visitor, await visitor.text('/form'))).toBe(200)
+    expect(await send(visitor, await tokenOf(visitor))).toBe(200)
   })
 
   it.each(['/login', '/regenerate', '/logout'])('of a visitor without a session are void after %s', async (path) => {
     await start()
     const visitor = app.visitor()
-    const token = await visitor.text('/form')
+    const token = await tokenOf(visitor)
     const planted = visitor.header
     await visitor.fetch(path)
     await visitor.fetch('/save')
@@ -72,16 +73,17 @@ describe('CSRF tokens', () => {
     const [mine, theirs] = [app.visitor(), app.visitor()]
     await mine.fetch('/save')
     await theirs.fetch('/save')
-    expect(await send(theirs, await mine.text('/form'))).toBe(403)
-    expect(await send(app.visitor(), await mine.text('/form'))).toBe(403)
+    expect(await send(theirs, await tokenOf(mine))).toBe(403)
+    expect(await send(app.visitor(), await tokenOf(mine))).toBe(403)
   })
 
-  it('survive the rotation of keys', async () => {
-    await start()
+  it('survive a newer key', async () => {
+    const keys = [KEY]
+    await start({ keys })
     const visitor = app.visitor()
     await visitor.fetch('/save')
-    const token = await visitor.text('/form')
-    app.koa.keys = ['a newer key that nobody can guess', KEY]
+    const token = await tokenOf(visitor)
+    keys.unshift('a newer key that nobody can guess')
     expect(await send(visitor, token)).toBe(200)
   })
 
@@ -89,9 +91,10 @@ describe('CSRF tokens', () => {
     await start()
     const visitor = app.visitor()
     await visitor.fetch('/save')
-    const token = await visitor.text('/form')
-    for (const type of ['null', '[]', '{}', '5', 'true', '""', '["x"]', JSON.stringify([token]), '{"length":5}']) {
-      expect([type, (await visitor.fetch(`/check?type=${encodeURIComponent(type)}`)).status]).toEqual([type, 403])
+    const token = await tokenOf(visitor)
+    for (const json of ['null', '[]', '{}', '5', 'true', '""', '["x"]', JSON.stringify([token]), '{"length":5}']) {
+      const { status } = await visitor.fetch('/check', { headers: { 'x-csrf-json': json } })
+      expect([json, status]).toEqual([json, 403])
     }
     for (const wrong of ['', 'x', '.', `${token}x`, token.slice(1), token.toLowerCase(), 'x'.repeat(10_000)]) {
       expect(await send(visitor, wrong)).toBe(403)
@@ -103,7 +106,7 @@ describe('CSRF tokens', () => {
     await start({ origin: 'https://example.org' })
     const visitor = app.visitor()
     await visitor.fetch('/save')
-    const token = await visitor.text('/form')
+    const token = await tokenOf(visitor)
     const verdicts: [Record<string, string>, number][] = [
       [{}, 200],
       [{ 'sec-fetch-site': 'same-origin' }, 200],

@@ -10,6 +10,7 @@ const down = async () => {
   throw new StoreError('memory', 'is down', false)
 }
 
+// What fails within a request is shown on every server, by test/http/failures.test.ts.
 describe('a store that fails', () => {
   let app: TestApp
   let store: ReturnType<typeof memory>
@@ -17,8 +18,6 @@ describe('a store that fails', () => {
   let visitor: Visitor
   // biome-ignore lint/suspicious/noExplicitAny: each test writes the handler that it needs
   let handler: (ctx: any) => unknown
-  const unhandled: unknown[] = []
-  const keep = (error: unknown) => unhandled.push(error)
 
   beforeEach(async () => {
     app = new TestApp()
@@ -32,85 +31,8 @@ describe('a store that fails', () => {
     visitor = app.visitor()
     handler = (ctx) => ctx.session().set('user', 1)
     await visitor.fetch('/')
-    unhandled.length = 0
-    process.on('unhandledRejection', keep)
   })
-  afterEach(async () => {
-    process.off('unhandledRejection', keep)
-    await app.close()
-  })
-
-  const methods = {
-    'a log-out': 'destroy',
-    'a regeneration': 'regenerate',
-    'another look': 'update',
-  } as const
-  for (const [what, method] of Object.entries(methods)) {
-    for (const loaded of [false, true]) {
-      it(`fails the request for ${what} that nobody awaits, ${loaded ? 'of a session that was read' : 'unread'}`, async () => {
-        handler = async (ctx) => {
-          const session = loaded ? await ctx.session() : ctx.session()
-          store.destroy = down
-          store.load = down
-          store.update = down
-          session[method]()
-        }
-        expect((await visitor.fetch('/')).status).toBe(503)
-        // Node.js tells of them when the turn of the event loop in which they came is over.
-        await new Promise((resolve) => setImmediate(resolve))
-        expect(unhandled).toEqual([])
-      })
-    }
-  }
-
-  it('leaves the failure of what somebody awaits to them', async () => {
-    store.destroy = down
-    handler = async (ctx) => {
-      await ctx
-        .session()
-        .destroy()
-        .catch(() => {})
-      await expect(ctx.session().destroy()).rejects.toThrow('is down')
-      await ctx
-        .session()
-        .destroy()
-        .finally(() => {})
-        .catch(() => {})
-    }
-    expect((await visitor.fetch('/')).status).toBe(200)
-  })
-
-  it('is waited for once a request, however many commands are waiting', async () => {
-    const tried: number[] = []
-    store.update = (_, { chain }) => {
-      tried.push(chain.commands.length)
-      return never()
-    }
-    let failures: PromiseSettledResult<unknown>[] = []
-    handler = async (ctx) => {
-      const session = ctx.session()
-      failures = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => session.inc('n').inc(`m${i}`)))
-      throw (failures[0] as PromiseRejectedResult).reason
-    }
-    expect((await visitor.fetch('/')).status).toBe(503)
-    expect(tried).toHaveLength(1)
-    const outcomes = failures.map((failure) => (failure as PromiseRejectedResult).reason.applied)
-    expect(outcomes).toEqual(['unknown', ...Array(19).fill(false)])
-  })
-
-  it('is asked again by a command that comes after the failure', async () => {
-    const update = store.update
-    store.update = never
-    handler = async (ctx) => {
-      await ctx
-        .session()
-        .inc('n')
-        .catch(() => {})
-      store.update = update
-      ctx.body = String((await ctx.session().inc('n')).n)
-    }
-    expect(await (await visitor.fetch('/')).text()).toBe('1')
-  })
+  afterEach(() => app.close())
 
   it('does not undo an answer when it fails afterwards, whatever the application does with errors', async () => {
     app.koa.on('error', (_, ctx) => {

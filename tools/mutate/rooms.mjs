@@ -42,6 +42,7 @@ export const ROOMS = {
       'test/koa/failures',
       'test/koa/csrf',
       'test/koa/mounted',
+      'test/http/failures',
     ],
     target: 90,
   },
