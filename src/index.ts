@@ -60,6 +60,7 @@ export {
   type SessionContext,
   type SessionFunction,
 } from './koa/index.ts'
+export type { Bytes } from './settings/bytes.ts'
 export type { Duration } from './settings/duration.ts'
 export type {
   Adopted,

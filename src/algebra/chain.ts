@@ -2,7 +2,7 @@ import type { Command } from './commands.ts'
 import { indexOf, overlap, type Path, parsePath, printPath } from './path.ts'
 import { Refusal } from './problem.ts'
 import { sizeOf } from './size.ts'
-import { copyValue, type Data, isObject, type Value } from './value.ts'
+import { copyValue, type Data, findBson, isObject, type Value } from './value.ts'
 
 /** The value that must be at `path` for a chain to apply; `undefined`: there must be none. */
 export interface Condition {
@@ -114,6 +114,11 @@ export function weigh(chain: Chain): number {
   for (const { path, value } of chain.conditions)
     bytes += sizeOf(printPath(path)) + (value === undefined ? 0 : sizeOf(value))
   return bytes
+}
+
+/** The name of the first BSON type in what a command or a condition brings; undefined if there is none. */
+export function bsonIn(part: Command | Condition): string | undefined {
+  return 'value' in part ? findBson(part.value) : 'values' in part ? findBson(part.values) : undefined
 }
 
 /** An index past the end of a list fills the gap with `null`, which is five bytes of JSON for each. */

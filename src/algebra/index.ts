@@ -1,6 +1,7 @@
 /** The algebra of commands. It is pure, and nothing in this folder imports anything from outside it. */
 export { type Applied, apply, valueAt } from './apply.ts'
 export {
+  bsonIn,
   type Chain,
   type Condition,
   canGrow,

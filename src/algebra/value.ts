@@ -50,6 +50,17 @@ export function isBson(value: unknown): value is BsonValue {
   )
 }
 
+/** The name of the first BSON type within a value. */
+export function findBson(value: Value | undefined): string | undefined {
+  if (typeof value !== 'object' || value === null || isDate(value)) return undefined
+  if (isBson(value)) return value._bsontype
+  for (const key of Object.keys(value)) {
+    const found = findBson((value as Record<string, Value>)[key])
+    if (found) return found
+  }
+  return undefined
+}
+
 export function isList(value: unknown): value is List {
   return Array.isArray(value)
 }

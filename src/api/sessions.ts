@@ -1,5 +1,6 @@
 // Over 300 lines, because all that an application calls stands in one place, each with its contract and an example.
 import type { Data } from '../algebra/index.ts'
+import { Copies } from '../cache/copies.ts'
 import { type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { isId } from '../cookie/credential.ts'
 import type { Keys } from '../cookie/keys.ts'
@@ -116,8 +117,7 @@ export class Sessions<D> {
    * ```
    */
   async ensureIndex(): Promise<void> {
-    const { store } = this
-    await traced(store.name, { operation: 'setup' }, () => store.setup())
+    await traced(this.store.name, { operation: 'setup' }, () => this.store.setup())
   }
 
   /**
@@ -316,8 +316,7 @@ export class Sessions<D> {
    * ```
    */
   async prune(): Promise<number> {
-    const { store } = this
-    return traced(store.name, { operation: 'prune' }, () => store.prune())
+    return traced(this.store.name, { operation: 'prune' }, () => this.store.prune())
   }
 
   /**
@@ -340,6 +339,7 @@ export class Sessions<D> {
       settings: this.settings,
       store: this.store,
       reliable: new ReliableStore(this.store, this.settings.timeout),
+      copies: new Copies(this.settings.cache),
       keys: this.#keys,
       binding: () => this.binding,
       background: this.background,

@@ -1,5 +1,6 @@
-import { apply } from '../algebra/index.ts'
-import type { Access, NewSession, Outline, SessionRecord } from './store.ts'
+import { apply, type Data } from '../algebra/index.ts'
+import type { Bytes } from './bytes.ts'
+import type { Access, Held, NewSession, Outline, SessionRecord } from './store.ts'
 
 /** Everything that a store keeps of a session. */
 export interface StoredSession extends Omit<SessionRecord, 'last'> {
@@ -8,6 +9,8 @@ export interface StoredSession extends Omit<SessionRecord, 'last'> {
   readonly previous: PreviousSecret | null
   /** The last operations, oldest first, each as its id, `@` and the time when it was applied. */
   readonly ops: readonly string[]
+  /** Of its data, where the store has just read it: see {@link Bytes}. */
+  readonly bytes?: Bytes
 }
 
 /** A secret that was rotated away. */
@@ -54,6 +57,14 @@ export function outlineOf(stored: StoredSession): Outline {
   const { id, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored
   const outline = { id, version, created, expires, maxAge, authAt, rotated, epoch, last: lastOf(ops) }
   return device ? { ...outline, device } : outline
+}
+
+/** In place of data that were left out because the caller holds them. */
+export const UNREAD: Data = Object.freeze({})
+
+/** Whether these are the data that the caller holds. */
+export function isHeld(held: Held, { created, version, ops }: StoredSession): boolean {
+  return held.version === version && held.created === created && held.last === lastOf(ops)
 }
 
 /** The id of the last operation; `''` if none is remembered. */

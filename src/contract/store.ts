@@ -1,4 +1,5 @@
 import { type BsonValue, type Chain, type Data, isBson, type Problem, type Value } from '../algebra/index.ts'
+import type { Bytes } from './bytes.ts'
 import type { Device, DeviceStep } from './device.ts'
 
 /**
@@ -24,8 +25,11 @@ export interface Store {
   /** Inserts a session. Never replaces one: answers undefined if the id is taken, by a live session or a dead one. */
   create(session: NewSession): Promise<SessionRecord | undefined>
 
-  /** The session, or why this visitor has none. Changes nothing. */
-  load(access: Access): Promise<Loaded>
+  /**
+   * The session, or why this visitor has none. Changes nothing. `held`: the data that the caller has. If the store has just
+   * these, it may answer `held` and send none. A store that does not know of it sends them, which is as right.
+   */
+  load(access: Access, held?: Held): Promise<Loaded>
 
   /** Applies all of a change or nothing, if the session is live and the access is proven. Never inserts. */
   update(access: Access, change: Change): Promise<Updated>
@@ -212,6 +216,9 @@ export interface SessionRecord {
 /** A record without its data. */
 export type Outline = Omit<SessionRecord, 'data'>
 
+/** What names a session's data. All of it: a version is a counter, and another session may have had the same id. */
+export type Held = Pick<SessionRecord, 'created' | 'version' | 'last'>
+
 /**
  * What a store does to one session in one atomic update. A visit makes it from the `Step` that the application asked
  * for, and adds what only it knows: the operation's id, hashes of secrets, and what it holds of the session.
@@ -287,27 +294,33 @@ export type Absent =
   | { readonly outcome: 'absent' | 'expired' | 'unbound' }
   | { readonly outcome: 'stale' | 'rotated' | 'reused'; readonly ago: number; readonly created: number }
 
+/** `secret` is what the request's secret is worth: after a change that rotates its new one. `now`: by the store's clock. */
+interface Live {
+  readonly secret: Standing
+  readonly now: number
+}
+
 export type Loaded =
-  | { readonly outcome: 'live'; readonly record: SessionRecord; readonly secret: Standing; readonly now: number }
+  | (Live & { readonly outcome: 'live'; readonly record: SessionRecord; readonly bytes?: Bytes })
+  /** The data are those that the caller holds. */
+  | (Live & { readonly outcome: 'held'; readonly record: Outline })
   | Absent
 
-/** `secret` is what the request's secret is worth after the change: its new one, where the change rotates. */
 export type Updated =
   /** Applied; the record after it. `taken` is present if the chain has a `take` and this is the first answer to it. */
-  | {
+  | (Live & {
       readonly outcome: 'changed'
       readonly record: SessionRecord
-      readonly secret: Standing
-      readonly now: number
       readonly taken?: Value | undefined
-    }
+      readonly bytes?: Bytes
+    })
   /**
    * Applied to the data that the caller holds: its copy plus the chain is the result. `record` is the rest of the session
    * after it, as the store has it and not as the caller knew it: others may have touched it, or logged in.
    */
-  | { readonly outcome: 'held'; readonly record: Outline; readonly secret: Standing; readonly now: number }
+  | (Live & { readonly outcome: 'held'; readonly record: Outline })
   /** Applied, and nobody asked for the data. */
-  | { readonly outcome: 'done'; readonly record: Outline; readonly secret: Standing; readonly now: number }
+  | (Live & { readonly outcome: 'done'; readonly record: Outline })
   | { readonly outcome: 'refused'; readonly problem: Problem }
   /** An automatic rotation came second. Nothing is applied. */
   | { readonly outcome: 'outrun' }

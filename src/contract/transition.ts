@@ -1,10 +1,12 @@
-import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes } from '../algebra/index.ts'
+import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes, weigh } from '../algebra/index.ts'
+import type { Bytes } from './bytes.ts'
 import { isGuarded, stepped } from './device.ts'
-import { isLive, lastOf, outlineOf, recordOf, type StoredSession } from './record.ts'
+import { isHeld, isLive, outlineOf, recordOf, type StoredSession, UNREAD } from './record.ts'
 import {
   type Absent,
   type Access,
   type Change,
+  type Held,
   LOG_OUT_GRACE,
   type Loaded,
   REMEMBERED_OPS,
@@ -64,11 +66,15 @@ export function mayDestroy(stored: StoredSession | undefined, access: Access, no
   return (answer.outcome === 'rotated' || answer.outcome === 'reused') && answer.ago < LOG_OUT_GRACE
 }
 
-/** The answer of `Store.load`. */
-export function loaded(stored: StoredSession | undefined, access: Access, now: number): Loaded {
+/** The answer of `Store.load`. What the caller holds need not have been read: see {@link UNREAD}. */
+export function loaded(stored: StoredSession | undefined, access: Access, now: number, held?: Held): Loaded {
   const verdict = judge(stored, access, now)
   if (!verdict.live) return verdict.answer
-  return { outcome: 'live', record: recordOf(verdict.stored), secret: verdict.secret, now }
+  const { secret, stored: live } = verdict
+  if (held && isHeld(held, live)) return { outcome: 'held', record: outlineOf(live), secret, now }
+  // Data that nobody has must not pass for an empty session.
+  if (live.data === UNREAD) throw new TypeError('the store has left out data that the caller does not hold')
+  return { outcome: 'live', record: recordOf(live), secret, now, bytes: live.bytes }
 }
 
 /**
@@ -87,7 +93,10 @@ export function transition(
     const applied = `${change.op}@`
     if (found.ops.some((entry) => entry.startsWith(applied))) {
       const secret = holdsLive(found, access, change) ? 'current' : 'superseded'
-      return { next: undefined, answer: { outcome: 'changed', record: recordOf(found), secret, now } }
+      return {
+        next: undefined,
+        answer: { outcome: 'changed', record: recordOf(found), secret, now, bytes: found.bytes },
+      }
     }
     if (change.repeatedSince !== undefined && !isTouch(change) && forgets(found.ops, change.repeatedSince)) {
       return { next: undefined, answer: { outcome: 'forgotten' } }
@@ -121,13 +130,25 @@ export function transition(
   const worth = rotation || secret === 'first' ? 'current' : secret
   const answer: Updated = holds(change, stored)
     ? { outcome: 'held', record: outlineOf(next), secret: worth, now }
-    : { outcome: 'changed', record: recordOf(next), secret: worth, now, taken: result.taken }
+    : {
+        outcome: 'changed',
+        record: recordOf(next),
+        secret: worth,
+        now,
+        taken: result.taken,
+        bytes: sizeAfter(stored, change),
+      }
   return { next: next === stored ? undefined : next, answer }
 }
 
 /** Whether the caller holds the data as they are, and the chain is all that it needs to know of their change. */
 function holds({ held, chain }: Change, stored: StoredSession): boolean {
-  return held?.version === stored.version && held.last === lastOf(stored.ops) && !takes(chain)
+  return held !== undefined && isHeld(held, stored) && !takes(chain)
+}
+
+/** No less than what the data take after a change, if that is known of those before it. */
+export function sizeAfter({ bytes }: { readonly bytes?: Bytes }, { chain }: Change): Bytes {
+  return bytes === undefined ? undefined : bytes + weigh(chain)
 }
 
 /** The secret that the request holds after this change is the live one. */

@@ -1,6 +1,7 @@
 import type {
   Access,
   Change,
+  Held,
   IndexedStore,
   IndexValue,
   InspectableStore,
@@ -71,8 +72,8 @@ export class ReliableStore {
     this.#hearing = hearing
   }
 
-  load(access: Access, asking?: Asking): Promise<Loaded> {
-    const loading = this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access))
+  load(access: Access, asking?: Asking, held?: Held): Promise<Loaded> {
+    const loading = this.#call({ operation: 'load', caller: asking }, () => this.#store.load(access, held))
     return this.#hearing
       ? this.#heard(loading, (to, answer, sent) => to.answered(access, answer, sent, asking))
       : loading

@@ -1,5 +1,6 @@
 import type { Store } from '../contract/store.ts'
 import type { StandardSchema } from '../data/schema.ts'
+import type { Bytes } from './bytes.ts'
 import type { Duration } from './duration.ts'
 
 /** All the options. Each has a safe default, except the store. */
@@ -154,6 +155,13 @@ export interface SessionOptions {
    * @default 65_536
    */
   readonly maxBytes?: number
+  /**
+   * How much of large sessions (2 KiB and more) each process keeps in its memory, as bytes of JSON: `'64 MiB'`, or a number
+   * of bytes. Every request asks the store as without it, and is told whether the copy is still right, so the store need not
+   * send it again. 0 keeps nothing.
+   * @default '16 MiB'
+   */
+  readonly cache?: Bytes
 }
 
 /** See the option `limit`. */

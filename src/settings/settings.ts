@@ -1,6 +1,7 @@
 import { isList, keyFault, type Path, parsePath, Refusal } from '../algebra/index.ts'
 import type { StandardSchema } from '../data/schema.ts'
 import { ADVICE } from './advice.ts'
+import { bytesOf } from './bytes.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { assertNames, fail } from './names.ts'
 import type { LimitOptions, SessionOptions } from './options.ts'
@@ -26,6 +27,8 @@ export interface Settings {
   readonly timeout: number
   readonly recheck: number
   readonly maxBytes: number
+  /** In bytes; 0: no copies are kept. */
+  readonly cache: number
 }
 
 export interface CookieSettings {
@@ -68,6 +71,7 @@ const NAMES: Readonly<Record<keyof SessionOptions, true>> = {
   timeout: true,
   recheck: true,
   maxBytes: true,
+  cache: true,
 }
 
 const DAY = 86_400_000
@@ -126,6 +130,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     timeout: given('timeout') ? Math.min(positive(options.timeout, 'timeout'), LONGEST_TIMER) : 2000,
     recheck: given('recheck') ? Math.min(positive(options.recheck, 'recheck'), LONGEST_TIMER) : 30_000,
     maxBytes,
+    cache: bytesOf(options.cache === undefined ? '16 MiB' : options.cache, 'cache'),
   })
 }
 

@@ -8,6 +8,7 @@ import { alike } from './cases/alike.ts'
 import { atomicity } from './cases/atomicity.ts'
 import { type Beside, beside } from './cases/beside.ts'
 import { examples } from './cases/commands.ts'
+import { copies } from './cases/copies.ts'
 import { devices } from './cases/devices.ts'
 import { expiry } from './cases/expiry.ts'
 import { INDEXED_FIELDS, index } from './cases/index.ts'
@@ -62,6 +63,7 @@ export function conformance(runner: Runner, make: MakeStore, options: Conformanc
   alike(runner, make)
   limits(runner, make)
   atomicity(runner, make)
+  copies(runner, make)
   inspection(runner, make)
   if (options.makeIndexed) {
     index(runner, options.makeIndexed)

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Copies } from '../cache/copies.ts'
 import type { Store } from '../contract/store.ts'
 import type { ResponseHead } from '../cookie/head.ts'
 import type { Keys } from '../cookie/keys.ts'
@@ -32,6 +33,8 @@ export interface Host<V = unknown> {
   readonly settings: Settings
   readonly store: Store
   readonly reliable: ReliableStore
+  /** What this process keeps of large sessions, for what is asked of the store by a visitor's secret. */
+  readonly copies: Copies
   /** Asked whenever they are needed, because applications may set them late and rotate them. */
   readonly keys: () => Keys
   /** How sessions are bound to devices; undefined where this process does not ask browsers to bind any. */

@@ -7,7 +7,6 @@ import {
   type Standing,
   type Updated,
 } from '../contract/store.ts'
-import { afterHeld } from '../contract/transition.ts'
 import type { SessionCredential } from '../cookie/credential.ts'
 import type { SessionEvent } from '../diagnostics/events.ts'
 import { hasSlid, type SlideRules, slides } from './slide.ts'
@@ -131,7 +130,7 @@ export interface Rules extends SlideRules {
 
 export type LiveAnswer = Extract<Loaded, { outcome: 'live' }>
 /** Answers to a change that was applied. */
-export type Applied = Extract<Updated, { outcome: 'changed' | 'held' | 'done' }>
+export type Applied = Extract<Updated, { outcome: 'changed' | 'done' }>
 
 const NOTHING_DUE: Due = { touch: false, rotate: false, claim: false }
 const EVENT_OF = {
@@ -192,8 +191,8 @@ export function whenApplied(
 function applied(state: Unread | Live | Late, change: Change, answer: Applied, rules: Rules, defers: boolean): Live {
   const { secret, now } = answer
   const touch = defers && slides(answer.record, now, rules)
-  if (answer.outcome !== 'done') {
-    const record = answer.outcome === 'changed' ? answer.record : afterHeld(change.held!, change, answer)
+  if (answer.outcome === 'changed') {
+    const { record } = answer
     return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
   }
   const before = state.kind === 'live' ? state : undefined

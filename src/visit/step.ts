@@ -1,15 +1,13 @@
 import {
+  bsonIn,
   type Chain,
   type Command,
   type Condition,
   EMPTY_CHAIN,
   extend,
-  isBson,
-  isDate,
   onlyIf,
   places,
   Refusal,
-  type Value,
   weigh,
 } from '../algebra/index.ts'
 import type { Store } from '../contract/store.ts'
@@ -105,19 +103,8 @@ export function check({ chain }: Step, store: Store, maxBytes: number): void {
 }
 
 function assertPlain(part: Command | Condition, store: Store): void {
-  const bson = 'value' in part ? findBson(part.value) : 'values' in part ? findBson(part.values) : undefined
+  const bson = bsonIn(part)
   if (bson) throw new InvalidValueError(part.path.join('.'), `the ${store.name} store keeps no ${bson}; pass its text`)
-}
-
-/** The name of the first BSON type within a value. */
-function findBson(value: Value | undefined): string | undefined {
-  if (typeof value !== 'object' || value === null || isDate(value)) return undefined
-  if (isBson(value)) return value._bsontype
-  for (const key of Object.keys(value)) {
-    const found = findBson((value as Record<string, Value>)[key])
-    if (found) return found
-  }
-  return undefined
 }
 
 /** A log-in says who it is: one that sets nothing only confirms who is there. */

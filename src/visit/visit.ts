@@ -4,7 +4,6 @@ import type { Absent, Access } from '../contract/store.ts'
 import { newId, newOperation, newSecret } from '../cookie/credential.ts'
 import { type DestroyOptions, siteDataOf } from '../cookie/site-data.ts'
 import { readingOf } from '../delivery/clock.ts'
-import type { Asking } from '../delivery/reliable.ts'
 import { errorOf, SessionRotatedError, SessionUsageError } from '../errors/index.ts'
 import { Adoption } from './adoption.ts'
 import { beginning, newSession } from './beginning.ts'
@@ -44,7 +43,7 @@ import { EMPTY_STEP, isLogIn, type Step } from './step.ts'
  * One request's dealings with one session. It asks the store, and goes on to the next state with each answer; what an
  * answer means stands in state.ts, what is asked in change.ts. Over 300 lines, because any of its calls may follow another.
  */
-export class Visit extends Devices<Visit> implements Asking {
+export class Visit extends Devices<Visit> {
   readonly #queue: Queue
   readonly #adoption: Adoption
   #view: unknown
@@ -53,9 +52,6 @@ export class Visit extends Devices<Visit> implements Asking {
   #quiet = false
   /** What this request did has slid the session, or will at its end. */
   #slid = false
-  /** When the call whose turn it is was asked for, and when one was given up: see `Asking`. */
-  asked = 0
-  givenUp = Number.NEGATIVE_INFINITY
 
   constructor(host: Host<Visit>, exchange: Exchange) {
     super(host, exchange)
@@ -123,10 +119,9 @@ export class Visit extends Devices<Visit> implements Asking {
     const whole = isLogIn(step) ? withClient(step, this.settings, this.exchange.context) : step
     const defers = !this.#quiet && this.exchange.response !== undefined && slidesLater(step, state, this.settings)
     const change = changeOf(whole, state, this.#context(defers), answer || looksAt(step, this.settings), renewal)
-    const updated = await this.host.reliable.update(this.accessTo(state), change, this)
+    const updated = await this.update(state, change)
     switch (updated.outcome) {
       case 'changed':
-      case 'held':
       case 'done':
         this.clock = readingOf(updated.now)
         this.#applied(whenApplied(state, change, updated, renewal?.secret, this.settings, defers))
@@ -211,7 +206,7 @@ export class Visit extends Devices<Visit> implements Asking {
       if (this.#adoption.pending) await this.#begin(EMPTY_STEP, state)
       return
     }
-    const loaded = await this.host.reliable.load(this.accessTo(state), this)
+    const loaded = await this.load(state)
     if (loaded.outcome === 'live') {
       this.clock = readingOf(loaded.now)
       this.turn(whenLoaded(state, loaded, this.settings, this.forged || this.#quiet))
@@ -277,6 +272,7 @@ export class Visit extends Devices<Visit> implements Asking {
     let removed = false
     if (state.kind !== 'new' && state.kind !== 'gone') {
       const access = this.accessTo(state)
+      this.host.copies.drop(access)
       removed = await this.host.reliable.destroy(access, this)
       if (!removed) await this.#assertNowhere(state, access)
     }
@@ -289,6 +285,7 @@ export class Visit extends Devices<Visit> implements Asking {
     const { state } = this
     if (state.kind === 'new' || state.kind === 'gone') return undefined
     const access = { ...this.accessTo(state), bound: true } // As a log-out, it needs no device.
+    this.host.copies.drop(access)
     return retire(this.host.reliable, access, this.record?.data ?? {}, this.settings.maxBytes, this)
   }
 
@@ -328,8 +325,8 @@ export class Visit extends Devices<Visit> implements Asking {
     const secret = renew ? newSecret(state.credential.id) : undefined
     const change = maintenance(slide ? state : withoutTouch(state), this.#context(), secret)
     try {
-      const updated = await this.host.reliable.update(this.accessTo(state), change, this)
-      if (updated.outcome === 'changed' || updated.outcome === 'held' || updated.outcome === 'done') {
+      const updated = await this.update(state, change)
+      if (updated.outcome === 'changed' || updated.outcome === 'done') {
         jar.verify(true)
         this.turn(whenApplied(rested, change, updated, secret, this.settings))
       } else if (updated.outcome === 'outrun') {

@@ -65,6 +65,13 @@ describe('wrong use says what to write instead', () => {
     [{ secret: 'x' }, 'set the keys that sign the cookie'],
     [{ keys: ['x'] }, 'set app.keys'],
     [{ maxBytes: 0 }, 'maxBytes must be'],
+    [{ cache: -1 }, "cache can't be -1. Write bytes, a text such as '16 MiB' (B, KiB, MiB, GiB), or 0 for none"],
+    [{ cache: Number.NaN }, "cache can't be NaN"],
+    [{ cache: 1.5 }, "cache can't be 1.5"],
+    [{ cache: '16 MB' }, "cache can't be '16 MB'"],
+    [{ cache: '-1 MiB' }, "cache can't be '-1 MiB'"],
+    [{ cache: false }, "cache can't be false"],
+    [{ cache: null }, "cache can't be null"],
     [{ store: {} }, 'A store comes from a function of this package'],
   ])('%o', (options, message) => {
     expect(make(options)).toThrow(message)

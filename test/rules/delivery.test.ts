@@ -2,7 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import { memory } from 'koa-atomic-session/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
-import type { Change, Store } from '../../src/contract/store.ts'
+import type { Change } from '../../src/contract/store.ts'
 import { Breaker } from '../../src/delivery/breaker.ts'
 import { type Asking, type Hearing, ReliableStore } from '../../src/delivery/reliable.ts'
 import { StoreError } from '../../src/errors/index.ts'
@@ -289,7 +289,7 @@ describe('a call whose time is over', () => {
 
   it('does not hold the others up once the store answers: ten without an answer close it, one answer opens it', async () => {
     const { store, access, ends } = await held()
-    const reliable: Pick<Store, 'load'> = new ReliableStore(store, 20)
+    const reliable: Pick<ReliableStore, 'load'> = new ReliableStore(store, 20)
     const hanging = (count: number) => Promise.allSettled(Array.from({ length: count }, () => reliable.load(access)))
     await hanging(9)
     // Nine are not enough; the tenth is sent, and the one after it tries whether the store is there again.

@@ -67,6 +67,25 @@ for (const name of ['mongodb', 'postgres', 'redis'] as const) {
       expect(loaded).toBeLessThanOrEqual(limit)
     })
 
+    it('moves at most 300 bytes more for a reader with a copy, and for a change by one, than with a small session', async () => {
+      const small = await visitor(opened.store, { views: 0 })
+      const read = async () => expect((await opened.store.load(small.access)).outcome).toBe('live')
+      const count = async () => expect((await opened.store.update(small.access, changeOf(inc))).outcome).toBe('changed')
+      // Each remembers its last operations.
+      for (let i = 0; i < 16; i++) await Promise.all([count(), run({ answer: false })])
+      const [least, leastOfChange] = [await moved(read), await moved(count)]
+      let record = await held()
+      await opened.store.load(owner.access, record)
+      const again = async () => expect((await opened.store.load(owner.access, record)).outcome).toBe('held')
+      expect(await moved(again)).toBeLessThanOrEqual(least + 300)
+      const change = async () => {
+        const answer = await run({ held: record })
+        expect(answer.outcome).toBe('held')
+        if (answer.outcome === 'held') record = { ...answer.record, data: record.data }
+      }
+      expect(await moved(change)).toBeLessThanOrEqual(leastOfChange + 300)
+    })
+
     it('sends the whole session only to who has not read it', async () => {
       proxy.reset()
       expect((await run({})).outcome).toBe('changed')

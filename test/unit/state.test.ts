@@ -55,7 +55,7 @@ const happening = fc.oneof(
   fc.record({ kind: fc.constant('loaded'), record, secret: standing, quiet: fc.boolean() }),
   fc.record({
     kind: fc.constant('applied'),
-    outcome: fc.constantFrom('changed', 'held', 'done'),
+    outcome: fc.constantFrom('changed', 'done'),
     record,
     secret: standing,
     rotates: fc.boolean(),
@@ -209,12 +209,7 @@ class Walk {
     const slide = { idle: this.#rules.idle, maxAge, atLeast: 0 }
     const change: Change = { op: 'op', chain: EMPTY_CHAIN, held, answer: true, slide, maxBytes: 1e6, rotation }
     const record = this.#record(told)
-    // Where nothing is held there can be no answer that rests on it.
-    const answer = (
-      outcome === 'changed' || (outcome === 'held' && !held)
-        ? { outcome: 'changed', record, secret, now: NOW }
-        : { outcome, record, secret, now: NOW }
-    ) as Applied
+    const answer = { outcome, record, secret, now: NOW } as Applied
     const worth = isCurrent(secret) ? 'applied, the secret is live' : 'applied, the secret is older'
     const turn = whenApplied(state, change, answer, credential, this.#rules)
     this.#turn(credential ? 'applied, with a new secret' : worth, turn, secret)

@@ -7,6 +7,7 @@ import { begin, isLive, liveRecord, recordOf, type StoredSession } from '../../c
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -89,8 +90,8 @@ class MemoryStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     return recordOf(stored)
   }
 
-  async load(access: Access): Promise<Loaded> {
-    return loaded(this.#sessions.get(access.id), access, this.#now())
+  async load(access: Access, held?: Held): Promise<Loaded> {
+    return loaded(this.#sessions.get(access.id), access, this.#now(), held)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {

@@ -5,6 +5,7 @@ export interface MongoCollection {
   readonly writeConcern?: { readonly w?: unknown } | undefined
   findOne(filter: Document, options?: Document): Promise<Document | null>
   find(filter: Document, options?: Document): { toArray(): Promise<Document[]> }
+  aggregate(pipeline: Document[], options?: Document): { toArray(): Promise<Document[]> }
   insertOne(document: Document, options?: Document): Promise<unknown>
   updateOne(filter: Document, update: Document, options?: Document): Promise<{ readonly matchedCount: number }>
   findOneAndUpdate(
@@ -59,6 +60,7 @@ export function configured(collection: MongoCollection): MongoCollection {
     db: { command: (command) => collection.db.command(command, PRIMARY) },
     findOne: (filter, options) => collection.findOne(filter, { ...read, ...options }),
     find: (filter, options) => collection.find(filter, { ...read, ...options }),
+    aggregate: (pipeline, options) => collection.aggregate(pipeline, { ...read, ...options }),
     insertOne: (document) => collection.insertOne(document, write),
     updateOne: (filter, update) => collection.updateOne(filter, update, write),
     findOneAndUpdate: (filter, update, options) =>

@@ -1,6 +1,6 @@
 import { type Data, isBson, isDate, isList, isObject, sizeOf, type Value } from '../../algebra/index.ts'
 import { lastOf, type StoredSession } from '../../contract/record.ts'
-import type { Outline } from '../../contract/store.ts'
+import type { Held, Outline } from '../../contract/store.ts'
 import type { Document } from './client.ts'
 
 /**
@@ -32,11 +32,12 @@ export function toDocument(stored: StoredSession): Document {
 export function fromDocument(document: Document | null): StoredSession | undefined {
   if (!isSession(document)) return undefined
   const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = document
+  const seen = { bson: false }
   return {
     id: _id,
     hash,
     previous: previous && { hash: previous.hash, until: previous.until.getTime(), kind: previous.kind },
-    data: fromBson(data) as Data,
+    data: fromBson(data, seen) as Data,
     version,
     created: created.getTime(),
     expires: expires.getTime(),
@@ -45,12 +46,20 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     rotated: rotated.getTime(),
     epoch,
     ops,
+    bytes: seen.bson ? undefined : document.size,
     ...(device && { device }),
   }
 }
 
 /** Where nobody waits for the data, which may be large, an update does not tell them, nor what no record has. */
 export const OUTLINE = { data: 0, ops: 0, hash: 0, previous: 0, size: 0 }
+
+/** Finds a document, in which `data` is null if they are the ones that are held. `$$REMOVE` is not known everywhere. */
+export function lookingFor(id: string, { version, last, created }: Held): Document[] {
+  const marks = { version, last, created: new Date(created) }
+  const same = Object.entries(marks).map(([name, value]) => ({ $eq: [`$${name}`, { $literal: value }] }))
+  return [{ $match: { _id: id } }, { $addFields: { data: { $cond: [{ $and: same }, null, '$data'] } } }]
+}
 
 /** The record of a document that {@link OUTLINE} was asked of. */
 export function outlineFrom(document: Document): Outline {
@@ -84,11 +93,15 @@ function isSession(document: Document | null): boolean {
 }
 
 /** Products of doubles may be -0, which other stores don't have; everything else is as the driver gives it. */
-function fromBson(value: Value): Value {
+function fromBson(value: Value, seen: { bson: boolean }): Value {
   if (typeof value === 'number') return value + 0
-  if (typeof value !== 'object' || value === null || isDate(value) || isBson(value)) return value
+  if (typeof value !== 'object' || value === null || isDate(value)) return value
+  if (isBson(value)) {
+    seen.bson = true
+    return value
+  }
   const copy = value as { [key: string]: Value }
-  for (const key of Object.keys(copy)) put(copy, key, fromBson(copy[key]!))
+  for (const key of Object.keys(copy)) put(copy, key, fromBson(copy[key]!, seen))
   return value
 }
 

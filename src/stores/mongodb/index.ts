@@ -5,10 +5,11 @@
  */
 import { type CommandName, parsePath, takes, type Value } from '../../algebra/index.ts'
 import { pages } from '../../contract/pages.ts'
-import { begin, liveRecord, recordOf } from '../../contract/record.ts'
+import { begin, liveRecord, recordOf, UNREAD } from '../../contract/record.ts'
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -29,7 +30,7 @@ import { compileChange, compileHeld, inTime, live, neverApplied } from './change
 import { configured, type Document, type MongoCollection } from './client.ts'
 import { ServerClock } from './clock.ts'
 import { compile } from './compile.ts'
-import { fromDocument, OUTLINE, outlineFrom, toDocument } from './document.ts'
+import { fromDocument, lookingFor, OUTLINE, outlineFrom, toDocument } from './document.ts'
 import { accepted } from './driver.ts'
 import { adviceFor, isConcern, isTaken, outcomeOf } from './outcome.ts'
 import { prepare } from './setup.ts'
@@ -88,10 +89,10 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     })
   }
 
-  load(access: Access): Promise<Loaded> {
+  load(access: Access, held?: Held): Promise<Loaded> {
     return this.#try(async () => {
-      const { stored, now } = await this.#read(access.id)
-      return loaded(stored, access, now)
+      const { stored, now } = await this.#read(access.id, held)
+      return loaded(stored, access, now, held)
     })
   }
 
@@ -237,7 +238,8 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     if (!data) return { outcome: 'done', record: { ...outlineFrom(document), expires }, secret: 'current', now }
     const stored = fromDocument(document)!
     if (taking) return transition(stored, access, change, now).answer
-    return { outcome: 'changed', record: { ...recordOf(stored), expires }, secret: 'current', now }
+    const record = { ...recordOf(stored), expires }
+    return { outcome: 'changed', record, secret: 'current', now, bytes: stored.bytes }
   }
 
   /**
@@ -283,8 +285,15 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return documents.map(({ _id }) => _id)
   }
 
-  async #read(id: string): Promise<Reading> {
-    return { stored: fromDocument(await this.#collection.findOne({ _id: id })), now: await this.#clock.now() }
+  /** The session; without its data if they are those that are held. */
+  async #read(id: string, held?: Held): Promise<Reading> {
+    const document = held ? await this.#look(id, held) : await this.#collection.findOne({ _id: id })
+    return { stored: fromDocument(document), now: await this.#clock.now() }
+  }
+
+  async #look(id: string, held: Held): Promise<Document | null> {
+    const [document] = await this.#collection.aggregate(lookingFor(id, held)).toArray()
+    return document?.data === null ? { ...document, data: UNREAD } : (document ?? null)
   }
 
   /** An operator that the document's values don't allow fails as a whole; the oracle then says why. */

@@ -8,6 +8,7 @@ import { begin, liveRecord, recordOf, type StoredSession } from '../../contract/
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -29,7 +30,7 @@ import { compareAndRemove, compareAndSet, type Reading } from '../shared/oracle.
 import { liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { aheadOf } from './ahead.ts'
 import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
-import { causeOf, isHarmless, isTaken, isThere, outcomeOf } from './outcome.ts'
+import { causeOf, isHarmless, isThere, outcomeOf, unlessTaken } from './outcome.ts'
 import { COLUMNS, type Statement, type Statements, statements, TOGETHER } from './statements.ts'
 import {
   columnOf,
@@ -40,6 +41,7 @@ import {
   hashOf,
   indexed,
   limitOf,
+  markOf,
   type Parameters,
   schema,
   valuesOf,
@@ -124,9 +126,9 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     return result && recordOf(begin(begun, Number(result.insertId)))
   }
 
-  async load(access: Access): Promise<Loaded> {
-    const { stored, now } = await this.#find(access.id)
-    return loaded(stored, access, now)
+  async load(access: Access, held?: Held): Promise<Loaded> {
+    const { stored, now } = await this.#find(access.id, held)
+    return loaded(stored, access, now, held)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
@@ -278,8 +280,9 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     return Number(row!.now)
   }
 
-  async #find(id: string): Promise<Reading> {
-    const [found] = await this.#rows(this.#sql.load, { id })
+  /** The session; without its data if they are those that are held. */
+  async #find(id: string, held?: Held): Promise<Reading> {
+    const [found] = await this.#rows(held ? this.#sql.held : this.#sql.load, { id, ...(held && markOf(held)) })
     // A text is equal to another one with spaces behind it.
     return found?.stored.id === id ? found : { stored: undefined, now: 0 }
   }
@@ -341,8 +344,4 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     const advice = outcome === 'not set up' ? 'call await sessions.ensureIndex() once' : undefined
     return new StoreError(this.name, what, applied, causeOf(error), { advice, whole, harmless: isHarmless(error) })
   }
-}
-
-function unlessTaken(error: unknown): undefined {
-  if (!isTaken(error)) throw error
 }

@@ -51,9 +51,9 @@ export function isHarmless(error: unknown): boolean {
   return sqlState !== undefined && (SPEAKS_OF_ITSELF.test(sqlState) || SPEAKING_CODES.has(errno!))
 }
 
-/** A row with this key is there already. */
-export function isTaken(error: unknown): boolean {
-  return (error as { errno?: number }).errno === 1062
+/** Throws the error, unless a row with this key is there already. */
+export function unlessTaken(error: unknown): undefined {
+  if ((error as { errno?: number }).errno !== 1062) throw error
 }
 
 export function isReadOnly(error: unknown): boolean {

@@ -59,6 +59,10 @@ export function statements(table: string, fields: readonly string[]) {
       ]})`,
     ),
     load: statement(`${select} WHERE id = :id`),
+    /** The same, but for the data that the caller holds. */
+    held: statement(
+      `SELECT ${stored.map((name) => (name === 'data' ? UNLESS_HELD : name))}, ${NOW} AS now FROM ${sessions} WHERE id = :id`,
+    ),
     page: statement(`${select} WHERE id > :last AND expires > ${NOW} ORDER BY id LIMIT ${LIST_BATCH}`),
     /** What the oracle has made of a session that was read. */
     write: change(withoutId),
@@ -117,6 +121,8 @@ const BEGINNING: Partial<Record<Column, string>> = {
 
 /** The last operation, a space before the first one: nothing is an empty text, see table.ts. */
 const LAST = "SUBSTRING_INDEX(SUBSTRING_INDEX(ops, ' ', -2), '@', 1)"
+
+const UNLESS_HELD = `IF(version = :version AND ${LAST} = :last AND created = :created, NULL, data) AS data`
 
 const FULL = `LENGTH(ops) - LENGTH(REPLACE(ops, ' ', '')) > ${REMEMBERED_OPS}`
 

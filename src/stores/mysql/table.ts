@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Data, parsePath, valueAt } from '../../algebra/index.ts'
-import type { StoredSession } from '../../contract/record.ts'
-import type { IndexValue } from '../../contract/store.ts'
+import { type StoredSession, UNREAD } from '../../contract/record.ts'
+import type { Held, IndexValue } from '../../contract/store.ts'
 import { decode, encode } from '../shared/json.ts'
 import type { MysqlRow } from './client.ts'
 
@@ -114,6 +114,11 @@ export function bytesOf(data: Data): Buffer {
   return Buffer.from(encode(data))
 }
 
+/** What the statement `held` compares. The space: see `LAST` in statements.ts. */
+export function markOf({ version, last, created }: Held): Parameters {
+  return { version, last: last || ' ', created }
+}
+
 /** Each with a space before and behind it, so it can be looked for. */
 function joined(ops: readonly string[]): string {
   return ` ${ops.map((op) => `${op} `).join('')}`
@@ -127,7 +132,7 @@ export function fromRow(row: MysqlRow): StoredSession {
     hash: row.hash,
     previous:
       row.previous === null ? null : { hash: row.previous, until: Number(row.previous_until), kind: row.previous_kind },
-    data: decode(row.data.toString()),
+    data: row.data === null ? UNREAD : decode(row.data.toString()),
     version: Number(row.version),
     created: Number(row.created),
     expires: Number(row.expires),
@@ -136,6 +141,7 @@ export function fromRow(row: MysqlRow): StoredSession {
     rotated: Number(row.rotated),
     epoch: row.epoch ?? '',
     ops: row.ops.split(' ').filter(Boolean),
+    bytes: row.data?.length,
     ...(row.device && { device: JSON.parse(row.device) }),
   }
 }

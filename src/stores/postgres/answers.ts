@@ -1,6 +1,7 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
-import { lastOf, type StoredSession } from '../../contract/record.ts'
-import type { Access, Change, Outline, Updated } from '../../contract/store.ts'
+import type { Bytes } from '../../contract/bytes.ts'
+import { lastOf, type StoredSession, UNREAD } from '../../contract/record.ts'
+import type { Access, Change, Held, Outline, Updated } from '../../contract/store.ts'
 import { decode, revive } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
 
@@ -24,8 +25,9 @@ function operation(place: string): string {
 export interface Answer<Name extends string> {
   /** The column's SQL. */
   readonly sql: string
+  /** `bytes`: of all of it; undefined where the driver does not show the text. */
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
-  readonly read: (list: unknown) => Record<Name, any>
+  readonly read: (list: unknown) => Record<Name, any> & { bytes: Bytes }
 }
 
 /** One list of names makes both: what the server puts into the list, and what is read out of it. */
@@ -37,6 +39,7 @@ function answer<Name extends string>(columns: Record<Name, string>): Answer<Name
       // pg.native has no parsers for one query alone, so there the driver has read the JSON already.
       const values = typeof list === 'string' ? decode(list) : revive(list)
       const row = {} as ReturnType<Answer<Name>['read']>
+      row.bytes = typeof list === 'string' ? list.length : undefined
       for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]
       return row
     },
@@ -75,8 +78,20 @@ const CHANGE = {
   data: `CASE WHEN :wanted::boolean AND s.version || ' ' || split_part(${operation('s.remembered - :remembers::integer')}, '@', 1) IS DISTINCT FROM :held::text THEN s.data END`,
 }
 
+/** The session without its data, if they are the ones of the mark; see {@link markOf}. */
+const HELD_SESSION = {
+  ...SESSION,
+  data: `CASE WHEN s.version || ' ' || split_part(${LAST}, '@', 1) || ' ' || ${millis('s.created')} IS DISTINCT FROM :held::text THEN s.data END`,
+}
+
+/** What names the data that somebody holds. */
+export function markOf({ version, last, created }: Held): string {
+  return `${version} ${last} ${created}`
+}
+
 /** The session as it is stored; with all of the operations that it remembers. */
 export const STORED = answer(SESSION)
+export const HELD = answer(HELD_SESSION)
 export const REMEMBERED = answer({ ...SESSION, ops: 's.ops' })
 /** The session after an update. */
 export const UPDATED = answer(CHANGE)
@@ -93,16 +108,17 @@ type Stored = ReturnType<typeof STORED.read>
 type Recorded = Record<keyof typeof RECORD, Stored['data']>
 
 export function storedOf(row: Stored): Reading & { readonly stored: StoredSession } {
-  const { now, data, id, hash, previous, until, kind, ops } = row
+  const { now, data, id, hash, previous, until, kind, ops, bytes } = row
   return {
     now,
     stored: {
       ...timesFrom(id, row),
-      data,
+      data: data ?? UNREAD,
       hash,
       // A row from before the column tells no kind. Then the secret counts as ended, not as stolen.
       previous: previous === null ? null : { hash: previous, until, kind: kind ?? 'explicit' },
       ops: ops.split(' ').filter(Boolean),
+      bytes,
     },
   }
 }
@@ -121,14 +137,14 @@ export function updatedOf(
   change: Change,
   wanted: boolean,
 ): Updated {
-  const { now, data, before } = row
+  const { now, data, before, bytes } = row
   const record = { ...timesFrom(id, row), last: lastOf([row.ops]) }
   const secret = 'current'
   if (!wanted) return { outcome: 'done', record, secret, now }
   if (data === null) return { outcome: 'held', record, secret, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before, take.path)
-  return { outcome: 'changed', record: { ...record, data }, secret, now, taken }
+  return { outcome: 'changed', record: { ...record, data }, secret, now, taken, bytes }
 }
 
 /** The function tells which command or condition it was. Its name and path are in the chain. */

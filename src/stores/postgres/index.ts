@@ -3,12 +3,13 @@
  *
  * @module koa-atomic-session/postgres
  */
-import { takes, type Value } from '../../algebra/index.ts'
+import { takes } from '../../algebra/index.ts'
 import { pages } from '../../contract/pages.ts'
 import { liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -29,18 +30,18 @@ import { assertNames } from '../../settings/names.ts'
 import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
-import { tag } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
 import { type Candidates, liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
 import { adviceFor } from './advice.ts'
-import { problemOf, storedOf, updatedOf } from './answers.ts'
+import { markOf, problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
 import { directOf } from './direct.ts'
 import { assertListener, channelOf, noticesOf, type PostgresListener } from './listener.ts'
 import {
   accessParameters,
   createParameters,
+  jsonOf,
   lifetimeParameters,
   type Parameters,
   updateParameters,
@@ -153,9 +154,9 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     return row && recordOf(storedOf(row).stored)
   }
 
-  async load(access: Access): Promise<Loaded> {
-    const { stored, now } = await this.#find(access.id)
-    return loaded(stored, access, now)
+  async load(access: Access, held?: Held): Promise<Loaded> {
+    const { stored, now } = await this.#find(access.id, held && this.#sql.held, held && markOf(held))
+    return loaded(stored, access, now, held)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
@@ -287,8 +288,8 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     })
   }
 
-  async #find(id: string, statement: Statements['load'] = this.#sql.load): Promise<Reading> {
-    const [row] = await this.#rows(statement, { id })
+  async #find(id: string, statement: Statements['load'] = this.#sql.load, held?: string): Promise<Reading> {
+    const [row] = await this.#rows(statement, { id, held })
     return row ? storedOf(row) : { stored: undefined, now: 0 }
   }
 
@@ -343,10 +344,6 @@ type Row = ReturnType<Statements['update']['read']>
 
 function rowsOf<Name extends string>({ rows }: PgResult, { read }: Statement<Name>) {
   return rows.map(({ answer }) => read(answer))
-}
-
-function jsonOf(value: IndexValue): string {
-  return JSON.stringify(tag(value as Value))
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text }

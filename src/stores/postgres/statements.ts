@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inOrder } from '../shared/named.ts'
-import { type Answer, COMPLETE, IDS, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
+import { type Answer, COMPLETE, HELD, IDS, millis, NONE, REMEMBERED, STORED, TAKEN, UPDATED } from './answers.ts'
 import { SHAPES, type Shape } from './direct.ts'
 import type { Parameters } from './parameters.ts'
 import { BEFORE_SQL } from './sql/before.sql.ts'
@@ -50,6 +50,8 @@ export function statements(schema: string, table: string, telling?: Telling) {
   return {
     create: statement(CREATE_SQL({ SESSIONS, APPLY, ANSWER: STORED.sql }), STORED),
     load: statement(LOAD_SQL({ SESSIONS, ANSWER: STORED.sql }), STORED),
+    /** The same, but for the data that the caller holds. */
+    held: statement(LOAD_SQL({ SESSIONS, ANSWER: HELD.sql }), HELD),
     /** What `load` answers, and the operations that are remembered. */
     look: statement(LOAD_SQL({ SESSIONS, ANSWER: REMEMBERED.sql }), REMEMBERED),
     page: statement(PAGE_SQL({ SESSIONS, ANSWER: STORED.sql }), STORED),

@@ -1,6 +1,6 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
-import { recordOf } from '../../contract/record.ts'
+import { recordOf, UNREAD } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
@@ -18,6 +18,8 @@ export interface FoundAnswer {
   readonly state?: string
   readonly meta?: MetaList
   readonly data?: Data
+  /** In place of the data: they are those that the caller holds. */
+  readonly held?: true
   readonly device?: Device
   /** In place of the data, where places were named: what stands there; null for a list, an object, or nothing. */
   readonly values?: readonly Value[]
@@ -93,7 +95,7 @@ export interface StateReading extends Reading {
 }
 
 export function readingOf(id: string, answer: FoundAnswer): StateReading {
-  const { now, state, meta, data = {}, values = [] } = answer
+  const { now, state, meta, held, data = held ? UNREAD : {}, values = [] } = answer
   const foreign = answer.foreign === true || (meta !== undefined && !isMeta(meta))
   if (foreign || !meta) return { stored: undefined, now, state, horizon: null, foreign, values: [] }
   return { stored: storedFrom(id, { ...answer, meta, data }), now, state, horizon: horizonOf(meta), foreign, values }
@@ -105,10 +107,12 @@ export function updatedOf(answer: UpdateAnswer, access: Access, change: Change):
   switch (answer.outcome) {
     case 'changed': {
       const { outcome, now, taken, meta } = answer
-      const record = recordOf(storedFrom(access.id, answer))
+      const stored = storedFrom(access.id, answer)
+      const { bytes } = stored
       // An operation that is sent again is answered without the proof, so its secret may be any.
       const live = hashOf(meta) === (change.rotation?.to ?? access.proof.hash ?? hashOf(meta))
-      return { outcome, record, secret: live ? 'current' : 'superseded', now, ...(taken && { taken: taken[0] }) }
+      const secret = live ? 'current' : 'superseded'
+      return { outcome, record: recordOf(stored), secret, now, bytes, ...(taken && { taken: taken[0] }) }
     }
     case 'refused':
       return { outcome: answer.outcome, problem: problemOf(answer, change) }

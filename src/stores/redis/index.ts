@@ -9,6 +9,7 @@ import { liveRecord, recordOf } from '../../contract/record.ts'
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -131,9 +132,9 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
     return stored && recordOf(stored)
   }
 
-  async load(access: Access): Promise<Loaded> {
-    const { stored, now } = await this.#script.load(access.id)
-    return loaded(stored, access, now)
+  async load(access: Access, held?: Held): Promise<Loaded> {
+    const { stored, now } = await this.#script.load(access.id, held)
+    return loaded(stored, access, now, held)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
@@ -238,7 +239,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
    */
   #compute(access: Access, change: Change): Promise<Updated> {
     let found: StateReading
-    const read = async () => (found = await this.#script.load(access.id, true))
+    const read = async () => (found = await this.#script.load(access.id, 'judged'))
     return compareAndSet(this.name, access, change, read, async (next, answer, before) => {
       const index = this.#index
       const horizon = await index?.note(access.id, index.heldBy(next.data), 2 * idleOf(change, before))
@@ -252,7 +253,7 @@ class RedisStore implements IndexableStore, IndexedStore, InspectableStore, Tell
   /** Removes a session for another secret than the live one, if it may still do that. */
   #destroyBySecret(access: Access): Promise<boolean> {
     let found: StateReading
-    const read = async () => (found = await this.#script.load(access.id, true))
+    const read = async () => (found = await this.#script.load(access.id, 'judged'))
     return compareAndRemove(this.name, access, read, async ({ hash }) => {
       return (await this.#script.destroy({ ...access, proof: { hash } }, EMPTY_CHAIN, found.state)) === true
     })

@@ -29,10 +29,13 @@ local function lastOf(ops) return ops and match(ops, '^.* ([^@]*)') or '' end
 -- The reply with a session: of its operations the last, its device, if it has one, META, and its data. `head` begins the
 -- object. The fields that are stored apart follow the text as they are, because joining large texts in Lua takes longer than
 -- sending them one by one.
-local function show(head, meta, ops, together, apart, device)
+local function outline(head, meta, ops, device)
   if ops then head = head .. ',"ops":"' .. lastOf(ops) .. '"' end
   if device then head = head .. ',"device":' .. device end
-  local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+  return head .. ',"meta":' .. meta
+end
+local function show(head, meta, ops, together, apart, device)
+  local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
   if tonumber(apart) == 0 then return text end
   local all, parts = redis.call('HGETALL', key), { text }
   for i = 1, #all, 2 do
@@ -54,16 +57,24 @@ local head
 if action == 'load' then
   -- @names load
   local
-    judged -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session
+    wanted -- '1' for what the oracle judges: the remembered operations too, and a word for this state of the session. Or what
+           -- names the data that the caller holds: their version, the last operation, and when the session began
     = ARGV[2]
+  local judged = wanted == '1'
   local found = redis.pcall('HMGET', key, '$m', '$d', '$b', '$o')
   -- A key of another program, of another type.
   if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
   local meta, together, device, ops = unpack(found)
   if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
   head = '{"now":' .. clock
-  if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, judged == '' and ops, together, match(meta, '%d+'), device) end
+  if judged then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
+  if wanted ~= '' and not judged then
+    local META = match(meta, META_PATTERN)
+    if wanted == version .. ' ' .. lastOf(ops) .. ' ' .. created then
+      return outline(head, meta, ops, device) .. ',"held":true}'
+    end
+  end
+  if #ARGV == 1 + LOAD_COUNT then return show(head, meta, not judged and ops, together, match(meta, '%d+'), device) end
 end
 
 -- @include fields.lua

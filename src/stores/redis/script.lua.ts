@@ -29,10 +29,13 @@ local function lastOf(ops) return ops and match(ops, '^.* ([^@]*)') or '' end
 
 
 
-local function show(head, meta, ops, together, apart, device)
+local function outline(head, meta, ops, device)
 if ops then head = head .. ',"ops":"' .. lastOf(ops) .. '"' end
 if device then head = head .. ',"device":' .. device end
-local text = head .. ',"meta":' .. meta .. ',"data":{' .. sub(together, 1, -3) .. '}}'
+return head .. ',"meta":' .. meta
+end
+local function show(head, meta, ops, together, apart, device)
+local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
 if tonumber(apart) == 0 then return text end
 local all, parts = redis.call('HGETALL', key), { text }
 for i = 1, #all, 2 do
@@ -54,16 +57,24 @@ local head
 if action == 'load' then
 
 local
-judged
+wanted
+
 = ARGV[2]
+local judged = wanted == '1'
 local found = redis.pcall('HMGET', key, '$m', '$d', '$b', '$o')
 
 if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
 local meta, together, device, ops = unpack(found)
 if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
 head = '{"now":' .. clock
-if judged ~= '' then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-if #ARGV == 1 + 1 then return show(head, meta, judged == '' and ops, together, match(meta, '%d+'), device) end
+if judged then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
+if wanted ~= '' and not judged then
+local apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, previousKind, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
+if wanted == version .. ' ' .. lastOf(ops) .. ' ' .. created then
+return outline(head, meta, ops, device) .. ',"held":true}'
+end
+end
+if #ARGV == 1 + 1 then return show(head, meta, not judged and ops, together, match(meta, '%d+'), device) end
 end
 
 
@@ -734,7 +745,7 @@ end
 
 if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
-export const LOAD = ['judged'] as const
+export const LOAD = ['wanted'] as const
 export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
 export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'loggedIn', 'noted', 'lines', 'count'] as const
 export const PROOF = ['secret', 'maxLifetime', 'bound'] as const

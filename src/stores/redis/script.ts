@@ -1,7 +1,7 @@
 import { type Chain, canGrow, EMPTY_CHAIN, type Path, takes } from '../../algebra/index.ts'
 import type { Device } from '../../contract/device.ts'
 import type { StoredSession } from '../../contract/record.ts'
-import type { Access, Change, NewSession, Rotation } from '../../contract/store.ts'
+import type { Access, Change, Held, NewSession, Rotation } from '../../contract/store.ts'
 import { isPlain, resultOf } from '../shared/oracle.ts'
 import { type FoundAnswer, parse, readingOf, type StateReading, type UpdateAnswer } from './answers.ts'
 import { failed, type RunScript } from './client.ts'
@@ -38,15 +38,19 @@ export class Script {
     return answer === null ? undefined : readingOf(id, answer).stored
   }
 
-  /** What is stored under an id; the remembered operations and the state only where they are to be judged. */
-  async load(id: string, judged = false): Promise<StateReading> {
-    return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { judged })]))
+  /**
+   * What is stored under an id, for the oracle to judge: with the remembered operations and the state. Or without the data,
+   * if they are those that are held.
+   */
+  async load(id: string, what?: 'judged' | Held): Promise<StateReading> {
+    const wanted = typeof what === 'object' ? `${what.version} ${what.last} ${what.created}` : what === 'judged'
+    return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { wanted })]))
   }
 
   /** The same without the data, but with the values at these places. */
   async values(id: string, places: readonly Path[]): Promise<StateReading> {
     const conditions = places.map((path) => ({ path, value: undefined }))
-    const words = ['load', ...wordsOf(LOAD, { judged: true })]
+    const words = ['load', ...wordsOf(LOAD, { wanted: true })]
     return readingOf(id, await this.#call(id, compile({ conditions, commands: [] }, words)))
   }
 

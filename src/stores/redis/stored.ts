@@ -9,6 +9,7 @@ export type MetaList = readonly unknown[]
 /** The items that TypeScript reads. */
 interface Items {
   version: number
+  size: number
   expires: number
   created: number
   maxAge: number | null
@@ -76,6 +77,7 @@ export function storedFrom(id: string, { meta, data, device, ops = '' }: Told): 
     rotated: item(meta, 'rotated'),
     epoch: item(meta, 'epoch'),
     ops: ops.split(' ').filter(Boolean),
+    bytes: item(meta, 'size'),
   }
   return device ? { ...stored, device } : stored
 }

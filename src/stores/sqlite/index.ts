@@ -4,10 +4,11 @@
  * @module koa-atomic-session/sqlite
  */
 import { pages } from '../../contract/pages.ts'
-import { begin, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, isHeld, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
+  Held,
   IndexableStore,
   IndexedStore,
   IndexValue,
@@ -78,6 +79,7 @@ export function sqlite(
   return new SqliteStore(database, table, busyTimeout)
 }
 
+/** Over 300 lines, because a store is one object: each of its methods is a statement or two and what its answers mean. */
 class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, TellingStore {
   readonly name = 'sqlite'
   /** A session may have this size and then grow by a chain as large; both together fit into a row of 1 GB. */
@@ -106,9 +108,9 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     })
   }
 
-  async load(access: Access): Promise<Loaded> {
-    const stored = await this.#read(access.id)
-    return loaded(stored, access, Date.now())
+  async load(access: Access, held?: Held): Promise<Loaded> {
+    const stored = await this.#read(access.id, held)
+    return loaded(stored, access, Date.now(), held)
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
@@ -246,9 +248,13 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     return opened.looking
   }
 
-  async #read(id: string): Promise<StoredSession | undefined> {
+  /** The session; without its data if they are those that are held. */
+  async #read(id: string, held?: Held): Promise<StoredSession | undefined> {
     const { sql } = await this.#open()
-    return this.#patiently(() => fromRow(sql.get.get(id)))
+    return this.#patiently(() => {
+      const outline = held && fromRow(sql.outline.get(id))
+      return outline && isHeld(held, outline) ? outline : fromRow(sql.get.get(id))
+    })
   }
 
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {

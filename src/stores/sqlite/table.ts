@@ -1,4 +1,4 @@
-import type { StoredSession } from '../../contract/record.ts'
+import { type StoredSession, UNREAD } from '../../contract/record.ts'
 import { type IndexValue, LIST_BATCH } from '../../contract/store.ts'
 import { decode, encode } from '../shared/json.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
@@ -23,6 +23,7 @@ const COLUMNS = {
 type Column = keyof typeof COLUMNS
 type Row = Record<Column, SqliteValue>
 const NAMES = Object.keys(COLUMNS) as Column[]
+const WITHOUT_DATA = NAMES.map((name) => (name === 'data' ? 'NULL AS data' : name))
 /** Where a row that is a list has the id. */
 export const ID_COLUMN = NAMES.indexOf('id')
 
@@ -77,6 +78,8 @@ export function statements(database: SqliteDatabase, table: string) {
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     get: database.prepare(`SELECT ${NAMES} FROM ${table} WHERE id = ?`),
+    /** The same without the data, which takes no longer for a large session. */
+    outline: database.prepare(`SELECT ${WITHOUT_DATA} FROM ${table} WHERE id = ?`),
     page: database.prepare(
       `SELECT ${NAMES} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
     ),
@@ -141,7 +144,8 @@ export function fromRow(found: any): StoredSession | undefined {
   if (!found) return undefined
   const row = Array.isArray(found) ? Object.fromEntries(NAMES.map((name, i) => [name, found[i]])) : found
   const numberOrNull = (value: unknown) => (value === null ? null : Number(value))
-  const data = decode(row.data)
+  // None were asked for: the column itself is never null.
+  const data = row.data === null ? UNREAD : decode(row.data)
   if (typeof data !== 'object' || data === null || typeof row.ops !== 'string') throw new SyntaxError('no session')
   return {
     id: row.id,
@@ -156,6 +160,7 @@ export function fromRow(found: any): StoredSession | undefined {
     rotated: Number(row.rotated),
     epoch: row.epoch,
     ops: row.ops === '' ? [] : row.ops.split(' '),
+    bytes: row.data?.length,
     ...(row.device && { device: JSON.parse(row.device) }),
   }
 }

@@ -77,18 +77,17 @@ async function take(
   }
   if (step.action === 'load') {
     const verdict = judge(stored, access, now)
-    const loaded = await store.load(access)
-    if (!verdict.live || loaded.outcome !== 'live') {
+    const copy = step.held && stored ? recordOf(stored) : undefined
+    const loaded = await store.load(access, copy)
+    if (!verdict.live || !('record' in loaded)) {
       assert.equal(loaded.outcome, verdict.live ? 'live' : verdict.answer.outcome)
       return
     }
     assert.equal(loaded.secret, verdict.secret)
     const { data, version, epoch, device } = verdict.stored
-    assert.deepEqual(loaded.record.device, device)
-    assert.deepEqual(
-      { data: loaded.record.data, version: loaded.record.version, epoch: loaded.record.epoch },
-      { data, version, epoch },
-    )
+    const record = loaded.outcome === 'held' ? { ...loaded.record, data: copy!.data } : loaded.record
+    assert.deepEqual(record.device, device)
+    assert.deepEqual({ data: record.data, version: record.version, epoch: record.epoch }, { data, version, epoch })
     return
   }
   const change = changeFor(step, stored)

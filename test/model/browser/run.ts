@@ -57,6 +57,7 @@ class Run {
     this.#clock = clock
     this.#server = new Server(watched(store, order, this.#log), order, {
       ...(story.persistent ? { maxAge: '7 days', touchAfter: 0 } : {}),
+      ...(!story.copies && { cache: 0 }),
       ...(story.rotates && { rotateEvery: clock ? '10 minutes' : 1 }),
     })
     this.#browser = new Browser(this.#server, order, this.#log)

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Access, Change, Loaded, NewSession, Outline, Store, Updated } from '../../../src/contract/store.ts'
+import type { Access, Change, Held, Loaded, NewSession, Outline, Store, Updated } from '../../../src/contract/store.ts'
 import { NOBODYS } from '../../../src/visit/retirement.ts'
 import type { Order } from './order.ts'
 
@@ -35,8 +35,8 @@ export const accepted = ({ outcome }: Done): boolean => ACCEPTED.has(outcome)
 export function watched(store: Store, order: Order, log: Done[]): Store {
   const methods = {
     create: (session: NewSession) => store.create(session),
-    load: (access: Access) => store.load(access),
-    update: (access: Access, change: Change) => store.update(access, change),
+    load: async (access: Access, held?: Held) => large(await store.load(access, held)),
+    update: async (access: Access, change: Change) => large(await store.update(access, change)),
     destroy: (access: Access) => store.destroy(access),
   }
   return new Proxy(store, {
@@ -55,6 +55,11 @@ export function watched(store: Store, order: Order, log: Done[]): Store {
       }
     },
   })
+}
+
+/** The answer of a store that has large sessions, of which processes keep copies. */
+function large<T extends Loaded | Updated>(answer: T): T {
+  return answer.outcome === 'live' || answer.outcome === 'changed' ? { ...answer, bytes: 10_000 } : answer
 }
 
 function noted(at: number, call: Done['call'], [asked, change]: [NewSession | Access, Change?], answer: unknown): Done {

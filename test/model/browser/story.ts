@@ -25,6 +25,8 @@ export interface Story {
   readonly rotates: boolean
   /** The keys are changed meanwhile. */
   readonly keys: boolean
+  /** Processes keep copies of sessions. */
+  readonly copies: boolean
 }
 
 const process = fc.nat(1)
@@ -68,4 +70,5 @@ export const story: fc.Arbitrary<Story> = fc.record({
   persistent: fc.constantFrom(true, true, false),
   rotates: fc.boolean(),
   keys: fc.boolean(),
+  copies: fc.boolean(),
 })
