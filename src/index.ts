@@ -26,6 +26,7 @@ export type { Minted, MintOptions } from './api/mint.ts'
 export type { Sessions } from './api/sessions.ts'
 export type { LoadedSession, Session, SessionChain, SessionHandle } from './api/types.ts'
 export type { SessionUse } from './api/use.ts'
+export type { Bytes } from './contract/bytes.ts'
 export type * from './contract/device.ts'
 export type * from './contract/store.ts'
 export type { Keys, Signer } from './cookie/keys.ts'
@@ -60,7 +61,6 @@ export {
   type SessionContext,
   type SessionFunction,
 } from './koa/index.ts'
-export type { Bytes } from './settings/bytes.ts'
 export type { Duration } from './settings/duration.ts'
 export type {
   Adopted,
@@ -71,4 +71,5 @@ export type {
   OldPlace,
   SessionOptions,
 } from './settings/options.ts'
+export type { Size } from './settings/size.ts'
 export type { RotateOptions } from './visit/step.ts'

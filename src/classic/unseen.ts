@@ -38,7 +38,7 @@ export class Unseen {
     Object.defineProperty(this.#object, name, accessorOf(name))
   }
 
-  /** Nobody has looked at this field, assigned it or defined it anew. */
+  /** Nobody has looked at this field, assigned it or defined it again. */
   has(name: string): boolean {
     if (!this.#stored.has(name)) return false
     return Object.getOwnPropertyDescriptor(this.#object, name)?.get === accessorOf(name).get

@@ -23,6 +23,8 @@ interface Due {
 /**
  * One request's working copy of its session: the object that the application changes, what was read, and the order of
  * what it asks for. What it changed is stored as one chain of commands, when it saves and when the request ends.
+ *
+ * Over 300 lines, because saving, ending and beginning again wait for one another, so their order has to be read in one place.
  */
 export class WorkingCopy {
   readonly #of: () => SessionHandle<Fields>

@@ -294,8 +294,8 @@ export type Absent =
   | { readonly outcome: 'absent' | 'expired' | 'unbound' }
   | { readonly outcome: 'stale' | 'rotated' | 'reused'; readonly ago: number; readonly created: number }
 
-/** `secret` is what the request's secret is worth: after a change that rotates its new one. `now`: by the store's clock. */
-interface Live {
+/** `secret` is what the request's secret is worth: after a change that rotates, its new one. `now`: by the store's clock. */
+export interface Live {
   readonly secret: Standing
   readonly now: number
 }

@@ -1,7 +1,7 @@
 import type { Store } from '../contract/store.ts'
 import type { StandardSchema } from '../data/schema.ts'
-import type { Bytes } from './bytes.ts'
 import type { Duration } from './duration.ts'
+import type { Size } from './size.ts'
 
 /** All the options. Each has a safe default, except the store. */
 export interface SessionOptions {
@@ -161,7 +161,7 @@ export interface SessionOptions {
    * send it again. 0 keeps nothing.
    * @default '16 MiB'
    */
-  readonly cache?: Bytes
+  readonly cache?: Size
 }
 
 /** See the option `limit`. */

@@ -1,10 +1,10 @@
 import { isList, keyFault, type Path, parsePath, Refusal } from '../algebra/index.ts'
 import type { StandardSchema } from '../data/schema.ts'
 import { ADVICE } from './advice.ts'
-import { bytesOf } from './bytes.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { assertNames, fail } from './names.ts'
 import type { LimitOptions, SessionOptions } from './options.ts'
+import { sizeOf } from './size.ts'
 
 /** The options after checking, each default filled in. */
 export interface Settings {
@@ -130,7 +130,7 @@ export function settingsOf(options: SessionOptions, more: readonly string[] = []
     timeout: given('timeout') ? Math.min(positive(options.timeout, 'timeout'), LONGEST_TIMER) : 2000,
     recheck: given('recheck') ? Math.min(positive(options.recheck, 'recheck'), LONGEST_TIMER) : 30_000,
     maxBytes,
-    cache: bytesOf(options.cache === undefined ? '16 MiB' : options.cache, 'cache'),
+    cache: sizeOf(options.cache === undefined ? '16 MiB' : options.cache, 'cache'),
   })
 }
 

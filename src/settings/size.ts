@@ -1,12 +1,12 @@
 import { fail } from './names.ts'
 
 /** A size: bytes, or a number with a unit such as `'16 MiB'`. */
-export type Bytes = number | `${number} ${keyof typeof UNITS}`
+export type Size = number | `${number} ${'B' | 'KiB' | 'MiB' | 'GiB'}`
 
 const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 
 /** The bytes of a size; throws a `SessionUsageError` that names the option for anything unclear. */
-export function bytesOf(value: unknown, option: string): number {
+export function sizeOf(value: unknown, option: string): number {
   const bytes = typeof value === 'string' ? parsed(value) : value
   if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   const shown = typeof value === 'string' ? `'${value}'` : String(value)
