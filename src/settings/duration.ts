@@ -17,7 +17,7 @@ export function milliseconds(value: unknown, option: string): number {
   }
   if (value === undefined) return wrong("is undefined (ms('1 month') gives undefined)")
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : wrong(`is ${value}`)
-  if (typeof value !== 'string') return wrong(`is a ${typeof value}`)
+  if (typeof value !== 'string') return wrong(`is of type ${typeof value}`)
   if (value.length > LONGEST) return wrong(`has ${value.length} characters, and at most ${LONGEST} are read`)
   let sum = 0
   PART.lastIndex = 0

@@ -28,7 +28,7 @@ describe('a duration', () => {
     ['soon', /not a duration with units/],
     ['1 fortnight', /unknown unit/],
     ['1 day and a bit', /not a duration with units/],
-    [{}, /is a object/],
+    [{}, /is of type object/],
     ['about 1 day', /not a duration with units/],
     ['1 day - 2 hours', /not a duration with units/],
     [' ', /not a duration with units/],
