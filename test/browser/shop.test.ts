@@ -154,7 +154,7 @@ describe.skipIf('missing' in chromium)('the shop in a browser', () => {
     await buy(page, 'Green tea')
     await buy(page, 'Green tea')
     await buy(page, 'Tea pot')
-    expect(await page.getByRole('row', { name: /^Sum/ }).textContent()).toContain('€ 56.00')
+    expect(await page.getByRole('row', { name: /^Total/ }).textContent()).toContain('€ 56.00')
     expect(await page.locator('nav [aria-current=page]').allTextContents()).toEqual(['Shop'])
   })
 

@@ -371,8 +371,8 @@ describe('the inspector', () => {
       [['unset', '--user', '42', id, 'role'], 'but not both'],
       [['unset', id, 'a', 'a.b'], "change both 'a' and 'a.b'"],
       [['touch', id], 'touch takes one duration'],
-      [['touch', id, 'soon'], "'soon' is no duration"],
-      [['touch', id, '0'], 'longer than nothing'],
+      [['touch', id, 'soon'], "'soon' is not a duration"],
+      [['touch', id, '0'], 'longer than 0'],
       [['touch', id, '500 days'], 'at most 400 days'],
       [['touch', '--every', '3', id, '1 day'], 'touch takes no --every'],
     ]

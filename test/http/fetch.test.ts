@@ -178,7 +178,7 @@ describe('sessions.fetch', () => {
       "did you mean 'proxy'",
     ],
     ['no keys', () => fetchSessions({ store: memory() } as never), 'keys'],
-    ['proxies that are no number', () => make({ proxy: 'x' as never }), 'proxy is true'],
+    ['proxies that are no number', () => make({ proxy: 'x' as never }), 'proxy must be true'],
   ])('%s is refused at set-up', (_, begin, words) => {
     expect(begin).toThrow(words)
   })
