@@ -252,7 +252,10 @@ describe('a schema that cannot be used', () => {
     ],
   ])('because it %s, is refused', async (_, validate) => {
     const { error, calls } = await after(schemaOf(validate), (session) => session.set('a', 1))
-    expect(error).toMatchObject({ code: 'ERR_SESSION_USAGE', message: expect.stringContaining('validates synchronously') })
+    expect(error).toMatchObject({
+      code: 'ERR_SESSION_USAGE',
+      message: expect.stringContaining('validates synchronously'),
+    })
     expect(calls).toEqual([])
   })
 

@@ -163,7 +163,10 @@ it('a schema that answers later, and what is no schema, is refused', async () =>
   })
   await app.listen()
   expect((await app.visitor().fetch('/')).status).toBe(500)
-  expect(app.errors[0]).toMatchObject({ code: 'ERR_SESSION_USAGE', message: expect.stringContaining('validates synchronously') })
+  expect(app.errors[0]).toMatchObject({
+    code: 'ERR_SESSION_USAGE',
+    message: expect.stringContaining('validates synchronously'),
+  })
   await app.close()
   expect(() => atomicSession(new TestApp().koa, { schema: {} as Any })).toThrow(/Standard Schema/)
 })

@@ -2,7 +2,16 @@ import fc from 'fast-check'
 import { Binary, ObjectId, UUID } from 'mongodb'
 import { describe, expect, it } from 'vitest'
 import { canonical } from '../../src/algebra/canonical.ts'
-import { apply, type Command, commands, type Data, equal, type Value } from '../../src/algebra/index.ts'
+import {
+  apply,
+  bsonIn,
+  type Command,
+  type Condition,
+  commands,
+  type Data,
+  equal,
+  type Value,
+} from '../../src/algebra/index.ts'
 import { chainOf } from '../../src/testing/harness.ts'
 
 const uuid = new UUID(`${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`)
@@ -70,5 +79,27 @@ describe('a command that compares many values with many', () => {
     ['pull of an object', (values) => commands.pull('list', Object.fromEntries(values.map((v, i) => [`k${i}`, v])))],
   ])('%s looks into each of them as often, however many there are', (_, of) => {
     expect(looks(of, 1000)).toBeLessThan(11 * looks(of, 100))
+  })
+})
+
+describe('what a command or a condition brings', () => {
+  const id = new ObjectId('0'.repeat(24))
+
+  it.each<[string, object]>([
+    ['a value', { value: id }],
+    ['a field deep in a value', { value: { a: null, b: { at: new Date(0), c: [1, 'x', id] } } }],
+    ['one of several values', { values: ['x', undefined, { owner: id }] }],
+  ])('is known to hold a BSON value: %s', (_, part) => {
+    expect(bsonIn(part as Condition)).toBe('ObjectId')
+  })
+
+  it.each<object>([
+    { value: { a: null, b: [1, 'x', true, new Date(0)], c: { _bsontype: 'ObjectId' } } },
+    { values: [{ a: 1 }, null] },
+    { value: 'ObjectId' },
+    { value: undefined },
+    { kind: 'unset', path: ['a'] },
+  ])('is known to hold none: %j', (part) => {
+    expect(bsonIn(part as Condition)).toBeUndefined()
   })
 })

@@ -119,6 +119,40 @@ describe('the settings', () => {
     >((origin) => [{ origin }, `origin '${origin}' must look like`]),
   ])('%j is refused', (options, says) => refused(() => settings(options), says))
 
+  it.each<[Any, number]>([
+    [0, 0],
+    [1, 1],
+    ['0 B', 0],
+    ['512 B', 512],
+    ['2KiB', 2048],
+    ['1.5 MiB', 1.5 * 2 ** 20],
+    ['1 GiB', 2 ** 30],
+    ['999999999999999 B', 999_999_999_999_999],
+    ['0.123456789 GiB', Math.round(0.123456789 * 2 ** 30)],
+  ])('take %j as the size of what a process keeps', (cache, bytes) => {
+    expect(settings({ cache }).cache).toBe(bytes)
+  })
+
+  it.each<[Any, string]>([
+    [-1, '-1'],
+    [1.5, '1.5'],
+    [Number.NaN, 'NaN'],
+    [null, 'null'],
+    [true, 'true'],
+    ['16', "'16'"],
+    ['-1 MiB', "'-1 MiB'"],
+    ['1 MB', "'1 MB'"],
+    ['1  MiB', "'1  MiB'"],
+    ['x1 MiB', "'x1 MiB'"],
+    ['1 MiBs', "'1 MiBs'"],
+    ['1. MiB', "'1. MiB'"],
+    ['1.0123456789 MiB', "'1.0123456789 MiB'"],
+    ['1234567890123456 B', "'1234567890123456 B'"],
+    ['x'.repeat(100), `'${'x'.repeat(49)}. Write bytes`],
+  ])('refuse %j as the size of what a process keeps', (cache, shown) => {
+    refused(() => settings({ cache }), `cache can't be ${shown}`)
+  })
+
   it('take a limit from one session to a thousand', () => {
     for (const max of [1, 1000]) {
       expect(settings({ index: ['a'], limit: { field: 'a', max, beyond: 'oldest' } }).limit?.max).toBe(max)

@@ -78,6 +78,11 @@ export const ROOMS = {
     tests: ['test/rules/limits', ...CONFORMANCE, 'test/unit/oracle', 'test/unit/canonical'],
     target: 85,
   },
+  cache: {
+    files: 'src/cache/',
+    tests: ['test/unit/generations', 'test/rules/copies'],
+    target: 85,
+  },
   settings: {
     files: 'src/settings/',
     tests: ['test/unit/duration', 'test/unit/settings'],
