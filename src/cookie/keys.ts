@@ -86,10 +86,11 @@ const EXAMPLES = [
 const ROWS = ['qwertyuiop', 'asdfghjkl', 'zxcvbnm', '1234567890']
 const WORDS = ['your', 'secret', 'session', 'cookie', 'change', 'replace', 'password', 'example', 'undefined', 'object']
 
-/** What was to be replaced by a key: a variable of JavaScript, and the command that makes one. */
+/** What was to be replaced by a key: a variable of JavaScript, and the commands that make one. */
 const INSTEAD = [
   /(?:process|import\.meta)\.env\b[\w.[\]'"!?]*/g,
   /openssl\s+rand\s+(?:-\w+\s+)?\d+/g,
+  /crypto\.randombytes\(\d+\)(?:\.tostring\([^)]*\))?/g,
   /the output of:?/g,
 ]
 /** A variable of a shell or of a template: $SESSION_KEY, ${SESSION_KEY}, %SESSION_KEY%, <SESSION_KEY>. */

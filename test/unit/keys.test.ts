@@ -19,6 +19,8 @@ describe('the keys', () => {
     '<YOUR_SESSION_KEY>',
     '$(openssl rand -base64 32)',
     '`openssl rand -base64 32`',
+    `$(node -p "crypto.randomBytes(32).toString('base64')")`,
+    'crypto.randomBytes(32)',
     'openssl rand -hex 32',
     'the output of: openssl rand -base64 32',
     '0123456789abcdef',
