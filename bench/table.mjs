@@ -107,7 +107,7 @@ function profileTable({ profile }) {
     group,
     ...profile.map(({ groups }) => `${(100 * (groups[group] ?? 0)).toFixed(1)} %`),
   ])
-  return markdown(['', ...profile.map(({ store }) => store)], lines)
+  return markdown(['measure', ...profile.map(({ store }) => store)], lines)
 }
 
 export function writeReadme(results) {

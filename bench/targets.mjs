@@ -70,7 +70,7 @@ export function targetsOf(results) {
       why: 'as above, and the HMAC and the hash of the cookie',
     },
     {
-      what: '`inc` that nobody awaits, against the hand-written command that answers no data',
+      what: '`inc` that is not awaited, against the hand-written command that answers no data',
       figures: against('inc that nobody awaits', 'checked'),
       why: 'not a target; shows the cost of returning the data',
     },
@@ -129,7 +129,7 @@ export function targetsOf(results) {
       why: "every change uses the primary key; only the depth of the index grows, and less of it fits in a cache. mongo-java-server, which takes MongoDB's place, uses its index of ids only for a filter with nothing but the id: with any second condition, as in the hand-written command, it reads every document (28 to 37 ms instead of 1.7 with 100,000)",
     },
     {
-      what: '`inc` that nobody awaits, 64 KiB against 0.2 KiB, CPU of the application',
+      what: '`inc` that is not awaited, 64 KiB against 0.2 KiB, CPU of the application',
       most: 1.2,
       figures: sizes('inc that nobody awaits, by size'),
       why: 'the data does not reach the application, except with SQLite, which runs inside it',

@@ -246,7 +246,7 @@ describe('the session as an object on Request and Response', () => {
     }
   })
 
-  it('fails the request for a log-out that the store has not made, though nobody awaits it', async () => {
+  it('fails the request for a log-out that the store has not made, even if it is not awaited', async () => {
     const alice = await began({ a: 1 })
     store.destroy = () => Promise.reject(new StoreError('memory', 'is down', false))
     handler = (session) => void session.destroy()

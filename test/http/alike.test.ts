@@ -45,7 +45,7 @@ describe.each(KINDS)('sessions on %s', (kind) => {
     expect([headers.get('cache-control'), headers.get('vary')]).toEqual(['no-store', expect.stringContaining('Cookie')])
   })
 
-  it('what nobody awaits is settled before the response ends, its cookie too', async () => {
+  it('a call that is not awaited is settled before the response ends, and so is its cookie', async () => {
     const visitor = await begin()
     expect(await value(visitor, '/forget')).toBe('sent')
     expect(visitor.cookies.size).toBe(1)

@@ -39,7 +39,7 @@ describe.each(KINDS)('a store that fails, on %s,', (kind) => {
   } as const
   for (const [what, method] of Object.entries(methods)) {
     for (const loaded of [false, true]) {
-      it(`fails the request for ${what} that nobody awaits, ${loaded ? 'of a session that was read' : 'unread'}`, async () => {
+      it(`fails the request for ${what} that is not awaited, ${loaded ? 'of a session that was read' : 'unread'}`, async () => {
         handler = async (call) => {
           const session = loaded ? await call.session() : call.session()
           store.destroy = down

@@ -176,7 +176,7 @@ describe('an earlier session that is handed over with forget', () => {
     expect([...old.keys()]).toEqual(['bob'])
   })
 
-  it('that can not be forgotten, nor the new one removed, is told of both', async () => {
+  it('whose old one cannot be forgotten, nor the new one removed, is told of both', async () => {
     const store = memory()
     const { shop, failing, as } = moving({}, { store })
     failing.error = new Error('the old store is down')

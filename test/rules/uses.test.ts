@@ -73,7 +73,7 @@ describe('the session of a socket', () => {
     expect((await session.inc('n')).n).toBe(2)
   })
 
-  it('has its failures told at once, where nobody awaits them', async () => {
+  it('has its failures told at once if they are not awaited', async () => {
     const { session, shop } = await upgrade()
     void session.push('n', 1)
     await expect(session.inc('n')).resolves.toMatchObject({ n: 2 })
