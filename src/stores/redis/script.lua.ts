@@ -686,7 +686,10 @@ local same = held ~= '' and held == version .. ' ' .. lastOf(ops)
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
 
-if commands > 0 or rare.to or due or rare.authenticated or noted or used then
+local counts = commands > 0 or rare.to or rare.authenticated or rare.device
+
+
+if counts or due or noted or used then
 local set, gone = { '$m', '' }, {}
 if commands > 0 then
 local was = together
@@ -714,7 +717,7 @@ previousKind = rare.epoch and '"explicit"' or '"unused"'
 hash, rotated = '"' .. rare.to .. '"', clock
 if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
-if commands > 0 or rare.to or rare.authenticated or rare.device then
+if counts then
 local kept, last = 2, clock
 
 if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -735,8 +738,8 @@ local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .
 reply = show(head, meta, ops, together, apart, device)
 else
 
-local last, rest = lastOf(ops), clamped
-if last ~= op then rest = rest .. ',"last":"' .. last .. '"' end
+local rest = clamped
+if not counts then rest = rest .. ',"last":"' .. lastOf(ops) .. '"' end
 if device then rest = rest .. ',"device":' .. device end
 if rest ~= '' then rest = ',{' .. sub(rest, 2) .. '}' end
 local facts = { clock, version, expires, created, maxAge, authAt, rotated, epoch }

@@ -103,8 +103,11 @@ local same = held ~= '' and held == version .. ' ' .. lastOf(ops)
 -- Nothing else tells that the response with this secret has arrived. The oracle says itself whether it has.
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
+-- Whether this operation is remembered.
+local counts = commands > 0 or rare.to or rare.authenticated or rare.device
+
 -- From here on nothing can fail.
-if commands > 0 or rare.to or due or rare.authenticated or noted or used then
+if counts or due or noted or used then
   local set, gone = { '$m', '' }, {}
   if commands > 0 then
     local was = together
@@ -132,7 +135,7 @@ if commands > 0 or rare.to or due or rare.authenticated or noted or used then
     hash, rotated = '"' .. rare.to .. '"', clock
     if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
   end
-  if commands > 0 or rare.to or rare.authenticated or rare.device then
+  if counts then
     local kept, last = 2, clock
     -- Never before the one in front of it, even if the clock has stepped back.
     if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
@@ -153,8 +156,8 @@ if taken ~= '' or (answer and not same) then
   reply = show(head, meta, ops, together, apart, device)
 else
   -- The most frequent reply of all, so it has no names and nothing that the caller knows: see AppliedAnswer in answers.ts.
-  local last, rest = lastOf(ops), clamped
-  if last ~= op then rest = rest .. ',"last":"' .. last .. '"' end
+  local rest = clamped
+  if not counts then rest = rest .. ',"last":"' .. lastOf(ops) .. '"' end
   if device then rest = rest .. ',"device":' .. device end
   if rest ~= '' then rest = ',{' .. sub(rest, 2) .. '}' end
   local facts = { clock, version, expires, created, maxAge, authAt, rotated, epoch }
