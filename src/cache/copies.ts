@@ -1,7 +1,8 @@
-import { bsonIn, sizeOf, weigh } from '../algebra/index.ts'
+import { bsonIn, sizeOf } from '../algebra/index.ts'
 import type { Bytes } from '../contract/bytes.ts'
+import { isSame } from '../contract/record.ts'
 import type { Access, Change, Loaded, Outline, SessionRecord, Standing, Updated } from '../contract/store.ts'
-import { afterHeld } from '../contract/transition.ts'
+import { afterHeld, sizeAfter } from '../contract/transition.ts'
 import { Generations } from './generations.ts'
 
 /** Data of fewer bytes are sent as quickly as they are named. */
@@ -93,7 +94,7 @@ export class Copies {
       return { ...answer, outcome: 'done' }
     }
     const record = afterHeld(held, change, answer)
-    this.#keep(to ?? hash, record, secret, before && sizeAfter(before, held, change, record))
+    this.#keep(to ?? hash, record, secret, before && bytesAfter(before, held, change, record))
     return { outcome: 'changed', record, secret, now }
   }
 
@@ -111,15 +112,13 @@ export class Copies {
 }
 
 /** Undefined where the change brings a BSON value, which can't be frozen: each request must have its own. */
-function sizeAfter({ record, bytes }: Copy, held: SessionRecord, { chain }: Change, { data }: SessionRecord): Bytes {
-  if (chain.commands.some(bsonIn)) return undefined
+function bytesAfter(before: Copy, held: SessionRecord, change: Change, { data }: SessionRecord): Bytes {
+  if (change.chain.commands.some(bsonIn)) return undefined
   // Another request has brought another version meanwhile.
-  return record === held ? bytes + weigh(chain) : sizeOf(data)
+  return before.record === held ? sizeAfter(before, change) : sizeOf(data)
 }
 
 /** Whether the store has named just these data. It was asked to compare them; a store that errs must not show others. */
 function isOf(copy: SessionRecord, told: Outline): boolean {
-  return (
-    copy.id === told.id && copy.created === told.created && copy.version === told.version && copy.last === told.last
-  )
+  return copy.id === told.id && isSame(copy, told)
 }

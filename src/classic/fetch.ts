@@ -127,10 +127,7 @@ export function classicFetch(
         response = await handler(session, request)
       } catch (error) {
         if (!isResponse(error)) {
-          // The request fails with its own error; what was changed is stored all the same.
-          await Promise.resolve()
-            .then(() => copy.commit())
-            .catch((failure) => sessions.background(failure))
+          await copy.commitFailed((failure) => sessions.background(failure))
           throw error
         }
         response = error

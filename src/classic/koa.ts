@@ -178,9 +178,10 @@ export function classic(
     try {
       await next()
     } catch (error) {
-      await Promise.resolve()
-        .then(() => copy.commit())
-        .catch((failure) => (ctx as unknown as Koa.Context).app.emit('error', failure, ctx as unknown as Koa.Context))
+      await copy
+        .commitFailed((failure) => {
+          ;(ctx as unknown as Koa.Context).app.emit('error', failure, ctx as unknown as Koa.Context)
+        })
         .finally(() => ctx[HELD]?.release())
       throw error
     }

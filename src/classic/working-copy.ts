@@ -192,6 +192,13 @@ export class WorkingCopy {
     return done
   }
 
+  /** The same for a request that has failed: its own error counts, so a failure here is only reported. */
+  commitFailed(report: (failure: unknown) => void): Promise<void> {
+    return Promise.resolve()
+      .then(() => this.commit())
+      .catch(report)
+  }
+
   async #finish(): Promise<void> {
     // A callback may have begun more.
     for (let tail: unknown; tail !== this.#tail; ) {

@@ -64,7 +64,12 @@ export const UNREAD: Data = Object.freeze({})
 
 /** Whether these are the data that the caller holds. */
 export function isHeld(held: Held, { created, version, ops }: StoredSession): boolean {
-  return held.version === version && held.created === created && held.last === lastOf(ops)
+  return isSame(held, { created, version, last: lastOf(ops) })
+}
+
+/** Whether both name the same data of one session. */
+export function isSame(a: Held, b: Held): boolean {
+  return a.version === b.version && a.created === b.created && a.last === b.last
 }
 
 /** The id of the last operation; `''` if none is remembered. */

@@ -3,7 +3,7 @@ import { guardOf } from '../api/guard.ts'
 import type { Sessions } from '../api/sessions.ts'
 import { type SessionUse, used } from '../api/use.ts'
 import { SessionUsageError } from '../errors/index.ts'
-import { entryOf, fail, forget, holdEnd } from './node.ts'
+import { entryOf, forget, holdEnd, refuse } from './node.ts'
 
 /** The part of an Express request that is used. */
 export interface ExpressRequest extends IncomingMessage {
@@ -30,11 +30,7 @@ export function express<D>(sessions: Sessions<D>): ExpressMiddleware {
     }
     request[carried] = true
     holdEnd(sessions, request, response, (error) => {
-      if (response.headersSent) {
-        sessions.background(error)
-        fail(response, error)
-        return
-      }
+      if (response.headersSent) return refuse(sessions, response, error)
       // The answer was ready, and Express goes on to the application's own error middleware.
       forget(response)
       next(error)

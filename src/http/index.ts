@@ -16,7 +16,7 @@ import { settingsOf } from '../settings/settings.ts'
 import { type ExpressMiddleware, express } from './express.ts'
 import { type FastifyPlugin, fastify } from './fastify.ts'
 import { hopsOf } from './forwarded.ts'
-import { entryOf, fail, holdEnd, originOf } from './node.ts'
+import { entryOf, holdEnd, originOf, refuse } from './node.ts'
 
 export type { Session } from '../api/types.ts'
 export type { ExpressMiddleware, ExpressNext, ExpressRequest } from './express.ts'
@@ -83,8 +83,7 @@ export class HttpSessions<D> extends Sessions<D> {
 
   /** @internal Answers a request whose session has failed. */
   refuse(response: ServerResponse, error: unknown): void {
-    this.background(error)
-    fail(response, error)
+    refuse(this, response, error)
   }
 
   /**

@@ -72,10 +72,7 @@ export function holdEnd<D>(
   sessions: Sessions<D>,
   request: IncomingMessage,
   response: ServerResponse & { [HELD]?: true },
-  refuse: (error: unknown) => void = (error) => {
-    sessions.background(error)
-    fail(response, error)
-  },
+  refused: (error: unknown) => void = (error) => refuse(sessions, response, error),
 ): void {
   if (response[HELD]) return
   response[HELD] = true
@@ -88,7 +85,7 @@ export function holdEnd<D>(
     response.end = end
     const visit = sessions.entryOf(request)?.visit
     if (!visit) return end.apply(response, args as Parameters<typeof end>)
-    visit.settle().then(() => end.apply(response, args as Parameters<typeof end>), refuse)
+    visit.settle().then(() => end.apply(response, args as Parameters<typeof end>), refused)
     return this
   } as typeof end
   response.once('close', () => {
@@ -97,8 +94,9 @@ export function holdEnd<D>(
   })
 }
 
-/** Answers with an error's status, or breaks off what was begun. */
-export function fail(response: ServerResponse, error: unknown): void {
+/** Reports an error, and answers with its status or breaks off what was begun. */
+export function refuse<D>(sessions: Sessions<D>, response: ServerResponse, error: unknown): void {
+  sessions.background(error)
   if (response.headersSent) {
     response.destroy()
     return

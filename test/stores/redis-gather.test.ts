@@ -32,15 +32,20 @@ async function ready(): Promise<Redis> {
   return client
 }
 
+/** What is asked at once leaves in one write, and each gets its own answer. */
+async function assertGathered(client: Redis): Promise<void> {
+  const store = redis(client, { prefix: 'gather:' })
+  const sessions = await Promise.all(Array.from({ length: COUNT }, (_, n) => visitor(store, { n })))
+  const writes = writesOf(client)
+  const data = await Promise.all(sessions.map(({ access }) => dataOf(store, access)))
+  expect(data).toEqual(Array.from({ length: COUNT }, (_, n) => ({ n })))
+  expect(writes).toEqual(['_writev'])
+}
+
 describe.skipIf('missing' in provided)('what one turn asks of ioredis', () => {
   it('leaves in one write, and each gets its own answer', async () => {
     const client = await ready()
-    const store = redis(client, { prefix: 'gather:' })
-    const sessions = await Promise.all(Array.from({ length: COUNT }, (_, n) => visitor(store, { n })))
-    const writes = writesOf(client)
-    const data = await Promise.all(sessions.map(({ access }) => dataOf(store, access)))
-    expect(data).toEqual(Array.from({ length: COUNT }, (_, n) => ({ n })))
-    expect(writes).toEqual(['_writev'])
+    await assertGathered(client)
     await client.quit()
   })
 
@@ -100,12 +105,7 @@ describe.skipIf('missing' in provided)('what one turn asks of ioredis', () => {
     const tls = { ciphers: 'PSK', pskCallback, maxVersion: 'TLSv1.2' as const, checkServerIdentity: () => undefined }
     const client = new Redis({ port, host: '127.0.0.1', tls, lazyConnect: true })
     await client.connect()
-    const store = redis(client, { prefix: 'gather:' })
-    const sessions = await Promise.all(Array.from({ length: COUNT }, (_, n) => visitor(store, { n })))
-    const writes = writesOf(client)
-    const data = await Promise.all(sessions.map(({ access }) => dataOf(store, access)))
-    expect(data).toEqual(Array.from({ length: COUNT }, (_, n) => ({ n })))
-    expect(writes).toEqual(['_writev'])
+    await assertGathered(client)
     await client.quit()
     server.close()
   })

@@ -30,6 +30,7 @@ import { assertNames } from '../../settings/names.ts'
 import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
+import { encode } from '../shared/json.ts'
 import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
 import { type Candidates, liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
@@ -41,7 +42,6 @@ import { assertListener, channelOf, noticesOf, type PostgresListener } from './l
 import {
   accessParameters,
   createParameters,
-  jsonOf,
   lifetimeParameters,
   type Parameters,
   updateParameters,
@@ -188,7 +188,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
 
   async find(field: string, value: IndexValue, maxLifetime: number, page = FIRST_PAGE): Promise<SessionRecord[]> {
     if (this.#readings.begins(page.reading)) {
-      const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: jsonOf(value) }
+      const parameters = { ...lifetimeParameters(maxLifetime), ...page, value: encode(value) }
       const rows = await this.#rows(this.#sql.find(field), parameters)
       return rows.map((row) => recordOf(storedOf(row).stored))
     }
@@ -205,7 +205,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
     limit: number = LIST_BATCH,
     reading?: object,
   ): Promise<number> {
-    const parameters = { value: jsonOf(value), except: except ?? null }
+    const parameters = { value: encode(value), except: except ?? null }
     if (this.#readings.begins(reading)) return this.#count(this.#sql.destroyAll(field), { ...parameters, limit })
     return removed(await this.#candidates(field, value, reading), limit, (ids) => {
       return this.#count(this.#sql.destroyThese(field), { ...parameters, ids, limit: ids.length })
@@ -283,7 +283,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
 
   #candidates(field: string, value: IndexValue, reading: object | undefined): Promise<Candidates> {
     return this.#readings.candidates(reading, async () => {
-      const [row] = await this.#rows(this.#sql.candidates(field), { value: jsonOf(value) })
+      const [row] = await this.#rows(this.#sql.candidates(field), { value: encode(value) })
       return row!.ids
     })
   }

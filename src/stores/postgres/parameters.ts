@@ -1,6 +1,6 @@
-import { canGrow, takes, type Value } from '../../algebra/index.ts'
+import { canGrow, takes } from '../../algebra/index.ts'
 import type { StoredSession } from '../../contract/record.ts'
-import type { Access, Change, IndexValue, NewSession } from '../../contract/store.ts'
+import type { Access, Change, NewSession } from '../../contract/store.ts'
 import { isTouch } from '../../contract/transition.ts'
 import { encode, tag } from '../shared/json.ts'
 import { resultOf } from '../shared/oracle.ts'
@@ -99,8 +99,4 @@ export function writeParameters(found: StoredSession, next: StoredSession, chang
 /** Each ends with a space. */
 function joined(ops: readonly string[]): string {
   return ops.map((op) => `${op} `).join('')
-}
-
-export function jsonOf(value: IndexValue): string {
-  return JSON.stringify(tag(value as Value))
 }

@@ -1,5 +1,5 @@
-import { type Chain, type Command, type Path, pullsByFields, type Value } from '../../algebra/index.ts'
-import { tag } from '../shared/json.ts'
+import { type Chain, type Command, type Path, pullsByFields } from '../../algebra/index.ts'
+import { encode } from '../shared/json.ts'
 
 /**
  * Adds a chain to the words for the script: five for each condition, and then five for each command. They are its kind,
@@ -8,7 +8,7 @@ import { tag } from '../shared/json.ts'
  */
 export function compile({ conditions, commands }: Chain, words: string[] = []): string[] {
   for (const { path, value } of conditions) {
-    words.push('if', keyOf(path), restOf(path), value === undefined ? '' : json(value), '')
+    words.push('if', keyOf(path), restOf(path), value === undefined ? '' : encode(value), '')
   }
   for (const command of commands) {
     const [kind, value, extra] = compileCommand(command)
@@ -23,25 +23,27 @@ function compileCommand(command: Command): [kind: string, value: string, extra: 
     case 'set':
     case 'min':
     case 'max':
-      return [kind, json(command.value), '']
+      return [kind, encode(command.value), '']
     case 'unset':
     case 'take':
     case 'currentDate':
       return [kind, '', '']
     case 'inc':
     case 'mul':
-      return [kind, json(command.by), '']
+      return [kind, encode(command.by), '']
     case 'rename':
       return [kind, keyOf(command.to), JSON.stringify(command.to.slice(1))]
     case 'push':
-      return [kind, json(command.values), command.slice === undefined ? '' : json(command.slice)]
+      return [kind, encode(command.values), command.slice === undefined ? '' : encode(command.slice)]
     case 'addToSet':
     case 'pullAll':
-      return [kind, json(command.values), '']
+      return [kind, encode(command.values), '']
     case 'pull':
-      return pullsByFields(command) ? ['pullFields', json(command.value), ''] : ['pullAll', json([command.value]), '']
+      return pullsByFields(command)
+        ? ['pullFields', encode(command.value), '']
+        : ['pullAll', encode([command.value]), '']
     case 'pop':
-      return [kind, json(command.end), '']
+      return [kind, encode(command.end), '']
     default:
       throw new TypeError(`${kind} is not known to the script`)
   }
@@ -55,9 +57,4 @@ function keyOf(path: Path): string {
 /** The list of the keys below it, `''` for none. */
 function restOf(path: Path): string {
   return path.length === 1 ? '' : JSON.stringify(path.slice(1))
-}
-
-/** The value as it is stored. */
-export function json(value: Value): string {
-  return JSON.stringify(tag(value))
 }

@@ -12,8 +12,8 @@ import {
   type Value,
   valueAt,
 } from '../../algebra/index.ts'
+import { encode } from '../shared/json.ts'
 import type { RunScript } from './client.ts'
-import { json } from './compile.ts'
 import { FORGET, NOTE, SCORE } from './indexing.lua.ts'
 import { wordsOf } from './words.ts'
 
@@ -116,7 +116,7 @@ export class Index {
 
   /** The key of a value. What a visitor may choose can be long, and would stand in memory as it is. */
   keyOf(field: string, value: Value): string {
-    const text = json(value)
+    const text = encode(value)
     const short = text.length > LONGEST ? `#${createHash('sha256').update(text).digest('base64url')}` : text
     return `${this.#prefix}index:${field}:${short}`
   }

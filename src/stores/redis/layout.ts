@@ -1,5 +1,5 @@
 import type { Data } from '../../algebra/index.ts'
-import { json } from './compile.ts'
+import { encode } from '../shared/json.ts'
 
 /**
  * A session is one hash with these fields:
@@ -24,7 +24,7 @@ export function write(data: Data): { together: string; apart: string[] } {
   const apart: string[] = []
   for (const [key, value] of Object.entries(data)) {
     const name = JSON.stringify(key)
-    const text = json(value)
+    const text = encode(value)
     if (text.length > MAX_LINE || together.length + text.length > MAX_TOGETHER) apart.push(name, text)
     else together += `${name}:${text},\n`
   }

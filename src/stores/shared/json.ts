@@ -1,11 +1,11 @@
-import { type Data, isDate, isList, isObject, type Value } from '../../algebra/index.ts'
+import { isDate, isList, isObject, type Value } from '../../algebra/index.ts'
 
 /**
- * How stores without a date type write session data: as JSON, with a date as `{"$date": milliseconds}`. No other data can
+ * How stores without a date type write session data, and single values: as JSON, with a date as `{"$date": milliseconds}`. No other data can
  * look like that, because a key never begins with `$`.
  */
-export function encode(data: Data): string {
-  return JSON.stringify(tag(data))
+export function encode(value: Value): string {
+  return JSON.stringify(tag(value))
 }
 
 /** The inverse of {@link encode}. Also reads single values. */
