@@ -29,7 +29,7 @@ export function textOf(escaped: string): string {
   if (!escaped.includes('%')) return escaped
   const text =
     escaped === '%' ? '' : escaped.replace(/%([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return innerKey(text) === escaped || key(text) === escaped ? text : escaped
+  return key(text) === escaped ? text : escaped
 }
 
 /**

@@ -18,10 +18,7 @@ export type { OutputOf, StandardSchema } from './standard.ts'
 interface Issue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
-  /** What zod says of a key that a strict object does not have. */
-  readonly code?: unknown
-  readonly keys?: unknown
-  /** What valibot (`never`) and arktype (`removed`) say of it. */
+  /** What valibot (`never`) and arktype (`removed`) say of a key that a strict object does not have. */
   readonly expected?: unknown
 }
 
@@ -91,8 +88,7 @@ function accepts(path: Path, schema: StandardSchema): boolean {
   if (at === 'nothing') return refuse(path, 'nothing can be here')
   if (at !== undefined) return at !== 'dropped'
   const { issues = [] } = validate(schema, nested(path, null))
-  const above = ({ path: at = [] }: Issue) => at.length < path.length && leads(at, path)
-  const unknown = issues.find((issue) => above(issue) || isUnknown(issue, path))
+  const unknown = issues.find((issue) => isUnknown(issue, path))
   return unknown ? refuse(path, unknown.message) : true
 }
 
@@ -129,11 +125,12 @@ function refuse(path: Path, issue = 'refused'): never {
   throw Object.defineProperty(error, 'issue', { value: issue, enumerable: false })
 }
 
-/** The schema has no such key on the way to this place. It may say so of the object that would have it. */
-function isUnknown({ path: at = [], code, keys, expected }: Issue, path: Path): boolean {
-  if (at.length > path.length || !leads(at, path)) return false
-  if (code === 'unrecognized_keys') return Array.isArray(keys) && keys.includes(path[at.length])
-  return expected === 'never' || expected === 'removed'
+/**
+ * The schema has no such key, or has refused an object on the way to it. zod says so of the object that would have the key,
+ * the others of the key itself.
+ */
+function isUnknown({ path: at = [], expected }: Issue, path: Path): boolean {
+  return leads(at, path) && (at.length < path.length || expected === 'never' || expected === 'removed')
 }
 
 interface Result {

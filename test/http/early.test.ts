@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import compression from 'compression'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import fastify from 'fastify'
@@ -255,6 +256,28 @@ it('headers that are sent in the same breath as a touch slide the cookie with it
   )
   const visitor = new Visitor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   await visitor.fetch('/login')
+  const response = await visitor.fetch('/page')
+  expect(response.headers.getSetCookie()).toEqual([expect.stringContaining(`Max-Age=${DAY};`)])
+  expect(await response.text()).toBe('fine')
+  server.close().closeAllConnections()
+})
+
+it('headers that leave a turn after the end of their request carry the cookie that it has slid by itself', async () => {
+  const app = Object.assign(new Koa(), { keys: [KEY] })
+  atomicSession<{ user?: string }>(app, { store: memory(), maxAge: '1 day' })
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const page = async function* () {
+    for (let i = 0; i < 3; i++) await turn()
+    yield 'fine'
+  }
+  app.use(async (ctx) => {
+    if (ctx.path === '/login') await ctx.session().set('user', 'dora' as never)
+    else await ctx.session().touch()
+    ctx.body = Readable.from(page())
+  })
+  const server = await listening(createServer(app.callback()))
+  const visitor = new Visitor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  await visitor.text('/login')
   const response = await visitor.fetch('/page')
   expect(response.headers.getSetCookie()).toEqual([expect.stringContaining(`Max-Age=${DAY};`)])
   expect(await response.text()).toBe('fine')

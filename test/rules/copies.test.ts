@@ -1,11 +1,6 @@
-import { memory } from 'koa-atomic-session/memory'
 import { sqlite } from 'koa-atomic-session/sqlite'
-import { ObjectId } from 'mongodb'
 import { describe, expect, it } from 'vitest'
-import { commands } from '../../src/algebra/index.ts'
-import { Copies } from '../../src/cache/copies.ts'
 import type { Held, Loaded, Store, Updated } from '../../src/contract/store.ts'
-import { chainOf, changeOf, hashOf, visitor } from '../../src/testing/harness.ts'
 import { type Any, site } from './browser.ts'
 
 const BLOB = 'x'.repeat(5000)
@@ -220,84 +215,20 @@ describe('a store', () => {
     expect(answers).toEqual(['load held', 'load live'])
   })
 
-  it('that takes a copy for that of a session which began at another time shows what it has', async () => {
+  it.each<[string, string, (copy: Any) => object]>([
+    ['which began at another time', 'absent', (copy) => ({ created: copy.created - 1 })],
+    ['of another id', 'live', () => ({ id: 'another' })],
+  ])('that takes a copy for that of a session %s shows what it has', async (_, then, other) => {
     const store = sqlite(':memory:')
     const update = store.update.bind(store)
     store.update = async (access, change) => {
       const answer = await update(access, change)
       if (answer.outcome !== 'held') return answer
-      return { ...answer, record: { ...answer.record, created: answer.record.created - 1 } }
+      return { ...answer, record: { ...answer.record, ...other(answer.record) } }
     }
     const { browser, answers } = await begun({ store })
     // The request goes on with what the store has said, and reads what it may show.
     await browser.visit((session: Any) => session.inc('n'))
-    expect(answers).toEqual(['update held', 'load absent'])
-  })
-})
-
-describe('a copy', () => {
-  const access = { id: 'id', proof: { hash: 'hash' }, maxLifetime: Number.POSITIVE_INFINITY }
-  const loaded = async (copies: Copies) => {
-    const { record } = await visitor(memory(), { blob: BLOB }, { id: 'id', hash: 'hash' })
-    copies.read(access, undefined, { outcome: 'live', record, secret: 'current', now: 0, bytes: 5000 })
-    return record
-  }
-
-  it('is found by the secret and the id of its session, and by nothing else', async () => {
-    const copies = new Copies(1e6)
-    const record = await loaded(copies)
-    expect(copies.of(access)?.record).toBe(record)
-    expect(copies.of({ ...access, id: 'another' })).toBeUndefined()
-    expect(copies.of({ ...access, proof: { hash: hashOf('another') } })).toBeUndefined()
-    expect(copies.of({ ...access, proof: { created: record.created } })).toBeUndefined()
-  })
-
-  it('is found by the new secret alone once its own request has rotated', async () => {
-    const copies = new Copies(1e6)
-    const record = await loaded(copies)
-    const rotation = { to: 'new', grace: 60_000, epoch: 'e' }
-    const change = copies.naming(access, changeOf(chainOf(commands.inc('n')), { rotation, answer: false }))
-    expect(change).toMatchObject({ held: record, answer: true })
-    const { data: _, ...outline } = record
-    const answer = {
-      outcome: 'held',
-      record: { ...outline, version: 2, epoch: 'e' },
-      secret: 'current',
-      now: 0,
-    } as const
-    copies.applied(access, change, answer)
-    expect(copies.of(access)).toBeUndefined()
-    expect(copies.of({ ...access, proof: { hash: 'new' } })?.record).toMatchObject({ version: 2, data: { n: 1 } })
-  })
-
-  it('is kept of no BSON value, because requests could change it for each other', async () => {
-    const copies = new Copies(1e6)
-    const record = await loaded(copies)
-    const change = changeOf(chainOf(commands.set('owner', new ObjectId())), { held: record })
-    const { data: _, ...outline } = record
-    const answer = { outcome: 'held', record: { ...outline, version: 2 }, secret: 'current', now: 0 } as const
-    expect(copies.applied(access, change, answer)).toMatchObject({ outcome: 'changed', record: { version: 2 } })
-    expect(copies.of(access)).toBeUndefined()
-  })
-
-  it.each(['superseded', 'grace', 'lost'] as const)(
-    'is kept of no session that was opened by a secret that is %s',
-    async (secret) => {
-      const copies = new Copies(1e6)
-      const record = await loaded(copies)
-      copies.drop(access)
-      copies.read(access, undefined, { outcome: 'live', record, secret, now: 0, bytes: 5000 })
-      expect(copies.of(access)).toBeUndefined()
-    },
-  )
-
-  it('goes once the store says that the session is over', async () => {
-    const copies = new Copies(1e6)
-    await loaded(copies)
-    copies.read(access, copies.of(access), { outcome: 'expired' })
-    expect(copies.of(access)).toBeUndefined()
-    await loaded(copies)
-    copies.applied(access, changeOf(chainOf([])), { outcome: 'absent' })
-    expect(copies.of(access)).toBeUndefined()
+    expect(answers).toEqual(['update held', `load ${then}`])
   })
 })

@@ -26,11 +26,22 @@ describe('what is kept in two generations', () => {
     }
   })
 
+  it('is all of it while it fits, however often one of it is set anew', () => {
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const kept = new Generations<string>(100)
+      for (const each of ['a', 'b', 'c', 'd']) kept.set(each, each, 25)
+      for (let i = 0; i < 10; i++) kept.set('d', 'd', 25)
+      expect(kept.get(name)).toBe(name)
+    }
+  })
+
   it('is nothing that is heavier than a generation, and nothing at all without a limit', () => {
     const kept = new Generations<number>(100)
     kept.set('a', 1, 20)
     kept.set('a', 2, 51)
     expect(kept.get('a')).toBeUndefined()
+    kept.set('a', 3, 50)
+    expect(kept.get('a')).toBe(3)
     const none = new Generations<number>(0)
     none.set('a', 1, 1)
     expect(none.get('a')).toBeUndefined()

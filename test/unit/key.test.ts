@@ -39,7 +39,9 @@ describe('key()', () => {
     for (const text of ['user', 'alice@example', '50%', '100% sure', 'é', '名', 'a b', '0'])
       expect(key(text)).toBe(text)
     expect(key('alice@example.com')).toBe('alice@example%2Ecom')
-    expect(key('id')).toBe('%69d')
+    // A percent sign is escaped where it would be read as an escape, and nowhere else.
+    expect(['%x.y', '%4x.y', '%41.y'].map(key)).toEqual(['%x%2Ey', '%4x%2Ey', '%2541%2Ey'])
+    expect([key('id'), key('@client')]).toEqual(['%69d', '%40client'])
     expect(innerKey('id')).toBe('id')
   })
 
@@ -52,5 +54,6 @@ describe('key()', () => {
     for (const bad of [undefined, null, 1, ['a'], '\ud800']) {
       expect(() => key(bad as string)).toThrow(expect.objectContaining({ code: 'ERR_SESSION_PATH', status: 400 }))
     }
+    expect(() => key(7 as never)).toThrow(expect.objectContaining({ path: '(number)' }))
   })
 })

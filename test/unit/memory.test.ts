@@ -21,6 +21,7 @@ describe('the memory store', () => {
 
   it('keeps as many sessions as it is told, from one', async () => {
     const store = memory({ max: 1 })
+    expect(store.name).toBe('memory')
     const [first, second] = [await visitor(store), await visitor(store)]
     expect([await store.get(first.id), (await store.get(second.id))?.id]).toEqual([undefined, second.id])
   })

@@ -171,4 +171,6 @@ it("a schema of another library can't be looked into", () => {
   const schema = { '~standard': { version: 1, vendor: 'test', validate: () => ({ value: 1 }) } }
   expect(at(schema, 'a')).toBeUndefined()
   expect(within(schema as Any, [])).toBe(schema)
+  // zod 3 has its name, and describes itself otherwise.
+  expect(at({ '~standard': { ...schema['~standard'], vendor: 'zod' }, _def: {} }, 'a')).toBeUndefined()
 })

@@ -235,6 +235,62 @@ export const EQUIVALENTS = [
     becomes: ['for (const stored of this.#sessions.values()) if (true) ids.push(stored.id)'],
     why: 'What was found is looked at once more before it is shown or removed: this is for speed.',
   },
+  {
+    line: 'judged: readonly Command[] = [],',
+    becomes: ['judged: readonly Command[] = ["Stryker was here"],'],
+    why: 'No command is a text.',
+  },
+  {
+    line: "if (!escaped.includes('%')) return escaped",
+    becomes: ['if (false) return escaped', 'if (!escaped.includes("")) return escaped'],
+    why: 'A text without a percent sign is read again as it is: this is for speed.',
+  },
+  {
+    line: "if (!structure || (structure.sequence && indexOf(key) < 0)) return 'nothing'",
+    becomes: ["if (!structure || (false)) return 'nothing'"],
+    why: 'The present arktype itself throws for what is no index of a list.',
+  },
+  {
+    line: 'const copy = hash === undefined ? undefined : this.#kept.get(hash)',
+    becomes: ['const copy = false ? undefined : this.#kept.get(hash)'],
+    why: 'Nothing is kept without a hash: this is for the compiler.',
+  },
+  {
+    line: 'const before = hash === undefined ? undefined : this.#kept.get(hash)',
+    becomes: ['const before = false ? undefined : this.#kept.get(hash)'],
+    why: 'Nothing is kept without a hash: this is for the compiler.',
+  },
+  {
+    line: 'if (hash !== undefined) this.#kept.delete(hash)',
+    becomes: ['if (true) this.#kept.delete(hash)'],
+    why: 'Nothing is kept without a hash: this is for the compiler.',
+  },
+  {
+    line: "if (hash === undefined || (secret !== 'current' && secret !== 'first')) return",
+    becomes: ["if (false || (secret !== 'current' && secret !== 'first')) return"],
+    why: 'Nothing is looked for without a hash: this is for the compiler.',
+  },
+  {
+    line: 'if (this.#hearers.size === 0) return',
+    becomes: ['if (false) return'],
+    why: 'Nobody is told: this is for speed.',
+  },
+  {
+    line: 'return ids.flatMap((id) => liveRecord(this.#sessions.get(id), now, maxLifetime) ?? []).filter(holds)',
+    becomes: [
+      'return ids.flatMap((id) => liveRecord(this.#sessions.get(id), now, maxLifetime) ?? ["Stryker was here"]).filter(holds)',
+    ],
+    why: 'A text holds no field.',
+  },
+  {
+    line: "const { created, epoch } = state.kind === 'unread' ? { created: undefined, epoch: undefined } : state",
+    becomes: [
+      'const { created, epoch } = false ? { created: undefined, epoch: undefined } : state',
+      'const { created, epoch } = state.kind === "" ? { created: undefined, epoch: undefined } : state',
+      "const { created, epoch } = state.kind === 'unread' ? {} : state",
+    ],
+    why: 'A session that the store was not asked about has neither: this is for the compiler.',
+  },
   ...OPTIONS.map((name) => ({
     line: `${name}: true,`,
     becomes: [`${name}: false,`],

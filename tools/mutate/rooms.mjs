@@ -80,7 +80,7 @@ export const ROOMS = {
   },
   cache: {
     files: 'src/cache/',
-    tests: ['test/unit/generations', 'test/rules/copies'],
+    tests: ['test/unit/generations', 'test/unit/copies', 'test/rules/copies'],
     target: 85,
   },
   settings: {
@@ -90,7 +90,14 @@ export const ROOMS = {
   },
   data: {
     files: 'src/data/',
-    tests: ['test/unit/key', 'test/unit/within', 'test/koa/schema', 'test/koa/schema-output', 'test/rules/setup'],
+    tests: [
+      'test/unit/key',
+      'test/unit/within',
+      'test/unit/conform',
+      'test/koa/schema',
+      'test/koa/schema-output',
+      'test/rules/setup',
+    ],
     target: 85,
   },
   memory: {
