@@ -94,6 +94,7 @@ describe('a place that the schema does not show, for what is computed there', ()
     ['valibot knows no such key', false, [{ path: ['a', 'b'], expected: 'never' }]],
     ['arktype knows no such key', false, [{ path: ['a', 'b'], expected: 'removed' }]],
     ['a key below is not known', true, [{ path: ['a', 'b', 'c'], expected: 'never' }]],
+    ['a key below is not known, by that name', true, [{ path: ['a', 'b', 'undefined'], expected: 'never' }]],
     ['another key is not known', true, [{ path: ['a', 'z'], expected: 'never' }]],
   ])('%s: it is taken %s', (_, taken, issues) => {
     const schema = foreign(() => ({ value: {}, issues: issues?.map((issue) => ({ message: 'why', ...issue })) }))

@@ -19,6 +19,9 @@ import {
   valueAt,
 } from '../../src/algebra/index.ts'
 
+/** Fewer where they run for each rule that was broken. */
+const RUNS = process.env.MUTATE_TESTS ? 500 : 5000
+
 const chainOf = (...list: Command[]) => extend(EMPTY_CHAIN, list)
 
 describe('a chain', () => {
@@ -123,9 +126,9 @@ describe('the oracle and mingo, an independent implementation', () => {
         // As JSON, which has no -0: a session keeps 0 in its place.
         expect(JSON.parse(JSON.stringify(copy))).toEqual(expected.data)
       }),
-      { numRuns: 5000 },
+      { numRuns: RUNS },
     )
-    expect(compared).toBeGreaterThan(2000)
+    expect(compared).toBeGreaterThan(0.4 * RUNS)
   })
 })
 

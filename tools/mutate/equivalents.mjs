@@ -291,6 +291,65 @@ export const EQUIVALENTS = [
     ],
     why: 'A session that the store was not asked about has neither: this is for the compiler.',
   },
+  {
+    line: 'return draft.place(path, (old) => extreme(old, command.value, (a, b) => b < a, wrong), wrong)',
+    becomes: ['return draft.place(path, (old) => extreme(old, command.value, (a, b) => b <= a, wrong), wrong)'],
+    why: 'Of two that are equal either may stay.',
+  },
+  {
+    line: 'return draft.place(path, (old) => extreme(old, command.value, (a, b) => b > a, wrong), wrong)',
+    becomes: ['return draft.place(path, (old) => extreme(old, command.value, (a, b) => b >= a, wrong), wrong)'],
+    why: 'Of two that are equal either may stay.',
+  },
+  {
+    line: 'if (slice === undefined) return list',
+    becomes: ['if (false) return list'],
+    why: 'Cut at no place it is whole.',
+  },
+  {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of the sources
+    line: "return `{${fields.sort().join(',')}}`",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of the sources
+    becomes: ['return `{${fields.sort().join("")}}`'],
+    why: 'The next key begins with a quote, so it is known where it begins.',
+  },
+  {
+    line: "const index = indexOf(command.path[at] ?? '')",
+    becomes: ['const index = indexOf(command.path[at] ?? "Stryker was here!")'],
+    why: 'Two paths of a chain differ somewhere: this is for the compiler.',
+  },
+  {
+    line: "return index >= 0 && indexOf(other.path[at] ?? '') > index",
+    becomes: [
+      'return index >= 0 && indexOf(other.path[at] ?? "Stryker was here!") > index',
+      "return index >= 0 && indexOf(other.path[at] ?? '') >= index",
+    ],
+    why: 'Two paths of a chain differ somewhere, and two keys that differ are not one index.',
+  },
+  {
+    line: 'const index = isList(node) ? indexOf(key) : -1',
+    becomes: ['const index = isList(node) ? indexOf(key) : +1'],
+    why: 'What is no list is turned away by the next line: this is for the compiler.',
+  },
+  {
+    line: 'while (copy.length < index) copy.push(null)',
+    becomes: ['while (copy.length <= index) copy.push(null)'],
+    why: 'The last one is written over.',
+  },
+  {
+    line: "if (typeof a === 'string' && typeof b === 'string') return sameText(a, b)",
+    becomes: [
+      'if (false) return sameText(a, b)',
+      'if (typeof a === "" && typeof b === \'string\') return sameText(a, b)',
+      'if (typeof a === \'string\' && typeof b === "") return sameText(a, b)',
+    ],
+    why: 'Its answer is that of ===: this is for the time that it takes.',
+  },
+  {
+    line: 'for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)',
+    becomes: ['for (let i = 0; i <= a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)'],
+    why: 'Behind the end of two texts of one length there is nothing in either.',
+  },
   ...OPTIONS.map((name) => ({
     line: `${name}: true,`,
     becomes: [`${name}: false,`],

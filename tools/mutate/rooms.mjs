@@ -75,7 +75,14 @@ export const ROOMS = {
   },
   algebra: {
     files: 'src/algebra/',
-    tests: ['test/rules/limits', ...CONFORMANCE, 'test/unit/oracle', 'test/unit/canonical'],
+    tests: [
+      'test/unit/values',
+      'test/unit/commands',
+      'test/unit/canonical',
+      'test/rules/limits',
+      'test/unit/oracle',
+      ...CONFORMANCE,
+    ],
     target: 85,
   },
   cache: {
