@@ -10,7 +10,7 @@
 //
 // On a busy machine a test may need too long without a broken rule, so the report names what was noticed by time alone.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Stryker } from '@stryker-mutator/core'
 import { EQUIVALENTS } from './mutate/equivalents.mjs'
@@ -33,7 +33,12 @@ if (since && !has(since)) {
   process.exit(0)
 }
 
-process.on('exit', () => rmSync(`${CACHE}/sandbox`, { recursive: true, force: true }))
+// A commit of SQLite waits for the disk, on which no rule depends: files in memory make that room twice as fast.
+const memory = freeBytes('/dev/shm') > 2 ** 29 ? mkdtempSync('/dev/shm/mutate-') : undefined
+if (memory) process.env.TMPDIR = memory
+process.on('exit', () => {
+  for (const folder of [`${CACHE}/sandbox`, memory]) if (folder) rmSync(folder, { recursive: true, force: true })
+})
 let failed = false
 /** Of all rooms: how many broken rules count, and how many of them were noticed. */
 const sum = { noticed: 0, all: 0 }
@@ -94,6 +99,12 @@ function forgetSurvivors(file) {
   for (const one of Object.values(report.files))
     one.mutants = one.mutants.filter((mutant) => !(mutant.static && mutant.status === 'Survived'))
   writeFileSync(file, JSON.stringify(report))
+}
+
+function freeBytes(folder) {
+  if (!existsSync(folder)) return 0
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 function has(commit) {

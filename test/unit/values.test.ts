@@ -27,10 +27,14 @@ describe('a value of a session', () => {
     if (typeof value === 'object') expect(value).not.toBe(given)
   })
 
-  it.each([id, uuid, new Binary(uuid.buffer, 4)])('may be the BSON value %j, as it is', (value) => {
-    expect(copyValue(value, 'v')).toBe(value)
-    expect(sizeOf(value)).toBe(JSON.stringify(value).length + 16)
-  })
+  // Older drivers have a class of its own for a UUID.
+  it.each([id, uuid, new Binary(uuid.buffer, 4), bsonClass('UUID', { n: 1 })])(
+    'may be the BSON value %j, as it is',
+    (value) => {
+      expect(copyValue(value, 'v')).toBe(value)
+      expect(sizeOf(value)).toBe(JSON.stringify(value).length + 16)
+    },
+  )
 
   it.each<[string, string, unknown]>([
     ['v', 'undefined; use unset() to remove a value', undefined],
