@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
+import type { StoredSession } from '../../src/contract/record.ts'
 import type { IndexedStore, Notice, Notices, TellingStore } from '../../src/contract/store.ts'
 import { type Looking, SqliteNotices } from '../../src/stores/sqlite/notices.ts'
 import { chainOf, changeOf, hashOf, MINUTE, visitor } from '../../src/testing/harness.ts'
@@ -62,6 +63,28 @@ describe('what SQLite tells of sessions', () => {
     expect(heard).toHaveLength(1)
   })
 
+  it('tells nothing of a change that is refused, and of a log-out that ends nothing', async () => {
+    const one = await visitor(here, { n: 0, text: 'x' })
+    await notices.follow(one.id)
+    const refused = changeOf(chainOf([commands.inc('n'), commands.inc('text')]))
+    expect((await here.update(one.access, refused)).outcome).toBe('refused')
+    expect(await here.destroy({ ...one.access, proof: { hash: hashOf('another') } })).toBe(false)
+    expect(heard).toEqual([])
+  })
+
+  it('tells nothing more of what is not followed any more, nor to who has closed', async () => {
+    const [one, other] = [await visitor(here, { n: 0 }), await visitor(here, { n: 0 })]
+    const inc = (visitor: typeof one) => here.update(visitor.access, changeOf(chainOf(commands.inc('n'))))
+    for (const { id } of [one, other]) await notices.follow(id)
+    notices.unfollow(one.id)
+    await inc(one)
+    await inc(other)
+    expect(heard.map(({ id }) => id)).toEqual([other.id])
+    notices.close()
+    await inc(other)
+    expect(heard).toHaveLength(1)
+  })
+
   it('tells the end of one that another process has removed and begun again under its id', async () => {
     const one = await visitor(here, { n: 0 })
     await notices.follow(one.id)
@@ -89,6 +112,7 @@ describe('what SQLite tells of sessions', () => {
 describe('looking at a file of SQLite', () => {
   /** A file whose version the test sets, and what was asked of it. */
   function file() {
+    const heard: Notice[] = []
     const asked = { opened: 0, seen: [] as number[] }
     const state = { version: 1, open: async () => {} }
     const looking: Looking = {
@@ -99,14 +123,14 @@ describe('looking at a file of SQLite', () => {
       },
     }
     const notices = new SqliteNotices(
-      () => {},
+      (notice) => heard.push(notice),
       async () => {
         asked.opened++
         await state.open()
         return looking
       },
     )
-    return { asked, state, notices }
+    return { asked, heard, state, notices }
   }
 
   it('asks for the sessions only when another process has written, and for nothing once nobody follows', async () => {
@@ -119,10 +143,28 @@ describe('looking at a file of SQLite', () => {
     expect([await polled(), await polled(), await polled()]).toEqual([2, 2, 2])
     state.version = 2
     expect([await polled(), await polled()]).toEqual([3, 3])
-    const { opened } = asked
+    await notices.follow('b')
     notices.unfollow('a')
+    state.version = 3
+    expect(await polled()).toBe(5)
+    const { opened } = asked
+    notices.unfollow('b')
     await polled()
     expect(asked.opened).toBe(opened)
+    await notices.follow('c')
+    notices.close()
+    await polled()
+    expect(asked.opened).toBe(opened + 1)
+  })
+
+  it('tells of a change also while one of several who follow is only beginning to', async () => {
+    const { heard, state, notices } = file()
+    await notices.follow('a')
+    state.open = () => new Promise<void>(() => {})
+    void notices.follow('a')
+    notices.made('a', { created: 1, version: 2, epoch: '' } as StoredSession)
+    expect(heard).toEqual([{ id: 'a', created: 1, what: 2 }])
+    notices.close()
   })
 
   it('looks at all of them again after a look that has failed', async () => {
@@ -149,6 +191,12 @@ describe('looking at a file of SQLite', () => {
     open()
     await vi.advanceTimersByTimeAsync(0)
     expect(asked.seen).toEqual([500, 1])
+    notices.unfollow('0')
+    asked.seen.length = 0
+    state.open = async () => {}
+    state.version = 2
+    await vi.advanceTimersByTimeAsync(PAUSE)
+    expect(asked.seen).toEqual([500])
     notices.close()
   })
 })

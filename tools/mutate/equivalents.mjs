@@ -360,6 +360,77 @@ export const EQUIVALENTS = [
     becomes: ['if (true && Number.isFinite(by)) return by === 0 ? 0 : by'],
     why: 'What is no number is not finite: this is for the compiler.',
   },
+  {
+    line: "previous: 'TEXT',",
+    becomes: ['previous: "",'],
+    why: 'SQLite keeps such a value as it is given, whatever type its column names.',
+  },
+  {
+    line: "max_age: 'INTEGER',",
+    becomes: ['max_age: "",'],
+    why: 'SQLite keeps such a value as it is given, whatever type its column names.',
+  },
+  {
+    line: "auth_at: 'INTEGER',",
+    becomes: ['auth_at: "",'],
+    why: 'SQLite keeps such a value as it is given, whatever type its column names.',
+  },
+  {
+    line: "device: 'TEXT',",
+    becomes: ['device: "",'],
+    why: 'SQLite keeps such a value as it is given, whatever type its column names.',
+  },
+  {
+    line: 'const name = Array.isArray(main) ? main[2] : main?.file',
+    becomes: ['const name = Array.isArray(main) ? main[2] : main.file'],
+    why: 'There is always a main database: this is for the compiler.',
+  },
+  {
+    line: 'return name && identity ? { name, identity } : undefined',
+    becomes: [
+      'return true ? { name, identity } : undefined',
+      'return name || identity ? { name, identity } : undefined',
+    ],
+    why: 'A database in memory has no file, then and later.',
+  },
+  {
+    line: "return Number(remove.run(keyOf(value), except ?? '', limit).changes)",
+    becomes: ['return Number(remove.run(keyOf(value), except ?? "Stryker was here!", limit).changes)'],
+    why: 'Neither is an id.',
+  },
+  {
+    line: 'if (this.#listening.size > 0) {',
+    becomes: ['if (true) {', 'if (this.#listening.size >= 0) {'],
+    why: 'Nobody is told: this is for speed.',
+  },
+  {
+    line: 'if (isThere()) return',
+    becomes: ['if (false) return'],
+    why: 'It is looked at once more by whoever holds the lock: this is for speed.',
+  },
+  {
+    line: 'if (performance.now() > end) {',
+    becomes: ['if (performance.now() >= end) {'],
+    why: 'No two readings of this clock have to differ by that.',
+  },
+  {
+    line: 'await new Promise((resolve) => setTimeout(resolve, Math.random() * PATIENCE))',
+    becomes: ['await new Promise((resolve) => setTimeout(resolve, Math.random() / PATIENCE))'],
+    why: 'It only waits less, and asks more often.',
+  },
+  {
+    line: 'if (known) return known',
+    becomes: ['if (false) return known'],
+    why: 'Prepared again it is the same statement: this is for speed.',
+  },
+  {
+    line: "ops: row.ops === '' ? [] : row.ops.split(' '),",
+    becomes: [
+      "ops: false ? [] : row.ops.split(' '),",
+      'ops: row.ops === "Stryker was here!" ? [] : row.ops.split(\' \'),',
+    ],
+    why: "An empty entry is no operation's, and is the first to be forgotten.",
+  },
   ...OPTIONS.map((name) => ({
     line: `${name}: true,`,
     becomes: [`${name}: false,`],

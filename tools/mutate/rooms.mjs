@@ -114,7 +114,14 @@ export const ROOMS = {
   },
   sqlite: {
     files: 'src/stores/sqlite/',
-    tests: ['test/stores/sqlite', 'test/stores/sqlite-notices', 'test/conformance/sqlite'],
+    tests: [
+      'test/unit/lock',
+      'test/stores/sqlite',
+      'test/stores/sqlite-notices',
+      'test/stores/sqlite-tables',
+      'test/faults/limits',
+      'test/conformance/sqlite',
+    ],
     target: 85,
   },
 }
