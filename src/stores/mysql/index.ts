@@ -168,8 +168,9 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     }
     const holds = holding(field, value)
     if (!this.#readings.has(page.reading)) {
-      const rows = await this.#run(this.#sql.find(field), { ...parameters, after: page.after || BEFORE_ALL })
-      if (rows.every((row) => row.fields === this.#mark)) return rows.map((row) => recordOf(fromRow(row))).filter(holds)
+      const rows = await this.#rows(this.#sql.find(field), { ...parameters, after: page.after || BEFORE_ALL })
+      if (rows.every(({ fields }) => fields === this.#mark))
+        return rows.map(({ stored }) => recordOf(stored)).filter(holds)
     }
     // Each session of processes with other fields has to be looked into: by their ids, so none of them twice.
     const ids = () => this.#ids(this.#sql.candidates(field), parameters)
@@ -288,8 +289,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #rows(statement: Statement, parameters: Parameters) {
-    const rows = await this.#run(statement, parameters)
-    return rows.map((row) => ({ stored: fromRow(row), now: Number(row.now) }))
+    return (await this.#run(statement, parameters)).map(fromRow)
   }
 
   async #ids(statement: Statement, parameters: Parameters): Promise<string[]> {
