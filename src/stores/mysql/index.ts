@@ -33,6 +33,8 @@ import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isThere, outcomeOf, unlessTaken } from './outcome.ts'
 import { COLUMNS, type Statement, type Statements, statements, TOGETHER } from './statements.ts'
 import {
+  asRead,
+  bytesOf,
   columnOf,
   deviceSchema,
   fieldSchema,
@@ -246,9 +248,8 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   #compute(access: Access, change: Change): Promise<Updated> {
     const look = () => this.#find(access.id)
     return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
-      const was = Object.entries(valuesOf(found)).map(([name, value]) => [`was_${name}`, value] as const)
       const statement = next.data === found.data ? this.#sql.note : this.#sql.write
-      const written = await this.#count(statement, { ...Object.fromEntries(was), ...this.#values(next) })
+      const written = await this.#count(statement, { ...asRead(found), ...this.#values(next) })
       return written === 1 ? answer : undefined
     })
   }
@@ -268,7 +269,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
 
   /** The parameters of a session's columns. */
   #values(stored: StoredSession): Parameters {
-    return { ...valuesOf(stored), ...this.#columns(stored.data) }
+    return { ...valuesOf(stored), data: bytesOf(stored.data), ...this.#columns(stored.data) }
   }
 
   #columns(data: StoredSession['data']): Parameters {

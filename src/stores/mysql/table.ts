@@ -87,8 +87,8 @@ function sha256(text: string): string {
 /** The values of parameters by their names. A statement takes those that it has. */
 export type Parameters = Readonly<Record<string, string | number | Buffer | null>>
 
-/** What is stored of a session, by the names of the columns, without the columns of fields. */
-export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'>, Parameters[string]> {
+/** What is stored of a session, by the names of the columns, without its data and the columns of fields. */
+export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'data' | 'fields'>, Parameters[string]> {
   const { previous, ops } = stored
   return {
     id: stored.id,
@@ -96,7 +96,6 @@ export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'
     previous: previous?.hash ?? null,
     previous_until: previous && Math.round(previous.until),
     previous_kind: previous?.kind ?? null,
-    data: bytesOf(stored.data),
     version: stored.version,
     created: stored.created,
     expires: Math.round(stored.expires),
@@ -107,6 +106,15 @@ export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'
     ops: joined(ops),
     applied: Number(ops.at(-1)?.split('@')[1] ?? 0),
     device: stored.device ? JSON.stringify(stored.device) : null,
+  }
+}
+
+/** What `AS_READ` in statements.ts compares. */
+export function asRead(found: StoredSession): Parameters {
+  const { version, hash, previous_kind, expires, max_age, ops } = valuesOf(found)
+  return {
+    ...{ was_version: version, was_hash: hash, was_previous_kind: previous_kind },
+    ...{ was_expires: expires, was_max_age: max_age, was_ops: ops },
   }
 }
 
