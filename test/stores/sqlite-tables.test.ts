@@ -115,17 +115,12 @@ describe('a database of SQLite', () => {
         throw new Error('not asked')
       }
     }
-    const before = process.cwd()
-    process.chdir(folder)
-    try {
-      for (const name of [':memory:', 'file:memory?mode=memory', '']) {
-        open(name, Driver)
-        expect(name !== '' && existsSync(name)).toBe(false)
-      }
-      open('their-file:', Driver)
-      expect(existsSync('their-file:')).toBe(process.platform !== 'win32')
-    } finally {
-      process.chdir(before)
+    for (const name of [':memory:', 'file:memory?mode=memory', '']) {
+      open(name, Driver)
+      expect(name !== '' && existsSync(name)).toBe(false)
     }
+    const file = join(folder, 'their-file:')
+    open(file, Driver)
+    expect(existsSync(file)).toBe(process.platform !== 'win32')
   })
 })

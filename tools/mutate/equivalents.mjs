@@ -4,7 +4,7 @@
 const OPTIONS = [
   ...['store', 'key', 'maxAge', 'maxLifetime', 'touchAfter', 'rotateEvery', 'onReuse', 'secure', 'sameSite', 'domain'],
   ...['persistent', 'path', 'partitioned', 'origin', 'index', 'limit', 'subject', 'pruneEvery', 'adopt', 'client'],
-  ...['schema', 'property', 'timeout', 'recheck', 'maxBytes'],
+  ...['schema', 'property', 'timeout', 'recheck', 'maxBytes', 'cache'],
 ]
 
 export const EQUIVALENTS = [
@@ -216,8 +216,8 @@ export const EQUIVALENTS = [
     why: 'No option is nearly as long: this is for speed.',
   },
   {
-    line: 'if (error instanceof Refusal) fail("subject is the path of a field: subject: \'user_id\'")',
-    becomes: ['if (true) fail("subject is the path of a field: subject: \'user_id\'")'],
+    line: 'if (error instanceof Refusal) fail("subject must be the path of a field: subject: \'user_id\'")',
+    becomes: ['if (true) fail("subject must be the path of a field: subject: \'user_id\'")'],
     why: 'A path is refused by nothing else.',
   },
   {
@@ -430,6 +430,30 @@ export const EQUIVALENTS = [
       'ops: row.ops === "Stryker was here!" ? [] : row.ops.split(\' \'),',
     ],
     why: "An empty entry is no operation's, and is the first to be forgotten.",
+  },
+  {
+    line: 'export function settingsOf(options: SessionOptions, more: readonly string[] = []): Settings {',
+    becomes: [
+      'export function settingsOf(options: SessionOptions, more: readonly string[] = ["Stryker was here"]): Settings {',
+    ],
+    why: 'No option has that name.',
+  },
+  {
+    line: "if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 0) return bytes",
+    becomes: ['if (true && Number.isSafeInteger(bytes) && bytes >= 0) return bytes'],
+    why: 'What is no number is no safe integer: this is for the compiler.',
+  },
+  {
+    line: 'const [, number, unit] = /^(\\d{1,15}(?:\\.\\d{1,9})?) ?(B|KiB|MiB|GiB)$/.exec(text) ?? []',
+    becomes: [
+      'const [, number, unit] = /^(\\d{1,15}(?:\\.\\d{1,9})?) ?(B|KiB|MiB|GiB)$/.exec(text) ?? ["Stryker was here"]',
+    ],
+    why: 'The whole match is not looked at.',
+  },
+  {
+    line: 'return number === undefined ? undefined : Math.round(Number(number) * UNITS[unit as keyof typeof UNITS])',
+    becomes: ['return false ? undefined : Math.round(Number(number) * UNITS[unit as keyof typeof UNITS])'],
+    why: 'Neither undefined nor what is made of it is a number of bytes.',
   },
   ...OPTIONS.map((name) => ({
     line: `${name}: true,`,
