@@ -45,7 +45,7 @@ class Run {
   #users = 0
   /** The cookie that the last log-out has left: one whose successor was lost opens nothing, so no answer takes it away. */
   #spent = ''
-  /** The sessions whose cookie was copied where secrets are renewed by themselves, and when. */
+  /** The sessions whose cookie was copied where its secret is renewed by itself, and when. */
   readonly #stolen = new Map<string | undefined, number>()
   #pages: Promise<unknown>[] = []
   #sockets: Promise<unknown>[] = []
@@ -92,7 +92,7 @@ class Run {
       case 'theft':
         this.#thief.copy(this.#browser.cookie)
         // Where secrets are renewed by themselves, whoever comes back with the old one ends the session.
-        if (this.#story.rotates) {
+        if (this.#story.rotates || this.#hasFormerSecret()) {
           this.#user = 'unsure'
           this.#stolen.set(idOf(this.#browser.cookie), this.#order.now)
         }
@@ -176,6 +176,12 @@ class Run {
     if (stolen !== undefined && !this.#log.some((done) => done.id === id && done.explicit && done.at > stolen))
       return true
     return !this.#browser.ids.has(id) || !this.#thief.secrets.has(secret)
+  }
+
+  /** Of two log-ins at once the first one's answer came last: its secret is renewed by whoever uses it. */
+  #hasFormerSecret(): boolean {
+    const made = this.#log.filter(({ id, made }) => made !== undefined && id === idOf(this.#browser.cookie)).at(-1)
+    return made !== undefined && made.made !== secretOf(this.#browser.cookie)
   }
 
   /** A form is good for as long as nothing has ended what it was made from; then never again. */
