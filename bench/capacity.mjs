@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { commands, EMPTY_CHAIN, extend, sizeOf } from '../dist/algebra/index.js'
 import { begin } from '../dist/contract/record.js'
@@ -25,7 +26,7 @@ const require = createRequire(import.meta.url)
 const PAGE = new URL('../docs/capacity.md', import.meta.url)
 const RESULTS = new URL('results/capacity.json', import.meta.url)
 /** So many sessions of each size are made as an application makes them. */
-const MADE = { '0.2 KiB': 10_000, '4 KiB': 4000, '16 KiB': 1000 }
+const MADE = { '0.2 KiB': 8000, '4 KiB': 3000, '16 KiB': 800 }
 const AT_ONCE = 32
 const DAY = 86_400_000
 const IDLE = 14 * DAY
@@ -249,7 +250,8 @@ function documents() {
 }
 
 async function run() {
-  const results = { machine: machine(), ms: MS, made: MADE, stores: {}, skipped: {}, documents: documents() }
+  const [load] = loadavg()
+  const results = { machine: machine(), load, ms: MS, made: MADE, stores: {}, skipped: {}, documents: documents() }
   const began = performance.now()
   for (const [name, start] of Object.entries(PLACES)) {
     if (options.store && options.store !== name) continue

@@ -34,12 +34,12 @@ const number = (value) => value.toLocaleString('en')
 const bytes = (value) => number(Math.round(value))
 const gigabytes = (value) => (value < 9.95 ? value.toFixed(1) : number(Math.round(value)))
 
-function machineLine({ machine, ms, made, seconds, stores, skipped }) {
+function machineLine({ machine, load, ms, made, seconds, stores, skipped }) {
   const { commit, date, node, cpus, memory } = machine
   const what = Object.values(stores).map((store) => store.what)
   const left = Object.entries(skipped).map(([name, why]) => ` Left out: ${name}: ${why}.`)
   const counts = Object.entries(made).map(([size, count]) => `${number(count)} of ${size}`)
-  return `Commit ${commit.slice(0, 12)}, ${date.slice(0, 16)}Z, Node ${node}; ${cpus}, ${memory}; ${seconds} s in all, ${ms} ms for each kind of work. ${what.join('; ')}. Sessions: ${counts.join(', ')}.${left.join('')}`
+  return `Commit ${commit.slice(0, 12)}, ${date.slice(0, 16)}Z, Node ${node}; ${cpus}, ${memory}, with a load of ${load.toFixed(1)} before; ${seconds} s in all, ${ms} ms for each kind of work. ${what.join('; ')}. Sessions: ${counts.join(', ')}.${left.join('')}`
 }
 
 function bytesTable({ stores, documents }) {
