@@ -1,4 +1,4 @@
-import { tenOf } from './ten.mjs'
+import { tenOf, times } from './ten.mjs'
 
 const [LEFT, WIDTH] = [430, 340]
 const text = (value) => value.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
@@ -15,7 +15,7 @@ export function chartOf(rows) {
     return `<text x="${LEFT - 10}" y="${y + 12}" text-anchor="end">${text(`${what}: ${where}`)}</text>
 <rect x="${LEFT}" y="${y}" width="${(ratio * scale).toFixed(1)}" height="16" fill="${ratio < 1 ? '#9aa5b1' : '#2a7f62'}"><title>${text(`against ${other.subject}`)}</title></rect>
 <path d="M${at(spread[0])} ${y + 8}H${at(spread[1])}" stroke="#222"/>
-<text x="${(LEFT + Math.max(ratio, spread[1]) * scale + 8).toFixed(1)}" y="${y + 12}" font-weight="600">${ratio.toFixed(1)}</text>`
+<text x="${(LEFT + Math.max(ratio, spread[1]) * scale + 8).toFixed(1)}" y="${y + 12}" font-weight="600">${times(ratio)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + 60} ${height}" font-family="system-ui, sans-serif" font-size="12">
 <title>Requests per second as a multiple of the fastest other library's</title>

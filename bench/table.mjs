@@ -5,7 +5,7 @@ import { format, writePage } from './page.mjs'
 import { markdown, quotient } from './rows.mjs'
 import { PEERS } from './scenes.mjs'
 import { targetsOf, verdictOf } from './targets.mjs'
-import { tenOf } from './ten.mjs'
+import { tenOf, times } from './ten.mjs'
 
 const README = new URL('README.md', import.meta.url)
 const RESULTS = new URL('results/full.json', import.meta.url)
@@ -21,8 +21,8 @@ function tenTable({ rows }) {
   const lines = tenOf(rows).map(({ what, where, ours, other, ratio, spread }) => {
     if (!ours) return [what, where, 'not measured', '', '', '']
     const lost = ours.lost === undefined || other.lost === undefined ? '' : `${ours.lost}, ${other.lost}`
-    const times = `**${ratio.toFixed(1)}** (${spread.map((one) => one.toFixed(1)).join('-')})`
-    return [what, where, perSecond(ours), `${other.subject}: ${perSecond(other)}`, times, lost]
+    const faster = `**${times(ratio)}** (${spread.map(times).join('-')})`
+    return [what, where, perSecond(ours), `${other.subject}: ${perSecond(other)}`, faster, lost]
   })
   const head = ['a request', 'on', 'per second', 'fastest other library', 'times as fast', 'of 200 changes lost']
   return markdown(head, lines)
