@@ -27,7 +27,7 @@ export function fastestPeer(rows, store, scene) {
 }
 
 /** How many times as fast, for people: 0.97, 1.64, 11.2. */
-export const times = (ratio) => ratio.toPrecision(3)
+export const times = (ratio) => ratio.toFixed(ratio < 9.995 ? 2 : 1)
 
 /** Each of the ten with its two rows and their quotient; without them where the run did not have both. */
 export function tenOf(rows) {
