@@ -69,7 +69,7 @@ export const PLACES = {
   async redis() {
     const server = await (await servers('redis')).redisServer(['--save', ''], { asShipped: true })
     if ('missing' in server) return server
-    const most = freemem() > 16 * 2 ** 30 ? 10_000_000 : 1_000_000
+    const most = freemem() > 18 * 2 ** 30 ? 10_000_000 : 1_000_000
     return onServer(server, server.url, { ...(await redisAt(server.url)), most })
   },
   async 'redis, cluster of three'() {
