@@ -28,7 +28,10 @@ const letGo = () => waiting.splice(0).forEach((go) => void go())
 process.on('SIGUSR2', letGo)
 
 const routes = {
-  'POST /login': (ctx) => ctx.session().set({ user: 1, role: 'admin' }),
+  'POST /login': (ctx) => {
+    const { bytes } = ctx.query
+    return ctx.session().set({ user: 1, role: 'admin', ...(bytes && { about: 'x'.repeat(Number(bytes)) }) })
+  },
   'POST /work': (ctx) => ctx.session().inc('n').push('list', Number(ctx.query.i)),
   'POST /inc': async (ctx) => {
     let unknown = 0

@@ -39,7 +39,14 @@ export async function startMariadb(settings: readonly string[] = []): Promise<Se
   execFileSync(install, [...setUp, ...base], { stdio: 'pipe', ...options })
   const init = join(folder, 'init.sql')
   if (!existsSync(init)) execFileSync('sh', ['-c', `echo 'CREATE DATABASE IF NOT EXISTS tests;' > ${init}`], options)
-  const places = [`--datadir=${data}`, `--socket=${join(folder, 'socket')}`, `--init-file=${init}`, ...base]
+  // Its own folder for temporary tables too: where it starts, it removes those of every other MariaDB there.
+  const places = [
+    `--datadir=${data}`,
+    `--tmpdir=${folder}`,
+    `--socket=${join(folder, 'socket')}`,
+    `--init-file=${init}`,
+    ...base,
+  ]
   return start({
     url: `mysql://root@127.0.0.1:${port}/tests`,
     what: `MariaDB ${versionOf(command, /\d+\.\d+\.\d+/)}`,

@@ -4,6 +4,7 @@ import Libsql from 'libsql'
 import { describe, expect, it } from 'vitest'
 import { Process } from '../processes/process.ts'
 import { type Missing, type Server, temporaryFolder, untilItWorks } from '../servers/child.ts'
+import { startMariadb } from '../servers/mariadb.ts'
 import { startMongo } from '../servers/mongodb.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import { TcpProxy } from '../servers/proxy.ts'
@@ -17,8 +18,10 @@ const MINUTES = Number(process.env.SOAK_MINUTES ?? 10)
 const SEED = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000)
 const VISITORS = 2000
 const CONNECTIONS = 64
+/** The sizes of sessions besides what they count. Of the large one each process keeps copies. */
+const BYTES = [0, 200, 8000] as const
 /** How many connections a process's driver opens at most. */
-const POOL: Record<string, number> = { sqlite: 0, postgres: 10, redis: 1, mongodb: 100 }
+const POOL: Record<string, number> = { sqlite: 0, postgres: 10, redis: 1, mongodb: 100, mariadb: 10 }
 
 /** Numbers from 0 to below `n` that a seed brings back (mulberry32). */
 function generator(seed: number): (n: number) => number {
@@ -95,6 +98,7 @@ const TARGETS: Record<string, () => Promise<Target>> = {
   postgres: () => served(startPostgres),
   redis: () => served(startRedis),
   mongodb: () => served(startMongo),
+  mariadb: () => served(startMariadb),
 }
 
 describe(`${VISITORS} visitors of 4 processes, for ${MINUTES} minutes in all, with faults (seed ${SEED})`, () => {
@@ -112,7 +116,7 @@ describe(`${VISITORS} visitors of 4 processes, for ${MINUTES} minutes in all, wi
       const people: Person[] = []
       const everybody: Person[] = []
       const arrive = async () => {
-        const person = await Person.arrive(anyBase(), agent)
+        const person = await Person.arrive(anyBase(), agent, BYTES[visits(BYTES.length)]!)
         if (person) everybody.push(person)
         return person
       }

@@ -27,9 +27,9 @@ export class Person {
     this.cookie = cookie
   }
 
-  /** A new visitor; undefined while the process or its store is down. */
-  static async arrive(base: string, agent: Agent): Promise<Person | undefined> {
-    const { status, cookie } = await post(`${base}/login`, '', agent)
+  /** A new visitor, with a session of so many bytes; undefined while the process or its store is down. */
+  static async arrive(base: string, agent: Agent, bytes: number): Promise<Person | undefined> {
+    const { status, cookie } = await post(`${base}/login?bytes=${bytes}`, '', agent)
     return status === 200 ? new Person(cookie!) : undefined
   }
 

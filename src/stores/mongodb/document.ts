@@ -1,6 +1,7 @@
 import { type Data, isBson, isDate, isList, isObject, sizeOf, type Value } from '../../algebra/index.ts'
+import type { Bytes } from '../../contract/bytes.ts'
 import { lastOf, type StoredSession } from '../../contract/record.ts'
-import type { Held, Outline } from '../../contract/store.ts'
+import type { Held, Outline, SessionRecord } from '../../contract/store.ts'
 import type { Document } from './client.ts'
 
 /**
@@ -28,10 +29,13 @@ export function toDocument(stored: StoredSession): Document {
   }
 }
 
+/** A read does not ask for the operations: a record tells only the last of them, which stands by itself. */
+export const READ = { ops: 0 }
+
 /** The session that a document holds; undefined for none, and for a document that somebody else has put there. */
 export function fromDocument(document: Document | null): StoredSession | undefined {
   if (!isSession(document)) return undefined
-  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = document
+  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, device } = document
   const seen = { bson: false }
   return {
     id: _id,
@@ -45,20 +49,26 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     authAt: authAt === null ? null : authAt.getTime(),
     rotated: rotated.getTime(),
     epoch,
-    ops,
+    ops: document.ops ?? [document.last],
     bytes: seen.bson ? undefined : document.size,
     ...(device && { device }),
   }
 }
 
-/** Where nobody waits for the data, which may be large, an update does not tell them, nor what no record has. */
-export const OUTLINE = { data: 0, ops: 0, hash: 0, previous: 0, size: 0 }
+/** An update that has found its document by all that it was to be tells what a record has, and no more. */
+export const RECORD = { ops: 0, hash: 0, previous: 0 }
+/** Nor the data, which may be large, where nobody waits for them. */
+export const OUTLINE = { ...RECORD, data: 0, size: 0 }
 
 /** Finds a document, in which `data` is null if they are the ones that are held. `$$REMOVE` is not known everywhere. */
 export function lookingFor(id: string, { version, last, created }: Held): Document[] {
   const marks = { version, last, created: new Date(created) }
   const same = Object.entries(marks).map(([name, value]) => ({ $eq: [`$${name}`, { $literal: value }] }))
-  return [{ $match: { _id: id } }, { $addFields: { data: { $cond: [{ $and: same }, null, '$data'] } } }]
+  return [
+    { $match: { _id: id } },
+    { $addFields: { data: { $cond: [{ $and: same }, null, '$data'] } } },
+    { $project: READ },
+  ]
 }
 
 /** The record of a document that {@link OUTLINE} was asked of. */
@@ -72,6 +82,13 @@ export function outlineFrom(document: Document): Outline {
     rotated: rotated.getTime(),
   }
   return { id: _id, version, ...times, epoch, last, ...(device && { device }) }
+}
+
+/** The record of a document that {@link RECORD} was asked of, and how many bytes its data have. */
+export function recordFrom(document: Document): { record: SessionRecord; bytes: Bytes } {
+  const seen = { bson: false }
+  const record = { ...outlineFrom(document), data: fromBson(document.data, seen) as Data }
+  return { record, bytes: seen.bson ? undefined : document.size }
 }
 
 const KINDS: ReadonlySet<unknown> = new Set(['explicit', 'unused', 'used'])
@@ -88,7 +105,7 @@ function isSession(document: Document | null): boolean {
     (maxAge === null || typeof maxAge === 'number') &&
     (previous === null || (typeof previous?.hash === 'string' && isDate(previous.until) && KINDS.has(previous.kind))) &&
     isObject(data) &&
-    isList(ops)
+    (isList(ops) || typeof document.last === 'string')
   )
 }
 

@@ -30,7 +30,7 @@ import { compileChange, compileHeld, inTime, live, neverApplied } from './change
 import { configured, type Document, type MongoCollection } from './client.ts'
 import { ServerClock } from './clock.ts'
 import { compile } from './compile.ts'
-import { fromDocument, lookingFor, OUTLINE, outlineFrom, toDocument } from './document.ts'
+import { fromDocument, lookingFor, OUTLINE, outlineFrom, READ, RECORD, recordFrom, toDocument } from './document.ts'
 import { accepted } from './driver.ts'
 import { adviceFor, isConcern, isTaken, outcomeOf } from './outcome.ts'
 import { prepare } from './setup.ts'
@@ -91,7 +91,7 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
 
   load(access: Access, held?: Held): Promise<Loaded> {
     return this.#try(async () => {
-      const { stored, now } = await this.#read(access.id, held)
+      const { stored, now } = await this.#seen(await this.#look(access.id, held))
       return loaded(stored, access, now, held)
     })
   }
@@ -230,16 +230,15 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     const options = {
       returnDocument: taking ? 'before' : 'after',
       includeResultMetadata: false,
-      ...(!data && { projection: OUTLINE }),
+      ...(!taking && { projection: data ? RECORD : OUTLINE }),
     } as const
     const document = await this.#attempt(() => this.#collection.findOneAndUpdate(filter, update, options))
     if (!document) return undefined
     const expires = await this.#slideOwn(access, change, document, now)
     if (!data) return { outcome: 'done', record: { ...outlineFrom(document), expires }, secret: 'current', now }
-    const stored = fromDocument(document)!
-    if (taking) return transition(stored, access, change, now).answer
-    const record = { ...recordOf(stored), expires }
-    return { outcome: 'changed', record, secret: 'current', now, bytes: stored.bytes }
+    if (taking) return transition(fromDocument(document)!, access, change, now).answer
+    const { record, bytes } = recordFrom(document)
+    return { outcome: 'changed', record: { ...record, expires }, secret: 'current', now, bytes }
   }
 
   /**
@@ -285,13 +284,17 @@ class MongoStore implements IndexableStore, IndexedStore, InspectableStore {
     return documents.map(({ _id }) => _id)
   }
 
-  /** The session; without its data if they are those that are held. */
-  async #read(id: string, held?: Held): Promise<Reading> {
-    const document = held ? await this.#look(id, held) : await this.#collection.findOne({ _id: id })
+  async #read(id: string): Promise<Reading> {
+    return this.#seen(await this.#collection.findOne({ _id: id }))
+  }
+
+  async #seen(document: Document | null): Promise<Reading> {
     return { stored: fromDocument(document), now: await this.#clock.now() }
   }
 
-  async #look(id: string, held: Held): Promise<Document | null> {
+  /** What a record tells of a session; without its data if they are those that are held. */
+  async #look(id: string, held: Held | undefined): Promise<Document | null> {
+    if (!held) return this.#collection.findOne({ _id: id }, { projection: READ })
     const [document] = await this.#collection.aggregate(lookingFor(id, held)).toArray()
     return document?.data === null ? { ...document, data: UNREAD } : (document ?? null)
   }

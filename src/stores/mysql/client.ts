@@ -15,9 +15,10 @@ interface MysqlQuery {
   readonly rowsAsArray: false
   readonly nestTables: false
   readonly namedPlaceholders: false
-  /** Only a function keeps the pool's own one away. */
-  readonly typeCast: (field: unknown, next: () => unknown) => unknown
+  readonly typeCast: TypeCast
 }
+
+type TypeCast = boolean | ((field: unknown, next: () => unknown) => unknown)
 
 /** What the server answered: the rows, or what a change did. */
 export type MysqlResult = MysqlRow[] & { readonly affectedRows: number; readonly insertId: number | string }
@@ -26,6 +27,7 @@ export type MysqlResult = MysqlRow[] & { readonly affectedRows: number; readonly
 export type MysqlRow = Record<string, any>
 
 interface Connection {
+  readonly config?: { readonly typeCast?: unknown }
   execute(query: MysqlQuery, callback: (error: unknown, result: MysqlResult) => void): unknown
 }
 
@@ -83,7 +85,7 @@ export class Connections {
     return new Promise((resolve, reject) => {
       const late = () => reject(new Unanswered('no answer in time'))
       const waiting = timeout === Number.POSITIVE_INFINITY ? undefined : setTimeout(late, timeout)
-      connection.execute({ sql, values, ...PLAIN }, (error, result) => {
+      connection.execute({ sql, values, ...PLAIN, typeCast: typeCastOn(connection) }, (error, result) => {
         clearTimeout(waiting)
         if (error) reject(error)
         else resolve(result)
@@ -113,8 +115,12 @@ const PLAIN = {
   rowsAsArray: false,
   nestTables: false,
   namedPlaceholders: false,
-  typeCast: (_: unknown, next: () => unknown) => next(),
 } as const
+
+/** Only a function keeps the connection's own one away, and makes the driver wrap each field; so there is none without one. */
+function typeCastOn({ config }: Connection): TypeCast {
+  return typeof config?.typeCast === 'boolean' || ((_, next) => next())
+}
 
 /** The promises of `mysql2/promise` stand around a Pool or a Connection with callbacks. */
 function beneath(client: MysqlClient): Pool | Connection {

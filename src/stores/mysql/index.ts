@@ -33,6 +33,8 @@ import { Connections, type MysqlClient, type MysqlResult } from './client.ts'
 import { causeOf, isHarmless, isThere, outcomeOf, unlessTaken } from './outcome.ts'
 import { COLUMNS, type Statement, type Statements, statements, TOGETHER } from './statements.ts'
 import {
+  asRead,
+  bytesOf,
   columnOf,
   deviceSchema,
   fieldSchema,
@@ -168,8 +170,9 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
     }
     const holds = holding(field, value)
     if (!this.#readings.has(page.reading)) {
-      const rows = await this.#run(this.#sql.find(field), { ...parameters, after: page.after || BEFORE_ALL })
-      if (rows.every((row) => row.fields === this.#mark)) return rows.map((row) => recordOf(fromRow(row))).filter(holds)
+      const rows = await this.#rows(this.#sql.find(field), { ...parameters, after: page.after || BEFORE_ALL })
+      if (rows.every(({ fields }) => fields === this.#mark))
+        return rows.map(({ stored }) => recordOf(stored)).filter(holds)
     }
     // Each session of processes with other fields has to be looked into: by their ids, so none of them twice.
     const ids = () => this.#ids(this.#sql.candidates(field), parameters)
@@ -245,9 +248,8 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   #compute(access: Access, change: Change): Promise<Updated> {
     const look = () => this.#find(access.id)
     return compareAndSet(this.name, access, change, look, async (next, answer, found) => {
-      const was = Object.entries(valuesOf(found)).map(([name, value]) => [`was_${name}`, value] as const)
       const statement = next.data === found.data ? this.#sql.note : this.#sql.write
-      const written = await this.#count(statement, { ...Object.fromEntries(was), ...this.#values(next) })
+      const written = await this.#count(statement, { ...asRead(found), ...this.#values(next) })
       return written === 1 ? answer : undefined
     })
   }
@@ -267,7 +269,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
 
   /** The parameters of a session's columns. */
   #values(stored: StoredSession): Parameters {
-    return { ...valuesOf(stored), ...this.#columns(stored.data) }
+    return { ...valuesOf(stored), data: bytesOf(stored.data), ...this.#columns(stored.data) }
   }
 
   #columns(data: StoredSession['data']): Parameters {
@@ -288,8 +290,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   }
 
   async #rows(statement: Statement, parameters: Parameters) {
-    const rows = await this.#run(statement, parameters)
-    return rows.map((row) => ({ stored: fromRow(row), now: Number(row.now) }))
+    return (await this.#run(statement, parameters)).map(fromRow)
   }
 
   async #ids(statement: Statement, parameters: Parameters): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { LIST_BATCH, REMEMBERED_OPS } from '../../contract/store.ts'
 import { PRUNE_BATCH } from '../shared/batches.ts'
 import { inOrder } from '../shared/named.ts'
-import { type Column, columnOf, NAMES, type Parameters, quote } from './table.ts'
+import { type Column, columnOf, NAMES, type Parameters, quote, selected } from './table.ts'
 
 /** A prepared statement. Names are quoted; everything of a visitor's is a parameter. */
 export interface Statement {
@@ -48,7 +48,7 @@ export function statements(table: string, fields: readonly string[]) {
     statement(`UPDATE ${sessions} SET ${assigned(columns)} WHERE id = :id AND expires > ${NOW} AND ${AS_READ}`)
   const withoutId = NAMES.filter((name) => name !== 'id' && name !== 'fields' && name !== 'created')
   const stored = NAMES.filter((name) => name !== 'fields')
-  const select = `SELECT ${stored}, ${NOW} AS now FROM ${sessions}`
+  const select = `SELECT ${selected(NOW)} FROM ${sessions}`
   const orStrange = STRANGE.map((which) => `UNION ALL SELECT id FROM ${sessions} WHERE ${which}`).join(' ')
   return {
     now: statement(`SELECT ${NOW} AS now`),
@@ -60,9 +60,7 @@ export function statements(table: string, fields: readonly string[]) {
     ),
     load: statement(`${select} WHERE id = :id`),
     /** The same, but for the data that the caller holds. */
-    held: statement(
-      `SELECT ${stored.map((name) => (name === 'data' ? UNLESS_HELD : name))}, ${NOW} AS now FROM ${sessions} WHERE id = :id`,
-    ),
+    held: statement(`SELECT ${selected(NOW, UNLESS_HELD)} FROM ${sessions} WHERE id = :id`),
     page: statement(`${select} WHERE id > :last AND expires > ${NOW} ORDER BY id LIMIT ${LIST_BATCH}`),
     /** What the oracle has made of a session that was read. */
     write: change(withoutId),
@@ -85,7 +83,7 @@ export function statements(table: string, fields: readonly string[]) {
     find: (field: string) =>
       statement(
         ordered([`${quote(columnOf(field))} = :value AND fields = :fields`, ...STRANGE], (which) => {
-          return `SELECT ${NAMES}, ${NOW} AS now FROM ${sessions} WHERE ${which} AND id > :after AND expires > ${NOW} AND ${YOUNG}`
+          return `${select} WHERE ${which} AND id > :after AND expires > ${NOW} AND ${YOUNG}`
         }),
       ),
     destroyAll: (field: string) =>

@@ -87,8 +87,8 @@ function sha256(text: string): string {
 /** The values of parameters by their names. A statement takes those that it has. */
 export type Parameters = Readonly<Record<string, string | number | Buffer | null>>
 
-/** What is stored of a session, by the names of the columns, without the columns of fields. */
-export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'>, Parameters[string]> {
+/** What is stored of a session, by the names of the columns, without its data and the columns of fields. */
+export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'data' | 'fields'>, Parameters[string]> {
   const { previous, ops } = stored
   return {
     id: stored.id,
@@ -96,7 +96,6 @@ export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'
     previous: previous?.hash ?? null,
     previous_until: previous && Math.round(previous.until),
     previous_kind: previous?.kind ?? null,
-    data: bytesOf(stored.data),
     version: stored.version,
     created: stored.created,
     expires: Math.round(stored.expires),
@@ -107,6 +106,15 @@ export function valuesOf(stored: StoredSession): Record<Exclude<Column, 'fields'
     ops: joined(ops),
     applied: Number(ops.at(-1)?.split('@')[1] ?? 0),
     device: stored.device ? JSON.stringify(stored.device) : null,
+  }
+}
+
+/** What `AS_READ` in statements.ts compares. */
+export function asRead(found: StoredSession): Parameters {
+  const { version, hash, previous_kind, expires, max_age, ops } = valuesOf(found)
+  return {
+    ...{ was_version: version, was_hash: hash, was_previous_kind: previous_kind },
+    ...{ was_expires: expires, was_max_age: max_age, was_ops: ops },
   }
 }
 
@@ -124,26 +132,59 @@ function joined(ops: readonly string[]): string {
   return ` ${ops.map((op) => `${op} `).join('')}`
 }
 
-/** Big numbers are texts where the pool is set so. */
-export function fromRow(row: MysqlRow): StoredSession {
-  const numberOrNull = (value: unknown) => (value === null ? null : Number(value))
-  return {
+/** What a row is read by: these columns as the lines of one text, and the others by themselves. */
+const LINES = [
+  'hash',
+  'previous',
+  'previous_until',
+  'previous_kind',
+  'version',
+  'created',
+  'expires',
+  'auth_at',
+  'rotated',
+  'epoch',
+  'ops',
+  'fields',
+] satisfies Column[]
+
+/** Stands for null in such a text: an empty one is null to a `sql_mode` of MariaDB. */
+const NONE = '-'
+
+/**
+ * The columns that `fromRow` takes. An answer describes each of its columns, which is longer than what stands in most of
+ * them, so those of plain words and whole numbers come as one.
+ */
+export function selected(now: string, data = 'data'): string {
+  const lines = LINES.map((name) => `COALESCE(${name}, '${NONE}')`)
+  return `id, CONCAT_WS('\n', ${now}, ${lines}) AS record, max_age, device, ${data}`
+}
+
+/** The session of a row, the server's time, and which fields the process knew that wrote it. */
+export function fromRow(row: MysqlRow): {
+  readonly stored: StoredSession
+  readonly now: number
+  readonly fields: string
+} {
+  const [now, hash, previous, until, kind, version, created, expires, authAt, rotated, epoch, ops, fields] =
+    row.record.split('\n')
+  const stored = {
     id: row.id,
-    hash: row.hash,
-    previous:
-      row.previous === null ? null : { hash: row.previous, until: Number(row.previous_until), kind: row.previous_kind },
+    hash,
+    previous: previous === NONE ? null : { hash: previous, until: Number(until), kind },
     data: row.data === null ? UNREAD : decode(row.data.toString()),
-    version: Number(row.version),
-    created: Number(row.created),
-    expires: Number(row.expires),
+    version: Number(version),
+    created: Number(created),
+    expires: Number(expires),
     maxAge: row.max_age,
-    authAt: numberOrNull(row.auth_at),
-    rotated: Number(row.rotated),
-    epoch: row.epoch ?? '',
-    ops: row.ops.split(' ').filter(Boolean),
+    authAt: authAt === NONE ? null : Number(authAt),
+    rotated: Number(rotated),
+    epoch: epoch === NONE ? '' : epoch,
+    ops: ops.split(' ').filter(Boolean),
     bytes: row.data?.length,
     ...(row.device && { device: JSON.parse(row.device) }),
   }
+  return { stored, now: Number(now), fields }
 }
 
 /** The longest lifetime, null where there is none. */

@@ -43,6 +43,8 @@ class Run {
   /** Who is logged in by now; `unsure` where that is not for this browser alone to say. */
   #user: number | undefined | 'unsure'
   #users = 0
+  /** The cookie that the last log-out has left: one whose successor was lost opens nothing, so no answer takes it away. */
+  #spent = ''
   /** The sessions whose cookie was copied where secrets are renewed by themselves, and when. */
   readonly #stolen = new Map<string | undefined, number>()
   #pages: Promise<unknown>[] = []
@@ -107,7 +109,7 @@ class Run {
       return
     }
     // Who has no session opens nothing beside a log-in: what begins one there could not know of the other.
-    if (this.#browser.cookie === '' || this.#user === 'unsure') return
+    if (['', this.#spent].includes(this.#browser.cookie) || this.#user === 'unsure') return
     ;(kind === 'socket' ? this.#sockets : this.#pages).push(this.#browser.send(ask, process, lost))
   }
 
@@ -134,7 +136,9 @@ class Run {
       if (lost || answer!.status !== 200) this.#user = 'unsure'
     } else {
       this.#user = does === 'logout' ? undefined : user
-      if (does === 'logout') this.#browser.leave()
+      if (does !== 'logout') return
+      this.#browser.leave()
+      this.#spent = this.#browser.cookie
     }
   }
 
