@@ -22,6 +22,11 @@ export const drivers = {
     await client.connect()
     return client
   },
+  async ioredis(url) {
+    const client = new (require('ioredis').Redis)(url)
+    await client.ping()
+    return client
+  },
   async postgres(url) {
     return new (require('pg').Pool)({ connectionString: url })
   },

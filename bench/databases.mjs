@@ -3,11 +3,21 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runnerImport } from 'vite'
+import { createServer } from 'vite'
 
 const require = createRequire(import.meta.url)
-const servers = async (name) =>
-  (await runnerImport(new URL(`../test/servers/${name}.ts`, import.meta.url).pathname)).module
+let loader
+/** The modules that start the servers. The loader stays open, because they import more when they are called. */
+export async function servers(name) {
+  loader ??= createServer({
+    configFile: false,
+    appType: 'custom',
+    logLevel: 'error',
+    server: { middlewareMode: true, watch: null, ws: false },
+    optimizeDeps: { noDiscovery: true },
+  })
+  return (await loader).ssrLoadModule(new URL(`../test/servers/${name}.ts`, import.meta.url).pathname)
+}
 
 /** Each starts a server and gives it as test/servers does: with its URL, or with why there is none. */
 export const DATABASES = {

@@ -6,40 +6,51 @@ import { dataOf, drivers, KEY, koa } from './app.mjs'
 
 const require = createRequire(import.meta.url)
 
-const commands = {
-  /** A hash with a field for each value; what the driver can't do in one command is a script. */
-  async redis(url) {
-    const client = await drivers.redis(url)
-    const script = async (text) => {
-      const sha = await client.scriptLoad(text)
-      return (id, hash) => client.evalSha(sha, { keys: [`bare:${id}`], arguments: hash ? [hash] : [] })
-    }
-    const guard = `if ARGV[1] and redis.call('HGET', KEYS[1], 'hash') ~= ARGV[1] then return false end `
-    const inc = await script(`${guard}return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
-    const read = await script(`${guard}return redis.call('HGETALL', KEYS[1])`)
-    const many = await script(`${guard}
+/** A hash with a field for each value; what the driver can't do in one command is a script. */
+async function redisCommands(client) {
+  const script = async (text) => {
+    const sha = await client.scriptLoad(text)
+    return (id, hash) => client.evalSha(sha, { keys: [`bare:${id}`], arguments: hash ? [hash] : [] })
+  }
+  const guard = `if ARGV[1] and redis.call('HGET', KEYS[1], 'hash') ~= ARGV[1] then return false end `
+  const inc = await script(`${guard}return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
+  const read = await script(`${guard}return redis.call('HGETALL', KEYS[1])`)
+  const many = await script(`${guard}
 local list = cjson.decode(redis.call('HGET', KEYS[1], 'list') or '[]')
 list[#list + 1] = 1
 while #list > 5 do table.remove(list, 1) end
 redis.call('HSET', KEYS[1], 'list', cjson.encode(list), 'last', '"many"')
 return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
-    const parse = (entries) => {
-      const data = {}
-      for (let i = 0; i < entries.length; i += 2)
-        if (entries[i] !== 'hash') data[entries[i]] = JSON.parse(entries[i + 1])
-      return data
-    }
-    return {
-      create: (id, hash, data) => {
-        const values = Object.entries(data).map(([name, value]) => [name, JSON.stringify(value)])
-        return client.hSet(`bare:${id}`, { hash, ...Object.fromEntries(values) })
-      },
-      inc: (id, hash) => (hash ? inc(id, hash) : client.hIncrByFloat(`bare:${id}`, 'n', 1)),
-      forget: (id, hash) => (hash ? inc(id, hash) : client.hIncrByFloat(`bare:${id}`, 'n', 1)),
-      many,
-      read: async (id, hash) =>
-        parse(hash ? await read(id, hash) : Object.entries(await client.hGetAll(`bare:${id}`)).flat()),
-    }
+  const parse = (entries) => {
+    const data = {}
+    for (let i = 0; i < entries.length; i += 2) if (entries[i] !== 'hash') data[entries[i]] = JSON.parse(entries[i + 1])
+    return data
+  }
+  return {
+    create: (id, hash, data) => {
+      const values = Object.entries(data).map(([name, value]) => [name, JSON.stringify(value)])
+      return client.hSet(`bare:${id}`, { hash, ...Object.fromEntries(values) })
+    },
+    inc: (id, hash) => (hash ? inc(id, hash) : client.hIncrByFloat(`bare:${id}`, 'n', 1)),
+    forget: (id, hash) => (hash ? inc(id, hash) : client.hIncrByFloat(`bare:${id}`, 'n', 1)),
+    many,
+    read: async (id, hash) =>
+      parse(hash ? await read(id, hash) : Object.entries(await client.hGetAll(`bare:${id}`)).flat()),
+  }
+}
+
+const commands = {
+  redis: async (url) => redisCommands(await drivers.redis(url)),
+  /** The same commands by their names in ioredis. */
+  async ioredis(url) {
+    const client = await drivers.ioredis(url)
+    return redisCommands({
+      scriptLoad: (text) => client.script('LOAD', text),
+      evalSha: (sha, { keys, arguments: values }) => client.evalsha(sha, keys.length, ...keys, ...values),
+      hSet: (key, fields) => client.hset(key, fields),
+      hIncrByFloat: (key, field, by) => client.hincrbyfloat(key, field, by),
+      hGetAll: (key) => client.hgetall(key),
+    })
   },
 
   /** One row with a document, and named statements. */
@@ -145,9 +156,9 @@ return redis.call('HINCRBYFLOAT', KEYS[1], 'n', 1)`)
 }
 
 /** `checked` verifies the cookie's MAC and the secret's hash, as we do; `bare` trusts the cookie. */
-export const limit = (checked) => async (url) => {
+export const limit = (checked, driver) => async (url) => {
   const kind = /^(redis|postgres|mongodb|mysql):/.exec(url)?.[1] ?? 'sqlite'
-  const { create, inc, forget, many, read } = await commands[kind](url)
+  const { create, inc, forget, many, read } = await commands[driver ?? kind](url)
   const keygrip = new Keygrip([KEY], 'sha256')
   const hashOf = (secret) => createHash('sha256').update(secret).digest('base64url')
   const credential = (ctx) => {

@@ -14,7 +14,7 @@ const git = (...words) => {
 /** What a run has to say of itself: the code, the machine, and the version of everything that takes part. */
 export function machine() {
   const peers = Object.keys(json('package.json').dependencies)
-  const drivers = ['koa', 'redis', 'pg', 'mongodb', 'libsql']
+  const drivers = ['koa', 'redis', 'ioredis', 'pg', 'mongodb', 'mysql2', 'libsql']
   const version = (folder) => (name) => [name, json(`${folder}/${name}/package.json`).version]
   return {
     commit: git('rev-parse', 'HEAD') ?? 'not a git repository',

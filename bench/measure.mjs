@@ -1,3 +1,4 @@
+import { systemCalls } from './calls.mjs'
 import { DATABASES } from './databases.mjs'
 import { FILL } from './fill.mjs'
 import { rowOf } from './rows.mjs'
@@ -32,7 +33,8 @@ export class Measurement {
       for (const [i, cell] of cells.entries()) {
         const lost = scene.lost ? await subjects[i].lost(cell) : undefined
         const wire = scene.processes ? undefined : await wires.of(cell)
-        this.#tell(rowOf({ store: this.#store, scene: scene.name, cell, lost, wire }, runs[i], runs[0]))
+        const calls = scene.calls ? await this.#calls(subjects[i], cell) : undefined
+        this.#tell(rowOf({ store: this.#store, scene: scene.name, cell, lost, wire, calls }, runs[i], runs[0]))
       }
       // Four processes more that do nothing still hold memory.
       if (scene.processes) this.#stop(({ processes }) => processes !== undefined)
@@ -82,6 +84,16 @@ export class Measurement {
       for (const [i, cell] of cells.entries()) runs[i].push(await measure(cell, subjects[i]))
     }
     return runs
+  }
+
+  /** The system calls of one request, when as many are on their way as in the rounds. */
+  async #calls(subject, cell) {
+    let requests = 0
+    const calls = await systemCalls(subject.pids, async () => {
+      const { count, failed } = await subject.run(cell, { connections: CONNECTIONS, ms: this.#plan.ms })
+      requests = count + failed
+    })
+    return calls === undefined ? undefined : Math.round((10 * calls) / requests) / 10
   }
 
   /** The processes of a subject, started once and warm: code that is not optimised yet is a third as fast. */

@@ -19,12 +19,15 @@ const objectRoutes = {
   '/count': (ctx) => ctx.set('x-count', String(ctx.session.n)),
 }
 
-const koaSession = (kind) => async (url) => {
-  const client = await drivers[kind](url)
+const koaSession = (driver) => async (url) => {
+  const client = await drivers[driver](url)
   const { createSession, default: session = createSession } = await import('koa-session')
   const store = {
     get: async (key) => JSON.parse((await client.get(key)) ?? 'null'),
-    set: (key, value, maxAge) => client.set(key, JSON.stringify(value), { PX: maxAge }),
+    set: (key, value, maxAge) =>
+      driver === 'ioredis'
+        ? client.set(key, JSON.stringify(value), 'PX', maxAge)
+        : client.set(key, JSON.stringify(value), { PX: maxAge }),
     destroy: (key) => client.del(key),
   }
   return koa((app) => app.use(session({ store, key: 'koa.sess' }, app)), objectRoutes)
@@ -84,6 +87,7 @@ async function fastifySession(url) {
 
 export const PEER_SUBJECTS = {
   'koa-session': koaSession('redis'),
+  'koa-session, ioredis': koaSession('ioredis'),
   'koa-generic-session': koaGenericSession,
   'express-session, connect-redis': express(async (url) => {
     const { RedisStore } = await import('connect-redis')

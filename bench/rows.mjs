@@ -9,7 +9,7 @@ export function quotient(row, limit, what = 'perSecond') {
 const short = (figure) => Number(figure.toPrecision(4))
 
 /** What is kept of a cell's rounds. Ratios are to the scene's first cell, of the same round. */
-export function rowOf({ store, scene, cell, lost, wire }, runs, limit) {
+export function rowOf({ store, scene, cell, lost, wire, calls }, runs, limit) {
   const rounds = (list) => ({
     perSecond: list.map(({ perSecond }) => Math.round(perSecond)),
     cpu: list.map(({ cpu }) => short(cpu)),
@@ -31,6 +31,7 @@ export function rowOf({ store, scene, cell, lost, wire }, runs, limit) {
     failed: runs.reduce((sum, { failed }) => sum + failed, 0),
     ...(lost !== undefined && { lost }),
     ...wire,
+    ...(calls !== undefined && { calls }),
   }
 }
 
@@ -46,6 +47,7 @@ const HEAD = [
   'CPU µs',
   'commands',
   'bytes',
+  'system calls',
   '',
 ]
 
@@ -61,6 +63,7 @@ export function cellsOf({
   cpu,
   commands,
   bytes,
+  calls,
   lost,
   failed,
 }) {
@@ -76,13 +79,14 @@ export function cellsOf({
     cpu.toFixed(0),
     String(commands ?? ''),
     String(bytes ?? ''),
+    String(calls ?? ''),
     [lost !== undefined && `${lost} of 200 lost`, failed > 0 && `${failed} failed`].filter(Boolean).join(', '),
   ]
 }
 
 /** A row as a line for people. */
 export function lineOf(row) {
-  const widths = [32, 34, 8, 5, 10, 7, 6, 6, 5, 5, 7]
+  const widths = [32, 34, 8, 5, 10, 7, 6, 6, 5, 5, 7, 6]
   return cellsOf(row)
     .map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] ?? 0)))
     .join(' ')

@@ -1,7 +1,9 @@
-// One process that serves one subject on one store; tells its port and, when asked, the processor time it has used or a
-// profile of it.
+// One process that serves one subject on one store; tells its port and, when asked, the processor time it has used, a profile
+// of it, or what lives in its heap.
 import { createServer } from 'node:http'
 import { Session } from 'node:inspector/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { SUBJECTS } from './subjects.mjs'
 
 const [name, url] = process.argv.slice(2)
@@ -15,6 +17,16 @@ process.on('disconnect', () => process.exit())
 const inspector = new Session()
 const answers = {
   cpu: async () => ({ cpu: process.cpuUsage() }),
+  /** Twice, because a collection frees only some of what the first one has finished. */
+  async heap() {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc')
+    for (let i = 0; i < 2; i++) {
+      await collect()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return { heap: process.memoryUsage().heapUsed }
+  },
   async profile() {
     inspector.connect()
     await inspector.post('Profiler.enable')

@@ -99,6 +99,16 @@ export class Subject {
     return `http://127.0.0.1:${this.#ports[0]}`
   }
 
+  /** The processes, for whoever looks at them from outside. */
+  get pids() {
+    return this.#children.map(({ pid }) => pid)
+  }
+
+  /** Bytes that live in the heap of the first process, after garbage collection. */
+  async heap() {
+    return (await this.#ask('heap'))[0].heap
+  }
+
   /** V8's profile of the first process while a cell runs, in the format of --cpu-prof. */
   async profile(cell, load) {
     await this.#ask('profile')

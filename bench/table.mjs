@@ -1,25 +1,34 @@
 // node bench/table.mjs: writes what a run has measured into README.md, between its markers.
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { chartOf } from './chart.mjs'
+import { format, writePage } from './page.mjs'
 import { markdown, quotient } from './rows.mjs'
 import { PEERS } from './scenes.mjs'
 import { targetsOf, verdictOf } from './targets.mjs'
+import { tenOf, times } from './ten.mjs'
 
 const README = new URL('README.md', import.meta.url)
 const RESULTS = new URL('results/full.json', import.meta.url)
-
-/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
-function fill(text, name, contents) {
-  const [from, to] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [at, end] = [text.indexOf(from), text.indexOf(to)]
-  if (at < 0 || end < at) throw new Error(`bench/README.md has no place for ${name}: ${from} … ${to}`)
-  return `${text.slice(0, at + from.length)}\n\n${contents.trim()}\n\n${text.slice(end)}`
-}
+const CHART = new URL('results/full.svg', import.meta.url)
 
 const figure = ({ label, ratio, spread }, unit) => {
-  const text = unit === 'count' ? String(ratio) : ratio.toFixed(unit === 'µs' ? 1 : 2)
+  const text = unit === 'count' ? String(ratio) : ratio.toFixed(unit === 'µs' || unit === 'MiB' ? 1 : 2)
   return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}`
 }
+
+/** What a reader sees first: ten things that a request does, here and with the fastest other library. */
+function tenTable({ rows }) {
+  const lines = tenOf(rows).map(({ what, where, ours, other, ratio, spread }) => {
+    if (!ours) return [what, where, 'not measured', '', '', '']
+    const lost = ours.lost === undefined || other.lost === undefined ? '' : `${ours.lost}, ${other.lost}`
+    const faster = `**${times(ratio)}** (${spread.map(times).join('-')})`
+    return [what, where, perSecond(ours), `${other.subject}: ${perSecond(other)}`, faster, lost]
+  })
+  const head = ['a request', 'on', 'per second', 'fastest other library', 'times as fast', 'of 200 changes lost']
+  return markdown(head, lines)
+}
+
+const perSecond = (row) => row.perSecond.toLocaleString('en')
 
 function runOf({ machine, finished, rounds, ms, servers, skipped, seconds }) {
   const { commit, changed, date, node, cpus, memory, versions } = machine
@@ -51,7 +60,9 @@ function peerTable({ rows, servers }) {
     'read',
     'read and three changes',
     'inc, session of 4 KiB',
+    'read, session of 16 KiB',
     'inc, session of 16 KiB',
+    'read, session of 64 KiB',
     'inc, session of 64 KiB',
   ]
   const lines = Object.keys(servers).flatMap((store) =>
@@ -60,17 +71,18 @@ function peerTable({ rows, servers }) {
       const ours = all.find(({ subject }) => subject === 'ours')
       if (!ours) return []
       return all
-        .filter(({ subject }) => subject === 'ours' || PEERS[store].includes(subject))
+        .filter(({ subject }) => subject.startsWith('ours') || PEERS[store].includes(subject))
         .map((row) => [
           store,
           scene,
           row.subject,
           row.ratio.toFixed(2),
-          row === ours ? '' : quotient(ours, row).ratio.toFixed(2),
+          row.subject.startsWith('ours') ? '' : quotient(ours, row).ratio.toFixed(2),
           row.cpu.toFixed(0),
           row.p99.toFixed(1),
           String(row.commands ?? ''),
           String(row.bytes ?? ''),
+          String(row.calls ?? ''),
           row.lost === undefined ? '' : String(row.lost),
         ])
     }),
@@ -85,6 +97,7 @@ function peerTable({ rows, servers }) {
     'p99 ms',
     'commands',
     'bytes',
+    'system calls',
     'lost of 200',
   ]
   return markdown(head, lines)
@@ -111,12 +124,17 @@ function profileTable({ profile }) {
 }
 
 export function writeReadme(results) {
-  const parts = { run: runOf, targets: targetTable, peers: peerTable, micro: microTable, profile: profileTable }
-  let text = readFileSync(README, 'utf8')
-  for (const [name, table] of Object.entries(parts)) text = fill(text, name, table(results))
-  writeFileSync(README, text)
-  const biome = new URL('../node_modules/.bin/biome', import.meta.url).pathname
-  execFileSync(biome, ['format', '--write', README.pathname, new URL('results', import.meta.url).pathname])
+  const parts = {
+    ten: tenTable,
+    run: runOf,
+    targets: targetTable,
+    peers: peerTable,
+    micro: microTable,
+    profile: profileTable,
+  }
+  writePage(README, Object.fromEntries(Object.entries(parts).map(([name, table]) => [name, table(results)])))
+  writeFileSync(CHART, chartOf(results.rows))
+  format(RESULTS.pathname)
 }
 
 if (process.argv[1] === import.meta.filename) writeReadme(JSON.parse(readFileSync(process.argv[2] ?? RESULTS, 'utf8')))

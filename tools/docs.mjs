@@ -16,6 +16,7 @@ const pages = new Map([
   ['CONTRIBUTING.md', 'contributing.md'],
   ['CHANGELOG.md', 'changelog.md'],
   ['bench/README.md', 'benchmark.md'],
+  ['bench/results/full.svg', 'images/benchmark.svg'],
 ])
 for (const name of readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })) {
   const file = name.replaceAll('\\', '/')

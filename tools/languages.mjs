@@ -24,8 +24,8 @@
 //     hash     -- what it means
 //
 // The module exports KNOWN = ['version', 'hash']. In the text the word KNOWN stands for `version, hash`, KNOWN_COUNT for
-// 2, KNOWN_LIST for the JSON list of their values, which are JSON text without commas, and KNOWN_PATTERN for the pattern
-// by which string.match takes that list apart again.
+// 2, KNOWN_LIST for the JSON list of their values, which are JSON text, all but the last without commas, and KNOWN_PATTERN
+// for the pattern by which string.match takes that list apart again.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
@@ -77,7 +77,7 @@ function moduleOf(file, included) {
       declare(at, list, names.join(', '))
       declare(at, `${list}_COUNT`, String(names.length))
       declare(at, `${list}_LIST`, `'[' .. ${names.join(" .. ',' .. ")} .. ']'`)
-      declare(at, `${list}_PATTERN`, `'^%[${names.map(() => '([^,]+)').join(',')}%]$'`)
+      declare(at, `${list}_PATTERN`, `'^%[${'([^,]+),'.repeat(names.length - 1)}(.+)%]$'`)
     } else if (directive === 'as-written') {
       asWritten = true
     } else if (directive) fail(at, `no such directive: @${directive}`)

@@ -82,7 +82,14 @@ export default defineConfig({
         'stores/mongodb',
         'stores/memory',
       ]),
-      group('Operating', ['guide/deployment', 'troubleshooting', 'observability', 'inspector', 'reliability']),
+      group('Operating', [
+        'guide/deployment',
+        'capacity',
+        'troubleshooting',
+        'observability',
+        'inspector',
+        'reliability',
+      ]),
       group('Migrating', ['moving/koa-session', 'moving/koa-generic-session', 'moving/express-session']),
       group('Reference', [
         'reference/commands',

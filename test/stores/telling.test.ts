@@ -9,7 +9,7 @@ import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import type { TellingStore } from '../../src/contract/store.ts'
-import { CREATED_AT, EPOCH_AT, VERSION_AT } from '../../src/stores/redis/stored.ts'
+import { CREATED_AT, EPOCH_AT, FIXED_AT, VERSION_AT } from '../../src/stores/redis/stored.ts'
 import { chainOf, changeOf, hashOf, visitor } from '../../src/testing/harness.ts'
 import { KEY } from '../visitor.ts'
 
@@ -30,7 +30,7 @@ describe('what a store is given to listen with', () => {
   })
 
   it('reads what Redis keeps of a session at the places that it has', () => {
-    expect([VERSION_AT, CREATED_AT, EPOCH_AT]).toEqual(['2', '6', '11'])
+    expect([VERSION_AT, CREATED_AT, FIXED_AT, EPOCH_AT]).toEqual(['2', '4', '13', '3'])
   })
 })
 

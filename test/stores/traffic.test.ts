@@ -23,8 +23,8 @@ describe.skipIf('missing' in redis)('a request on redis', () => {
   it.each<[string, string[], number, (session: Any) => unknown]>([
     ['reads', ['load'], 501, (session) => session],
     ['counts', ['update'], 732, (session) => session.inc('views')],
-    ['counts and does not wait', ['update'], 387, (session) => void session.inc('views')],
-    ['reads, then counts', ['load', 'update'], 927, async (session) => (await session).inc('views')],
+    ['counts and does not wait', ['update'], 399, (session) => void session.inc('views')],
+    ['reads, then counts', ['load', 'update'], 970, async (session) => (await session).inc('views')],
   ])(
     'that %s asks the store %j, one command each, and moves %i bytes, give or take a twentieth',
     async (_, calls, bytes, handler) => {

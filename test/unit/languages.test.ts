@@ -58,7 +58,7 @@ describe('a module that is made from Lua or SQL', () => {
     const { THREE_LUA, KNOWN } = await made('three.lua.ts')
     expect(KNOWN).toEqual(['version', 'hash'])
     expect(THREE_LUA.split('\n').slice(4)).toEqual([
-      "version, hash = string.match(line, '^%[([^,]+),([^,]+)%]$')",
+      "version, hash = string.match(line, '^%[([^,]+),(.+)%]$')",
       "line = '[' .. version .. ',' .. hash .. ']'",
       'n = 2',
     ])

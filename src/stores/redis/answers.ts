@@ -1,26 +1,24 @@
 import { type Data, type Found, type Problem, printPath, type Value } from '../../algebra/index.ts'
-import type { Device } from '../../contract/device.ts'
 import { recordOf, UNREAD } from '../../contract/record.ts'
 import type { Access, Change, Updated } from '../../contract/store.ts'
 import { decode } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
-import { hashOf, horizonOf, isMeta, type MetaList, storedFrom } from './stored.ts'
+import { type FixedList, fixedItem, hashOf, horizonOf, isMeta, type MetaList, storedFrom } from './stored.ts'
 
 /**
  * What the script answers to `load` and `create`: only `now` if there is no session. `state` is a word for this state of the
- * session, and comes with all remembered `ops`; without it that is the last one only, absent before the first.
+ * session, and comes with the remembered `ops` before the last.
  */
 export interface FoundAnswer {
   readonly now: number
   /** The key is another program's. */
   readonly foreign?: true
-  readonly ops?: string
+  readonly ops?: readonly (string | number)[]
   readonly state?: string
   readonly meta?: MetaList
   readonly data?: Data
   /** In place of the data: they are those that the caller holds. */
   readonly held?: true
-  readonly device?: Device
   /** In place of the data, where places were named: what stands there; null for a list, an object, or nothing. */
   readonly values?: readonly Value[]
 }
@@ -42,20 +40,15 @@ type AppliedAnswer = readonly [
   expires: number,
   created: number,
   maxAge: number | null,
-  authAt: number | null,
-  rotated: number,
-  epoch: string,
-  rest?: { readonly clamped?: true; readonly last?: string; readonly device?: Device },
+  fixed: FixedList,
+  rest?: { readonly clamped?: true; readonly last?: string },
 ]
 
 interface ChangedAnswer {
   readonly outcome: 'changed'
   readonly now: number
   readonly clamped?: true
-  /** The last operation; absent before the first one. */
-  readonly ops?: string
   readonly meta: MetaList
-  readonly device?: Device
   /** What the chain's `take` has found, in a list; absent for an operation that is sent again. */
   readonly taken?: readonly [Value?]
   readonly data: Data
@@ -125,7 +118,7 @@ export function updatedOf(answer: UpdateAnswer, access: Access, change: Change):
 
 /** Whether the change is applied, and the index has kept the session from sliding all the way. */
 export function isClamped(answer: UpdateAnswer): boolean {
-  if (isApplied(answer)) return answer[9]?.clamped === true
+  if (isApplied(answer)) return answer[7]?.clamped === true
   return answer.outcome === 'changed' && answer.clamped === true
 }
 
@@ -134,9 +127,20 @@ function isApplied(answer: UpdateAnswer): answer is AppliedAnswer {
 }
 
 function appliedOf(answer: AppliedAnswer, { id }: Access, { op }: Change): Updated {
-  const [outcome, now, version, expires, created, maxAge, authAt, rotated, epoch, rest] = answer
-  const record = { id, version, created, expires, maxAge, authAt, rotated, epoch, last: rest?.last ?? op }
-  return { outcome, record: rest?.device ? { ...record, device: rest.device } : record, secret: 'current', now }
+  const [outcome, now, version, expires, created, maxAge, fixed, rest] = answer
+  const record = {
+    id,
+    version,
+    created,
+    expires,
+    maxAge,
+    authAt: fixedItem(fixed, 'authAt'),
+    rotated: fixedItem(fixed, 'rotated'),
+    epoch: fixedItem(fixed, 'epoch'),
+    last: rest?.last ?? op,
+  }
+  const device = fixedItem(fixed, 'device')
+  return { outcome, record: device ? { ...record, device } : record, secret: 'current', now }
 }
 
 function problemOf(answer: RefusedAnswer, { chain }: Change): Problem {

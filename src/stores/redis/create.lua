@@ -3,7 +3,7 @@
 if action == 'create' then
   -- @names create
   local
-    secret,        -- its SHA-256
+    secret,        -- its SHA-256, in quotes
     began,         -- when its lifetime began, '' for now
     ownIdle,       -- its own idle time, or null
     idle,          -- the application's idle time
@@ -19,29 +19,27 @@ if action == 'create' then
   if redis.call('EXISTS', key) == 1 then return 'null' end
   local ends = now + math.ceil(ownIdle == 'null' and idle or ownIdle)
   if noted ~= 'null' then ends = math.min(ends, noted) end
-  together, apart = lines, whole(count / 2)
-  size = #together + 1
-  for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
+  local bytes = lines == '' and 2 or #lines + 3
+  for i = first, chain - 1, 2 do bytes = bytes + #ARGV[i] + #ARGV[i + 1] + 3 end
   -- Lua cannot pass more than a few thousand arguments at once.
   for i = first, chain - 1, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, chain - 1))) end
-  if #ARGV >= chain then
-    redis.call('HSET', key, '$d', together)
-    fetch(chain)
-    apply(chain)
-    local set, gone = {}, {}
-    settle(set, gone)
-    if #set > 0 then redis.call('HSET', key, unpack(set)) end
-    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
-  end
+  local fields, set = fieldsOf(lines, print(count / 2)), { '$m', '' }
+  apply(fields, chain, now)
+  local gone = settle(fields, set)
+  if gone then redis.call('HDEL', key, unpack(gone)) end
 
-  version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
-  hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
-  previous, previousUntil, previousKind = 'null', 'null', 'null'
+  version, remembered, expires, maxAge, horizon = '1', '0', print(ends), ownIdle, noted
+  lines, apart, size = fields.lines, fields.apart, print(bytes + fields.growth)
+  last, lastAt, hash, previousKind = '""', '0', secret, 'null'
   created = began == '' and clock or began
   authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
-  local meta = META_LIST
-  redis.call('HSET', key, '$m', meta, '$d', together)
-  local reply = show('{"now":' .. clock, meta, nil, together, apart)
+  rotated, epoch, previous, previousUntil, device = clock, '""', '0', '0', '0'
+  fixed = FIXED_LIST
+  set[2] = META_LIST
+  set[#set + 1] = '$d'
+  set[#set + 1] = lines
+  redis.call('HSET', key, unpack(set))
+  local reply = show('{"now":' .. clock, set[2], lines)
   -- Last of all, because a time that has already passed removes the key at once.
   redis.call('PEXPIREAT', key, expires)
   return reply

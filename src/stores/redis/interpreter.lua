@@ -4,16 +4,17 @@
 -- into: once, so the work is linear in the session and the chain, however many paths lead into one object.
 --
 -- `interpreter` is one function that makes all the others, because making them takes as long as a simple change: the
--- script calls it only for a chain that needs it. It reads `after`, the table of the fields that the chain touches, and
--- writes the results there. A path is a list of keys, each as JSON text. What comes out:
+-- script calls it only for a chain that needs it. It reads `after`, the values of the fields that the chain touches, and
+-- writes the results there. A path comes as a list of keys in JSON text, '' for none. What comes out:
 --
---   run(kind, name, path, value, extra)  applies one command to after[name]; raises { found = … } where the oracle
+--   run(kind, name, path, value, extra)  applies one command to after[name]; answers what it has found where the oracle
 --                                        refuses it
---   walk(name, path)                     the value at a path, nil where there is none; and whether a list is on its way
---   textOf(value)                        its JSON text, also where it has been opened
+--   found(name, path)                    the text of what stands at a place, nil where there is nothing
 --   equal(a, b)                          whether two JSON texts are the same value
---   split(text)                          the values of a list or an object, and of an object the names too
-local function interpreter()
+--   textOf(value)                        the JSON text of after[name], also where it has been opened
+local function interpreter(after, now)
+  local byte, sub, find, match, concat = string.byte, string.sub, string.find, string.match, table.concat
+
   ---- JSON text, as JSON.stringify writes it: no white space, and one way to write each string ----
 
   local function skip(s, i)
@@ -267,8 +268,10 @@ local function interpreter()
     return list(kept)
   end
 
+  local function keysOf(path) return path == '' and {} or split(path) end
+
   local CREATING = { set = 1, currentDate = 1, inc = 1, mul = 1, min = 1, max = 1, push = 1, addToSet = 1 }
-  local function run(kind, name, path, value, extra)
+  local function command(kind, name, path, value, extra)
     if CREATING[kind] then
       after[name] = place(after[name] or nil, path, 1, kind, value, extra)
     elseif kind == 'rename' then
@@ -277,12 +280,21 @@ local function interpreter()
       if not moved then return end
       local _, crossesToo = walk(value, to)
       if crosses or crossesToo then wrong('element') end
-      run('unset', name, path)
-      run('set', value, to, moved)
+      command('unset', name, path)
+      command('set', value, to, moved)
     elseif after[name] then
       after[name] = edit(after[name], path, 1, kind, value) or false
     end
   end
 
-  return run, walk, textOf, equal, split
+  local function run(kind, name, path, value, extra)
+    local ok, problem = pcall(command, kind, name, keysOf(path), value, extra)
+    if ok then return nil end
+    if type(problem) ~= 'table' or not problem.found then error(problem) end
+    return problem.found
+  end
+
+  local function found(name, path) return textOf((walk(name, keysOf(path)))) end
+
+  return { run = run, found = found, equal = equal, textOf = textOf }
 end

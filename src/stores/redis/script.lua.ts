@@ -11,35 +11,27 @@
 
 
 
+
+
+
+
+
 local key, action = KEYS[1], ARGV[1]
-local byte, sub, find, match, format, concat = string.byte, string.sub, string.find, string.match, string.format, table.concat
+local find, sub, match, format = string.find, string.sub, string.match, string.format
+
+
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-
-local function print(n) return format('%.17g', n) end
-local function whole(n) return format('%d', n) end
-
-
-local clock = whole(now)
-
-
-local function lastOf(ops) return ops and match(ops, '^.* ([^@]*)') or '' end
+local clock = format('%s%03d', time[1], time[2] / 1000)
 
 
 
+local function show(head, meta, lines)
+local text = head .. ',"meta":' .. meta .. ',"data":{' .. lines .. '}}'
 
-local function outline(head, meta, ops, device)
-if ops then head = head .. ',"ops":"' .. lastOf(ops) .. '"' end
-if device then head = head .. ',"device":' .. device end
-return head .. ',"meta":' .. meta
-end
-local function show(head, meta, ops, together, apart, device)
-local text = outline(head, meta, ops, device) .. ',"data":{' .. sub(together, 1, -3) .. '}}'
-if tonumber(apart) == 0 then return text end
-local all, parts = redis.call('HGETALL', key), { text }
+if string.byte(meta, 2) == 48 then return text end
+local all, parts = redis.call('HGETALL', KEYS[1]), { text }
 for i = 1, #all, 2 do
-if byte(all[i]) == 34 then
+if string.byte(all[i]) == 34 then
 parts[#parts + 1] = all[i]
 parts[#parts + 1] = all[i + 1]
 end
@@ -49,123 +41,135 @@ end
 
 
 
-local function stateOf(meta, device) return redis.sha1hex(meta .. (device or '')) end
-
-
-
-local head
-if action == 'load' then
-
-local
-wanted
-
-= ARGV[2]
-local judged = wanted == '1'
-local found = redis.pcall('HMGET', key, '$m', '$d', '$b', '$o')
-
-if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
-local meta, together, device, ops = unpack(found)
-if not (meta and together) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
-head = '{"now":' .. clock
-if judged then head = head .. ',"ops":' .. (ops or '""') .. ',"state":"' .. stateOf(meta, device) .. '"' end
-if wanted ~= '' and not judged then
-local apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, previousKind, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
-if wanted == version .. ' ' .. lastOf(ops) .. ' ' .. created then
-return outline(head, meta, ops, device) .. ',"held":true}'
-end
-end
-if #ARGV == 1 + 1 then return show(head, meta, not judged and ops, together, match(meta, '%d+'), device) end
-end
-
-
-
-
-
 
 
 
 local
 apart,
 version,
+last,
+created,
 size,
 remembered,
+lastAt,
 expires,
-created,
 maxAge,
 horizon,
 hash,
+previousKind,
+fixed
+
+
+local
+authAt,
 rotated,
 epoch,
 previous,
 previousUntil,
-previousKind,
-authAt
-
-
-local together
-
-
-local device
+device
 
 
 
-local names, before, after, isApart = {}, {}, {}, {}
+local head, meta, lines
+if action == 'load' then
 
+local
+wanted
 
-local function fetch(first)
+= ARGV[2]
+local found = redis.pcall('HMGET', key, '$m', '$d')
 
-local known = {}
-local function touch(name)
-if not known[name] then names[#names + 1] = name end
-known[name] = true
+if found.err then return match(found.err, '^WRONGTYPE') and '{"now":' .. clock .. ',"foreign":true}' or found end
+meta, lines = found[1], found[2]
+if not (meta and lines) then return '{"now":' .. clock .. (redis.call('EXISTS', key) == 1 and ',"foreign":true' or '') .. '}' end
+head = '{"now":' .. clock
+if wanted == '1' then
+
+local ops = redis.call('HMGET', key, '$o')[1] or ''
+head = head .. ',"ops":[' .. ops .. '],"state":"' .. redis.sha1hex(meta) .. '"'
+elseif wanted ~= '' then
+if wanted == match(meta, ',([^,]+,[^,]+,[^,]+)') then return head .. ',"meta":' .. meta .. ',"held":true}' end
 end
-for at = first, #ARGV, 5 do
-touch(ARGV[at + 1])
-if ARGV[at] == 'rename' then touch(ARGV[at + 3]) end
+if #ARGV == 1 + 1 then return show(head, meta, lines) end
 end
-local values = redis.call('HMGET', key, '$m', '$o', '$d', '$b', unpack(names))
-together, device = values[3], values[4]
-for i, name in ipairs(names) do
-local value = values[i + 4]
-if value then
-isApart[name] = true
-elseif together then
-local _, colon = find(together, '\\n' .. name .. ':', 1, true)
-if colon then value = sub(together, colon + 1, find(together, '\\n', colon, true) - 2) end
-end
-before[name], after[name] = value, value
-end
-return values[1], values[2]
+
+local now = clock + 0
+
+
+
+
+
+
+local function print(n)
+return string.format(n % 1 == 0 and n < 1e15 and n > -1e15 and '%d' or '%.17g', n)
 end
 
 
 
-local function settle(set, gone)
-for _, name in ipairs(names) do
-local old, new = before[name], after[name]
+
+local function fieldsOf(lines, apart)
+return { lines = lines, apart = apart, growth = 0 }
+end
+
+
+local function endOf(lines, colon)
+return (string.find(lines, '\\n', colon, true) or #lines + 2) - 2
+end
+
+
+local function touch(fields, name)
+if fields[name] ~= nil then return end
+local lines, value = fields.lines, false
+local _, colon = string.find(lines, '\\n' .. name .. ':', 1, true)
+if colon then
+value = string.sub(lines, colon + 1, endOf(lines, colon))
+elseif fields.apart ~= '0' then
+value = redis.call('HMGET', KEYS[1], name)[1]
+fields.large = fields.large or {}
+fields.large[name] = value
+end
+fields[#fields + 1] = name
+fields[name] = value
+end
+
+
+
+local function settle(fields, set)
+local find, sub = string.find, string.sub
+local lines, growth, more, gone = fields.lines, fields.growth, 0, nil
+for i = 1, #fields do
+local name = fields[i]
+local new, large = fields[name], fields.large and fields.large[name]
+local line, colon = find(lines, '\\n' .. name .. ':', 1, true)
+local ending = line and endOf(lines, colon)
+local old = line and sub(lines, colon + 1, ending) or large or false
 if new ~= old then
-if old then size = size - #name - #old - 3 end
-if new then size = size + #name + #new + 3 end
-local line, colon = find(together, '\\n' .. name .. ':', 1, true)
-local ending = line and find(together, '\\n', colon, true)
-local fits = new and #new <= ${MAX_LINE} and (line or #together + #name + #new <= ${MAX_TOGETHER})
+if old then growth = growth - #name - #old - 3 end
+if new then growth = growth + #name + #new + 3 end
+local fits = new and #new <= ${MAX_LINE} and (line or #lines + #name + #new <= ${MAX_TOGETHER})
 if fits and line then
-together = sub(together, 1, colon) .. new .. sub(together, ending - 1)
+lines = sub(lines, 1, colon) .. new .. sub(lines, ending + 1)
 elseif fits then
-together = together .. name .. ':' .. new .. ',\\n'
+lines = lines .. (lines == '' and '\\n' or ',\\n') .. name .. ':' .. new
 elseif line then
-together = sub(together, 1, line) .. sub(together, ending + 1)
+
+local rest = sub(lines, ending + 2)
+lines = sub(lines, 1, math.max(line - (rest == '' and 2 or 1), 0)) .. rest
 end
 if new and not fits then
 set[#set + 1] = name
 set[#set + 1] = new
-if not isApart[name] then apart = apart + 1 end
-elseif isApart[name] then
+if not large then more = more + 1 end
+elseif large then
+gone = gone or {}
 gone[#gone + 1] = name
-apart = apart - 1
+more = more - 1
 end
 end
 end
+fields.lines, fields.growth = lines, growth
+if more ~= 0 then fields.apart = print(fields.apart + more) end
+return gone
 end
 
 
@@ -181,8 +185,9 @@ end
 
 
 
+local function interpreter(after, now)
+local byte, sub, find, match, concat = string.byte, string.sub, string.find, string.match, table.concat
 
-local function interpreter()
 
 
 local function skip(s, i)
@@ -436,8 +441,10 @@ end
 return list(kept)
 end
 
+local function keysOf(path) return path == '' and {} or split(path) end
+
 local CREATING = { set = 1, currentDate = 1, inc = 1, mul = 1, min = 1, max = 1, push = 1, addToSet = 1 }
-local function run(kind, name, path, value, extra)
+local function command(kind, name, path, value, extra)
 if CREATING[kind] then
 after[name] = place(after[name] or nil, path, 1, kind, value, extra)
 elseif kind == 'rename' then
@@ -446,91 +453,119 @@ local moved, crosses = walk(name, path)
 if not moved then return end
 local _, crossesToo = walk(value, to)
 if crosses or crossesToo then wrong('element') end
-run('unset', name, path)
-run('set', value, to, moved)
+command('unset', name, path)
+command('set', value, to, moved)
 elseif after[name] then
 after[name] = edit(after[name], path, 1, kind, value) or false
 end
 end
 
-return run, walk, textOf, equal, split
+local function run(kind, name, path, value, extra)
+local ok, problem = pcall(command, kind, name, keysOf(path), value, extra)
+if ok then return nil end
+if type(problem) ~= 'table' or not problem.found then error(problem) end
+return problem.found
+end
+
+local function found(name, path) return textOf((walk(name, keysOf(path)))) end
+
+return { run = run, found = found, equal = equal, textOf = textOf }
 end
 
 
 
 
 
-local run, walk, textOf, equal, split
-local function interpret()
-if not run then run, walk, textOf, equal, split = interpreter() end
+local function added(text, by)
+local number = tonumber(text)
+local sum = number and number + by
+
+if sum and sum > -math.huge and sum < math.huge then return print(sum + 0) end
 end
 
 
-local function found(name, path)
-local whole = after[name] or nil
-if path == '' and type(whole) ~= 'table' then return whole end
-interpret()
-return textOf((walk(name, path == '' and {} or split(path))))
+local function inLine(fields, kind, name, new)
+local find, sub = string.find, string.sub
+if kind ~= 'set' and kind ~= 'inc' or fields[name] ~= nil then return false end
+local lines = fields.lines
+local _, colon = find(lines, '\\n' .. name .. ':', 1, true)
+if not colon then return false end
+local ending = endOf(lines, colon)
+if kind == 'inc' then new = added(sub(lines, colon + 1, ending), new) end
+if not new or #new > ${MAX_LINE} then return false end
+fields.lines = sub(lines, 1, colon) .. new .. sub(lines, ending + 1)
+fields.growth = fields.growth + #new - (ending - colon)
+return true
 end
 
 
-local function holds(is, value)
-if not is or value == '' then return not is and value == '' end
-if is == value then return true end
-interpret()
-return equal(is, value)
-end
 
-
-
-local function apply(first)
+local function apply(fields, first, now)
 local conditions, commands, taken = 0, 0, ''
+
+local deep
 for at = first, #ARGV, 5 do
 local kind, name, path, value = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-if kind == 'if' then
-if not holds(found(name, path), value) then
-return nil, '{"outcome":"refused","kind":"condition","index":' .. conditions .. '}'
+if path == '' and inLine(fields, kind, name, value) then
+commands = commands + 1
+else
+touch(fields, name)
+if kind == 'rename' then touch(fields, value) end
+local is = fields[name]
+local whole = path == '' and type(is) ~= 'table'
+if not whole then
+deep = deep or interpreter(fields, now)
+if kind == 'if' or kind == 'take' then is = deep.found(name, path) end
 end
+if kind == 'if' then
+local holds = is == value
+if value == '' then
+holds = not is
+elseif is and not holds then
+deep = deep or interpreter(fields, now)
+holds = deep.equal(is, value)
+end
+if not holds then return nil, '{"outcome":"refused","kind":"condition","index":' .. conditions .. '}' end
 conditions = conditions + 1
 else
-if kind == 'take' then taken = found(name, path) or '' end
-local number = path == '' and kind == 'inc' and tonumber(after[name] or '0')
-local sum = number and number + value
-if path == '' and kind == 'set' then
-after[name] = value
-elseif path == '' and (kind == 'unset' or kind == 'take') then
-after[name] = false
-elseif sum and sum > -math.huge and sum < math.huge then
-
-after[name] = print(sum + 0)
+if kind == 'take' then taken = is or '' end
+local sum = whole and kind == 'inc' and added(is or '0', value)
+if whole and kind == 'set' then
+fields[name] = value
+elseif whole and (kind == 'unset' or kind == 'take') then
+fields[name] = false
+elseif sum then
+fields[name] = sum
 else
-interpret()
-local ok, problem = pcall(run, kind, name, path == '' and {} or split(path), value, ARGV[at + 4])
-if not ok then
-if type(problem) ~= 'table' or not problem.found then error(problem) end
-return nil, '{"outcome":"refused","kind":"type","index":' .. commands .. ',"found":"' .. problem.found .. '"}'
+deep = deep or interpreter(fields, now)
+local problem = deep.run(kind, name, path, value, ARGV[at + 4])
+if problem then
+return nil, '{"outcome":"refused","kind":"type","index":' .. commands .. ',"found":"' .. problem .. '"}'
 end
 end
 commands = commands + 1
 end
 end
-for name, value in pairs(after) do
-if type(value) == 'table' then after[name] = textOf(value) end
+end
+for i = 1, #fields do
+local name = fields[i]
+if type(fields[name]) == 'table' then fields[name] = deep.textOf(fields[name]) end
 end
 return commands, taken
 end
 
 
 if action == 'load' then
-local first = 2 + 1
-local meta = fetch(first)
+local fields = fieldsOf(lines, match(meta, '%d+'))
+local found = interpreter(fields, now).found
 local values = {}
-for at = first, #ARGV, 5 do
+for at = 2 + 1, #ARGV, 5 do
+touch(fields, ARGV[at + 1])
 local text = found(ARGV[at + 1], ARGV[at + 2])
-local nested = text and (byte(text) == 91 or byte(text) == 123 and sub(text, 1, 9) ~= '{"$date":')
+local nested = text and (find(text, '^%[') or find(text, '^{') and sub(text, 1, 9) ~= '{"$date":')
 values[#values + 1] = not nested and text or 'null'
 end
-return head .. ',"meta":' .. meta .. ',"values":[' .. concat(values, ',') .. ']}'
+return head .. ',"meta":' .. meta .. ',"values":[' .. table.concat(values, ',') .. ']}'
 end
 
 
@@ -553,29 +588,27 @@ local chain = first + count
 if redis.call('EXISTS', key) == 1 then return 'null' end
 local ends = now + math.ceil(ownIdle == 'null' and idle or ownIdle)
 if noted ~= 'null' then ends = math.min(ends, noted) end
-together, apart = lines, whole(count / 2)
-size = #together + 1
-for i = first, chain - 1, 2 do size = size + #ARGV[i] + #ARGV[i + 1] + 3 end
+local bytes = lines == '' and 2 or #lines + 3
+for i = first, chain - 1, 2 do bytes = bytes + #ARGV[i] + #ARGV[i + 1] + 3 end
 
 for i = first, chain - 1, 1000 do redis.call('HSET', key, unpack(ARGV, i, math.min(i + 999, chain - 1))) end
-if #ARGV >= chain then
-redis.call('HSET', key, '$d', together)
-fetch(chain)
-apply(chain)
-local set, gone = {}, {}
-settle(set, gone)
-if #set > 0 then redis.call('HSET', key, unpack(set)) end
-if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
-end
+local fields, set = fieldsOf(lines, print(count / 2)), { '$m', '' }
+apply(fields, chain, now)
+local gone = settle(fields, set)
+if gone then redis.call('HDEL', key, unpack(gone)) end
 
-version, remembered, size, expires, maxAge, horizon = '1', '0', whole(size), print(ends), ownIdle, noted
-hash, rotated, epoch = '"' .. secret .. '"', clock, '""'
-previous, previousUntil, previousKind = 'null', 'null', 'null'
+version, remembered, expires, maxAge, horizon = '1', '0', print(ends), ownIdle, noted
+lines, apart, size = fields.lines, fields.apart, print(bytes + fields.growth)
+last, lastAt, hash, previousKind = '""', '0', secret, 'null'
 created = began == '' and clock or began
 authAt = loggedIn == '' and 'null' or loggedIn == 'now' and clock or loggedIn
-local meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
-redis.call('HSET', key, '$m', meta, '$d', together)
-local reply = show('{"now":' .. clock, meta, nil, together, apart)
+rotated, epoch, previous, previousUntil, device = clock, '""', '0', '0', '0'
+fixed = '[' .. authAt .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. device .. ']'
+set[2] = '[' .. apart .. ',' .. version .. ',' .. last .. ',' .. created .. ',' .. size .. ',' .. remembered .. ',' .. lastAt .. ',' .. expires .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. previousKind .. ',' .. fixed .. ']'
+set[#set + 1] = '$d'
+set[#set + 1] = lines
+redis.call('HSET', key, unpack(set))
+local reply = show('{"now":' .. clock, set[2], lines)
 
 redis.call('PEXPIREAT', key, expires)
 return reply
@@ -595,11 +628,12 @@ bound
 
 local first = 2 + 3 + (action == 'update' and 7 or 2)
 
-local meta, ops = fetch(first)
-local ends, memory
+local found = redis.call('HMGET', key, '$m', '$d', '$o')
+local ops, ends, memory
+meta, lines, ops = found[1], found[2], found[3] or ''
 if meta then
-apart, version, size, remembered, expires, created, maxAge, horizon, hash, rotated, epoch, previous, previousUntil, previousKind, authAt = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+)%]$')
-ends, memory = tonumber(expires), tonumber(remembered)
+apart, version, last, created, size, remembered, lastAt, expires, maxAge, horizon, hash, previousKind, fixed = match(meta, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),(.+)%]$')
+ends, memory = expires + 0, remembered + 0
 end
 
 
@@ -611,9 +645,6 @@ over = '{"outcome":"expired"}'
 end
 
 
-local function isIn(state) return stateOf(meta, device) == state end
-
-
 
 if action == 'destroy' then
 
@@ -622,8 +653,8 @@ began,
 state
 = unpack(ARGV, 2 + 3, 1 + 3 + 2)
 if over or (began ~= '' and began ~= 'any' and tonumber(created) ~= tonumber(began)) then return 'false' end
-if began == '' and hash ~= '"' .. secret .. '"' or state ~= '' and not isIn(state) then return '"other"' end
-if not apply(first) then return 'false' end
+if began == '' and hash ~= secret or state ~= '' and redis.sha1hex(meta) ~= state then return '"other"' end
+if not apply(fieldsOf(lines, apart), first, now) then return 'false' end
 return redis.call('DEL', key) == 1 and 'true' or 'false'
 end
 
@@ -638,37 +669,37 @@ held,
 answer,
 rare
 = unpack(ARGV, 2 + 3, 1 + 3 + 7)
-atLeast, answer, rare = tonumber(atLeast), answer ~= '', rare == '' and {} or cjson.decode(rare)
+rare = rare == '' and {} or cjson.decode(rare)
 
 
 
-if meta and memory > 0 then
-if find(ops, ' ' .. op .. '@', 1, true) and ends > now then
-return show('{"outcome":"changed","now":' .. clock, meta, ops, together, apart, device)
+if meta and ends > now and (op == last or find(ops, op, 1, true)) then
+return show('{"outcome":"changed","now":' .. clock, meta, lines)
 end
+if rare.repeatedSince and meta and memory >= ${REMEMBERED_OPS} then
 local touch = not rare.to and not rare.authenticated and not rare.device and (#ARGV < first or ARGV[#ARGV - 4] == 'if')
-if rare.repeatedSince and not touch and memory >= ${REMEMBERED_OPS}
-and tonumber(match(ops, '@(%d+)')) >= rare.repeatedSince then
-return '{"outcome":"forgotten"}'
-end
+if not touch and match(ops, ',(%d+)') - rare.repeatedSince >= 0 then return '{"outcome":"forgotten"}' end
 end
 if over then return over end
-if hash ~= '"' .. secret .. '"' or device and bound == '' or rare.state and not isIn(rare.state) then
+
+local isBound = string.byte(fixed, -2) == 125
+if hash ~= secret or isBound and bound == '' or rare.state and redis.sha1hex(meta) ~= rare.state then
 return '{"outcome":"other"}'
 end
 
-if rare.at then now, clock = rare.at, whole(rare.at) end
+if rare.at then now, clock = rare.at, print(rare.at) end
 
-local commands, taken = apply(first)
+local fields = fieldsOf(lines, apart)
+local commands, taken = apply(fields, first, now)
 
 if not commands then return taken end
-if maxBytes ~= '' and tonumber(size) > tonumber(maxBytes) then
+if maxBytes ~= '' and size - maxBytes > 0 then
 return '{"outcome":"refused","kind":"size","bytes":' .. size .. ',"limit":' .. maxBytes .. '}'
 end
 
 if rare.maxAge then maxAge = rare.maxAge end
 local clamped, wanted = '', now + math.ceil(maxAge == 'null' and idle or maxAge)
-local due = rare.maxAge or wanted - ends >= atLeast
+local due = rare.maxAge or wanted - ends - atLeast >= 0
 
 
 local noted = rare.state or (rare.horizon and (horizon == 'null' or tonumber(horizon) >= rare.horizon))
@@ -681,7 +712,7 @@ expires = horizon
 clamped = ',"clamped":true'
 end
 end
-local same = held ~= '' and held == version .. ' ' .. lastOf(ops)
+local same = held ~= '' and held == version .. ',' .. last .. ',' .. created
 
 local used = previousKind == '"unused"' and (not rare.state or rare.used)
 
@@ -690,66 +721,69 @@ local counts = commands > 0 or rare.to or rare.authenticated or rare.device
 
 
 if counts or due or noted or used then
-local set, gone = { '$m', '' }, {}
-if commands > 0 then
-local was = together
-settle(set, gone)
-version, apart, size = whole(version + 1), whole(apart), whole(size)
-if together ~= was then
-set[#set + 1] = '$d'
-set[#set + 1] = together
-end
-end
-if rare.authenticated then authAt = clock end
 
-if rare.authenticated and device or rare.device == '' then
-gone[#gone + 1] = '$b'
-device = false
-elseif rare.device then
-set[#set + 1] = '$b'
-set[#set + 1] = rare.device
-device = rare.device
+local set, gone = {}, nil
+if commands > 0 then
+gone = settle(fields, set)
+version, lines, apart = format('%d', version + 1), fields.lines, fields.apart
+if fields.growth ~= 0 then size = print(size + fields.growth) end
 end
 if used then previousKind = '"used"' end
+if rare.to or rare.authenticated or rare.device then
+authAt, rotated, epoch, previous, previousUntil, device = match(fixed, '^%[([^,]+),([^,]+),([^,]+),([^,]+),([^,]+),(.+)%]$')
+if rare.authenticated then authAt = clock end
+
+if rare.authenticated and isBound or rare.device == '' then
+device = '0'
+elseif rare.device then
+device = rare.device
+end
 if rare.to then
 previous, previousUntil = rare.replaced and '"' .. rare.replaced .. '"' or hash, print(now + rare.grace)
 previousKind = rare.epoch and '"explicit"' or '"unused"'
 hash, rotated = '"' .. rare.to .. '"', clock
 if rare.epoch then epoch = '"' .. rare.epoch .. '"' end
 end
-if counts then
-local kept, last = 2, clock
-
-if memory > 0 then last = whole(math.max(now, match(ops, '@(%d+)"$', -20))) end
-if memory < ${REMEMBERED_OPS} then remembered = whole(memory + 1) else kept = find(ops, ' ', 3, true) end
-ops = '"' .. sub(ops or '""', kept, -2) .. ' ' .. op .. '@' .. last .. '"'
-set[#set + 1] = '$o'
-set[#set + 1] = ops
+fixed = '[' .. authAt .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. device .. ']'
 end
-meta = '[' .. apart .. ',' .. version .. ',' .. size .. ',' .. remembered .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. rotated .. ',' .. epoch .. ',' .. previous .. ',' .. previousUntil .. ',' .. previousKind .. ',' .. authAt .. ']'
-set[2] = meta
-redis.call('HSET', key, unpack(set))
-if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+if counts then
+local kept = 1
+if memory < ${REMEMBERED_OPS} then remembered = print(memory + 1) else kept = find(ops, ',"', 1, true) + 1 end
+if ops ~= '' then
+ops = sub(ops, kept) .. ',' .. last .. ',' .. lastAt
+elseif memory > 0 then
+ops = last .. ',' .. lastAt
+end
+
+if lastAt - now < 0 then lastAt = clock end
+last = op
+end
+meta = '[' .. apart .. ',' .. version .. ',' .. last .. ',' .. created .. ',' .. size .. ',' .. remembered .. ',' .. lastAt .. ',' .. expires .. ',' .. maxAge .. ',' .. horizon .. ',' .. hash .. ',' .. previousKind .. ',' .. fixed .. ']'
+if counts then
+redis.call('HSET', key, '$m', meta, '$o', ops, '$d', lines, unpack(set))
+else
+redis.call('HSET', key, '$m', meta)
+end
+if gone then redis.call('HDEL', key, unpack(gone)) end
 end
 
 local reply
-if taken ~= '' or (answer and not same) then
+if taken ~= '' or (answer ~= '' and not same) then
 local head = '{"outcome":"changed","now":' .. clock .. clamped .. ',"taken":[' .. taken .. ']'
-reply = show(head, meta, ops, together, apart, device)
+reply = show(head, meta, lines)
 else
 
 local rest = clamped
-if not counts then rest = rest .. ',"last":"' .. lastOf(ops) .. '"' end
-if device then rest = rest .. ',"device":' .. device end
+if not counts then rest = rest .. ',"last":' .. last end
 if rest ~= '' then rest = ',{' .. sub(rest, 2) .. '}' end
-local facts = { clock, version, expires, created, maxAge, authAt, rotated, epoch }
-reply = (same and '["held",' or '["done",') .. concat(facts, ',') .. rest .. ']'
+reply = (same and '["held",' or '["done",') .. clock .. ',' .. version .. ',' .. expires .. ',' .. created .. ',' .. maxAge .. ',' .. fixed .. rest .. ']'
 end
 
 if due then redis.call('PEXPIREAT', key, expires) end
 return reply`
+export const META = ['apart', 'version', 'last', 'created', 'size', 'remembered', 'lastAt', 'expires', 'maxAge', 'horizon', 'hash', 'previousKind', 'fixed'] as const
+export const FIXED = ['authAt', 'rotated', 'epoch', 'previous', 'previousUntil', 'device'] as const
 export const LOAD = ['wanted'] as const
-export const META = ['apart', 'version', 'size', 'remembered', 'expires', 'created', 'maxAge', 'horizon', 'hash', 'rotated', 'epoch', 'previous', 'previousUntil', 'previousKind', 'authAt'] as const
 export const CREATE = ['secret', 'began', 'ownIdle', 'idle', 'loggedIn', 'noted', 'lines', 'count'] as const
 export const PROOF = ['secret', 'maxLifetime', 'bound'] as const
 export const DESTROY = ['began', 'state'] as const

@@ -25,7 +25,7 @@ export class Script {
     const { id, hash, data, dates = EMPTY_CHAIN, created, maxAge, idle, authenticated, authAt } = session
     const { together, apart } = write(data)
     const words = wordsOf(CREATE, {
-      secret: hash,
+      secret: quoted(hash),
       began: created,
       ownIdle: maxAge,
       idle,
@@ -43,7 +43,7 @@ export class Script {
    * if they are those that are held.
    */
   async load(id: string, what?: 'judged' | Held): Promise<StateReading> {
-    const wanted = typeof what === 'object' ? `${what.version} ${what.last} ${what.created}` : what === 'judged'
+    const wanted = typeof what === 'object' ? nameOf(what) : what === 'judged'
     return readingOf(id, await this.#call(id, ['load', ...wordsOf(LOAD, { wanted })]))
   }
 
@@ -62,11 +62,11 @@ export class Script {
     const { op, chain, slide, maxBytes } = change
     const taking = takes(chain)
     const words = wordsOf(UPDATE, {
-      op,
+      op: quoted(op),
       idle: slide.idle,
       atLeast: slide.atLeast,
       maxBytes: canGrow(chain) ? maxBytes : undefined,
-      held: change.held && !taking && `${change.held.version} ${change.held.last}`,
+      held: change.held && !taking && nameOf(change.held),
       answer: change.answer || taking,
       rare: rareOf(change, horizon, judged),
     })
@@ -141,9 +141,19 @@ export class Script {
   }
 }
 
+/** A hash or an operation as META has it: of letters, digits, `_` and `-`. */
+function quoted(text: string): string {
+  return `"${text}"`
+}
+
+/** What names a session's data, as it stands in META. */
+function nameOf({ version, last, created }: Held): string {
+  return `${version},${quoted(last)},${created}`
+}
+
 function proofOf({ proof, maxLifetime, bound }: Access): string[] {
   return wordsOf(PROOF, {
-    secret: proof.hash,
+    secret: proof.hash && quoted(proof.hash),
     maxLifetime: maxLifetime !== Number.POSITIVE_INFINITY && maxLifetime,
     bound,
   })

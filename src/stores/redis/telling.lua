@@ -4,7 +4,7 @@
 -- In, Out: as script.lua. Message: when the session began, and what has become of it: see Notice in ../../contract/store.ts.
 --
 -- @takes SCRIPT, PUBLISH
--- @from ./stored.ts VERSION_AT, CREATED_AT, EPOCH_AT
+-- @from ./stored.ts VERSION_AT, FIXED_AT, CREATED_AT, EPOCH_AT
 local function session()
 SCRIPT
 end
@@ -20,7 +20,7 @@ local after = look()
 local what
 if before and not after then
   what = 'gone'
-elseif before and before[EPOCH_AT] ~= after[EPOCH_AT] then
+elseif before and before[FIXED_AT][EPOCH_AT] ~= after[FIXED_AT][EPOCH_AT] then
   what = 'rotated'
 elseif before and before[VERSION_AT] ~= after[VERSION_AT] then
   what = string.format('%.0f', after[VERSION_AT])

@@ -20,7 +20,7 @@ local after = look()
 local what
 if before and not after then
 what = 'gone'
-elseif before and before[${EPOCH_AT}] ~= after[${EPOCH_AT}] then
+elseif before and before[${FIXED_AT}][${EPOCH_AT}] ~= after[${FIXED_AT}][${EPOCH_AT}] then
 what = 'rotated'
 elseif before and before[${VERSION_AT}] ~= after[${VERSION_AT}] then
 what = string.format('%.0f', after[${VERSION_AT}])
@@ -28,4 +28,4 @@ end
 
 if what then redis.pcall('${PUBLISH}', KEYS[1], string.format('%.0f', before[${CREATED_AT}]) .. ' ' .. what) end
 return reply`
-import { VERSION_AT, CREATED_AT, EPOCH_AT } from './stored.ts'
+import { VERSION_AT, FIXED_AT, CREATED_AT, EPOCH_AT } from './stored.ts'
