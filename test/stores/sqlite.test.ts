@@ -98,6 +98,35 @@ function inLists(database: SqliteDatabase): SqliteDatabase {
   }
 }
 
+it('a read on SQLite is one statement, whether the caller has a copy of the data, an old one or none', async () => {
+  const database = new Libsql(join(folder, 'reads.db'))
+  let gets = 0
+  const counting: SqliteDatabase = {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare: (sql) => {
+      const statement = database.prepare(sql)
+      return {
+        get: (...given) => {
+          gets++
+          return statement.get(...given)
+        },
+        all: (...given) => statement.all(...given),
+        run: (...given) => statement.run(...given),
+      }
+    },
+  }
+  const store = sqlite(counting)
+  const { access, record } = await visitor(store, { n: 1 })
+  const second = changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+  gets = 0
+  const outcomes = []
+  for (const held of [undefined, record, { ...second, last: 'another' }, second]) {
+    outcomes.push((await store.load(access, held)).outcome)
+  }
+  expect({ outcomes, gets }).toEqual({ outcomes: ['live', 'live', 'live', 'held'], gets: 4 })
+})
+
 describe("the application's own handle of SQLite", () => {
   it.each<[string, (file: string) => SqliteDatabase]>([
     [

@@ -4,7 +4,7 @@
  * @module koa-atomic-session/sqlite
  */
 import { pages } from '../../contract/pages.ts'
-import { begin, isHeld, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -35,6 +35,7 @@ import {
   hasDevice,
   ID_COLUMN,
   keyOf,
+  markOf,
   type Statements,
   schema,
   sessionIn,
@@ -251,10 +252,7 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
   /** The session; without its data if they are those that are held. */
   async #read(id: string, held?: Held): Promise<StoredSession | undefined> {
     const { sql } = await this.#open()
-    return this.#patiently(() => {
-      const outline = held && fromRow(sql.outline.get(id))
-      return outline && isHeld(held, outline) ? outline : fromRow(sql.get.get(id))
-    })
+    return this.#patiently(() => fromRow(held ? sql.held.get(...markOf(held), id) : sql.get.get(id)))
   }
 
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {

@@ -1,5 +1,5 @@
 import { type StoredSession, UNREAD } from '../../contract/record.ts'
-import { type IndexValue, LIST_BATCH } from '../../contract/store.ts'
+import { type Held, type IndexValue, LIST_BATCH } from '../../contract/store.ts'
 import { decode, encode } from '../shared/json.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -23,7 +23,9 @@ const COLUMNS = {
 type Column = keyof typeof COLUMNS
 type Row = Record<Column, SqliteValue>
 const NAMES = Object.keys(COLUMNS) as Column[]
-const WITHOUT_DATA = NAMES.map((name) => (name === 'data' ? 'NULL AS data' : name))
+/** Of the last operation, what comes after its `@` is digits: see {@link markOf}. */
+const LAST = "' ' || rtrim(ops, '0123456789') GLOB ?"
+const UNLESS_HELD = `CASE WHEN version = ? AND created = ? AND ${LAST} THEN NULL ELSE data END AS data`
 /** Where a row that is a list has the id. */
 export const ID_COLUMN = NAMES.indexOf('id')
 
@@ -78,8 +80,10 @@ export function statements(database: SqliteDatabase, table: string) {
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     get: database.prepare(`SELECT ${NAMES} FROM ${table} WHERE id = ?`),
-    /** The same without the data, which takes no longer for a large session. */
-    outline: database.prepare(`SELECT ${WITHOUT_DATA} FROM ${table} WHERE id = ?`),
+    /** The same, but for the data that the caller holds. Takes {@link markOf} them, and the id. */
+    held: database.prepare(
+      `SELECT ${NAMES.map((name) => (name === 'data' ? UNLESS_HELD : name))} FROM ${table} WHERE id = ?`,
+    ),
     page: database.prepare(
       `SELECT ${NAMES} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
     ),
@@ -114,6 +118,11 @@ interface Having {
   readonly find: SqliteStatement
   /** Then the id of the one that stays, and how many. */
   readonly remove: SqliteStatement
+}
+
+/** What names the data that a caller holds. The id of an operation has no sign that means something to GLOB. */
+export function markOf({ version, created, last }: Held): SqliteValue[] {
+  return [version, created, last === '' ? ' ' : `* ${last}@`]
 }
 
 export function valuesOf(stored: StoredSession): SqliteValue[] {
