@@ -23,6 +23,7 @@ const COLUMNS = {
 type Column = keyof typeof COLUMNS
 type Row = Record<Column, SqliteValue>
 const NAMES = Object.keys(COLUMNS) as Column[]
+const WITHOUT_DATA = NAMES.filter((name): name is Exclude<Column, 'data'> => name !== 'data')
 /** Of the last operation, what comes after its `@` is digits: see {@link markOf}. */
 const LAST = "' ' || rtrim(ops, '0123456789') GLOB ?"
 const UNLESS_HELD = `CASE WHEN version = ? AND created = ? AND ${LAST} THEN NULL ELSE data END AS data`
@@ -73,8 +74,9 @@ export function keyOf(value: IndexValue): string | number {
 export type Statements = ReturnType<typeof statements>
 
 export function statements(database: SqliteDatabase, table: string) {
-  const sets = NAMES.filter((name) => name !== 'id').map((name) => `${name} = ?`)
   const having = new Map<string, Having>()
+  const update = (names: readonly Column[]) =>
+    database.prepare(`UPDATE ${table} SET ${names.slice(0, -1).map((name) => `${name} = ?`)} WHERE id = ?`)
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
@@ -89,7 +91,9 @@ export function statements(database: SqliteDatabase, table: string) {
     ),
     /** Takes {@link valuesOf} a session, as `save` does. */
     insert: database.prepare(`INSERT INTO ${table} (${NAMES}) VALUES (${NAMES.map(() => '?')}) ON CONFLICT DO NOTHING`),
-    save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
+    save: update(NAMES),
+    /** The same where the data stay as they are; takes {@link restOf} a session. */
+    note: update(WITHOUT_DATA),
     remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
     prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
     /** For the sessions that hold such a value at this field. */
@@ -126,11 +130,21 @@ export function markOf({ version, created, last }: Held): SqliteValue[] {
 }
 
 export function valuesOf(stored: StoredSession): SqliteValue[] {
-  const row: Row = {
+  const row: Row = { ...rowOf(stored), data: encode(stored.data) }
+  return NAMES.map((name) => row[name])
+}
+
+/** The values of all columns but the data. */
+export function restOf(stored: StoredSession): SqliteValue[] {
+  const row = rowOf(stored)
+  return WITHOUT_DATA.map((name) => row[name])
+}
+
+function rowOf(stored: StoredSession): Omit<Row, 'data'> {
+  return {
     id: stored.id,
     hash: stored.hash,
     previous: stored.previous && JSON.stringify(stored.previous),
-    data: encode(stored.data),
     version: stored.version,
     created: stored.created,
     expires: stored.expires,
@@ -141,7 +155,6 @@ export function valuesOf(stored: StoredSession): SqliteValue[] {
     ops: stored.ops.join(' '),
     device: stored.device ? JSON.stringify(stored.device) : null,
   }
-  return NAMES.map((name) => row[name])
 }
 
 /**
