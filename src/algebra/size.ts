@@ -21,12 +21,5 @@ export function sizeOf(value: Value): number {
 
 /** UTF-8 bytes. Quotes and control characters, which JSON escapes, count once: this is a limit, not an encoding. */
 function textSize(text: string): number {
-  let size = text.length
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < 0x80) continue
-    // A surrogate pair is four bytes in two units; everything else above U+07FF is three bytes in one unit.
-    size += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2
-  }
-  return size
+  return Buffer.byteLength(text)
 }

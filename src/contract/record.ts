@@ -62,6 +62,13 @@ export function outlineOf(stored: StoredSession): Outline {
 /** In place of data that were left out because the caller holds them. */
 export const UNREAD: Data = Object.freeze({})
 
+/** The session with the data that the caller holds where they were left out, and as it is where they were not. */
+export function completed(stored: StoredSession, held: SessionRecord): StoredSession {
+  if (stored.data !== UNREAD) return stored
+  if (!isHeld(held, stored)) throw new TypeError('the store has left out data that the caller does not hold')
+  return { ...stored, data: held.data }
+}
+
 /** Whether these are the data that the caller holds. */
 export function isHeld(held: Held, { created, version, ops }: StoredSession): boolean {
   return isSame(held, { created, version, last: lastOf(ops) })

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { sqlite } from 'koa-atomic-session/sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
-import type { Notice, TellingStore } from '../../src/contract/store.ts'
+import type { Notice, SessionRecord, TellingStore } from '../../src/contract/store.ts'
 import { newId } from '../../src/cookie/credential.ts'
-import type { SqliteDatabase } from '../../src/stores/sqlite/client.ts'
+import type { SqliteDatabase, SqliteValue } from '../../src/stores/sqlite/client.ts'
 import { open } from '../../src/stores/sqlite/client.ts'
-import { chainOf, changed, changeOf, dataOf, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -97,6 +97,87 @@ function inLists(database: SqliteDatabase): SqliteDatabase {
     },
   }
 }
+
+/** A handle that tells what its statements were given, and which rows they gave. */
+function watched(database: SqliteDatabase) {
+  const rows: unknown[] = []
+  const written: SqliteValue[] = []
+  const handle: SqliteDatabase = {
+    exec: (sql) => database.exec(sql),
+    close: () => database.close(),
+    prepare: (sql) => {
+      const statement = database.prepare(sql)
+      return {
+        get: (...given) => {
+          const row = statement.get(...given)
+          rows.push(row)
+          return row
+        },
+        all: (...given) => statement.all(...given),
+        run: (...given) => {
+          written.push(...given)
+          return statement.run(...given)
+        },
+      }
+    },
+  }
+  return { handle, rows, written }
+}
+
+describe('the data of a session on SQLite', () => {
+  const begin = async (name: string) => {
+    const { handle, rows, written } = watched(new Libsql(join(folder, `${name}.db`)))
+    const store = sqlite(handle)
+    const { access, record } = await visitor(store, { n: 1, at: new Date(0), text: 'a text' })
+    const second = changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+    rows.length = written.length = 0
+    /** The data that were read since the last time: null where they were left out. */
+    const read = () => rows.splice(0).map((row) => (row as { data: string | null }).data)
+    const touches = () => written.splice(0).some((value) => `${value}`.includes('a text'))
+    return { store, access, record, second, read, touches }
+  }
+  const inc = (held?: SessionRecord) => changeOf(chainOf(commands.inc('n')), { held })
+  const text = (n: number) => `{"n":${n},"at":{"$date":0},"text":"a text"}`
+
+  it('are read by one statement, whether the caller has a copy, an old one or none', async () => {
+    const { store, access, record, second, read } = await begin('reads')
+    const outcomes = []
+    for (const held of [undefined, record, { ...second, last: 'another' }, second]) {
+      outcomes.push((await store.load(access, held)).outcome)
+    }
+    expect(outcomes).toEqual(['live', 'live', 'live', 'held'])
+    expect(read()).toEqual([text(2), text(2), text(2), null])
+  })
+
+  it('are not read for a change whose caller has a copy', async () => {
+    const { store, access, record, second, read } = await begin('changes')
+    expect((await store.update(access, inc(second))).outcome).toBe('held')
+    expect((await store.update(access, inc(second))).outcome).toBe('changed')
+    expect((await store.update(access, inc(record))).outcome).toBe('changed')
+    expect(read()).toEqual([null, text(3), text(4)])
+    expect(await dataOf(store, access)).toEqual({ n: 5, at: new Date(0), text: 'a text' })
+  })
+
+  it('are read for a change whose copy is of another session, or has no operation that names it', async () => {
+    const { store, access, record, second, read } = await begin('doubts')
+    await store.update(access, inc({ ...second, id: 'another' }))
+    const other = await visitor(store, { n: 1 })
+    await store.update(other.access, inc({ ...other.record, data: record.data }))
+    expect(read()).toEqual([text(2), '{"n":1}'])
+    expect(await dataOf(store, other.access)).toEqual({ n: 2 })
+  })
+
+  it('are not written where they stay as they are', async () => {
+    const { store, access, second, touches } = await begin('rests')
+    const slide = { idle: 20 * MINUTE, atLeast: 0 }
+    await store.update(access, changeOf(chainOf([]), { slide, held: second }))
+    await store.update(access, changeOf(chainOf([]), { slide, authenticated: true }))
+    expect(touches()).toBe(false)
+    await store.update(access, inc())
+    expect(touches()).toBe(true)
+    expect(await dataOf(store, access)).toEqual({ n: 3, at: new Date(0), text: 'a text' })
+  })
+})
 
 describe("the application's own handle of SQLite", () => {
   it.each<[string, (file: string) => SqliteDatabase]>([

@@ -3,8 +3,9 @@
  *
  * @module koa-atomic-session/sqlite
  */
+import { takes } from '../../algebra/index.ts'
 import { pages } from '../../contract/pages.ts'
-import { begin, isHeld, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
+import { begin, completed, liveRecord, recordOf, type StoredSession } from '../../contract/record.ts'
 import type {
   Access,
   Change,
@@ -35,6 +36,8 @@ import {
   hasDevice,
   ID_COLUMN,
   keyOf,
+  markOf,
+  restOf,
   type Statements,
   schema,
   sessionIn,
@@ -115,8 +118,12 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
 
   async update(access: Access, change: Change): Promise<Updated> {
     const { next, answer } = await this.#transaction(({ sql }) => {
-      const made = transition(fromRow(sql.get.get(access.id)), access, change, Date.now())
-      if (made.next) sql.save.run(...valuesOf(made.next))
+      const held = heldIn(access, change)
+      const read = find(sql, access.id, held)
+      const found = read && held ? completed(read, held) : read
+      const made = transition(found, access, change, Date.now())
+      if (made.next && made.next.data === found?.data) sql.note.run(...restOf(made.next))
+      else if (made.next) sql.save.run(...valuesOf(made.next))
       return made
     })
     if (next) for (const one of this.#listening) one.made(access.id, next)
@@ -248,13 +255,9 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
     return opened.looking
   }
 
-  /** The session; without its data if they are those that are held. */
   async #read(id: string, held?: Held): Promise<StoredSession | undefined> {
     const { sql } = await this.#open()
-    return this.#patiently(() => {
-      const outline = held && fromRow(sql.outline.get(id))
-      return outline && isHeld(held, outline) ? outline : fromRow(sql.get.get(id))
-    })
+    return this.#patiently(() => find(sql, id, held))
   }
 
   async #transaction<T>(work: (opened: Opened) => T): Promise<T> {
@@ -272,6 +275,20 @@ class SqliteStore implements IndexableStore, IndexedStore, InspectableStore, Tel
       return work()
     })
   }
+}
+
+/**
+ * What the caller holds, if the change can begin from that: then the data need be neither read nor parsed. Before the first
+ * operation, its time alone tells a session from a later one with the same id, and that is not enough to write. Whoever
+ * takes a value away is sent all that is left, and its size.
+ */
+function heldIn({ id }: Access, { held, chain }: Change): SessionRecord | undefined {
+  return held?.id === id && held.last !== '' && !takes(chain) ? held : undefined
+}
+
+/** The session; without its data if they are those that are held. */
+function find(sql: Statements, id: string, held: Held | undefined): StoredSession | undefined {
+  return fromRow(held ? sql.held.get(...markOf(held), id) : sql.get.get(id))
 }
 
 /** Another process may do it at the same time, so it is looked for once more by whoever holds the write lock. */

@@ -1,5 +1,5 @@
 import { type StoredSession, UNREAD } from '../../contract/record.ts'
-import { type IndexValue, LIST_BATCH } from '../../contract/store.ts'
+import { type Held, type IndexValue, LIST_BATCH } from '../../contract/store.ts'
 import { decode, encode } from '../shared/json.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './client.ts'
 
@@ -23,7 +23,10 @@ const COLUMNS = {
 type Column = keyof typeof COLUMNS
 type Row = Record<Column, SqliteValue>
 const NAMES = Object.keys(COLUMNS) as Column[]
-const WITHOUT_DATA = NAMES.map((name) => (name === 'data' ? 'NULL AS data' : name))
+const WITHOUT_DATA = NAMES.filter((name): name is Exclude<Column, 'data'> => name !== 'data')
+/** Of the last operation, what comes after its `@` is digits: see {@link markOf}. */
+const LAST = "' ' || rtrim(ops, '0123456789') GLOB ?"
+const UNLESS_HELD = `CASE WHEN version = ? AND created = ? AND ${LAST} THEN NULL ELSE data END AS data`
 /** Where a row that is a list has the id. */
 export const ID_COLUMN = NAMES.indexOf('id')
 
@@ -71,21 +74,26 @@ export function keyOf(value: IndexValue): string | number {
 export type Statements = ReturnType<typeof statements>
 
 export function statements(database: SqliteDatabase, table: string) {
-  const sets = NAMES.filter((name) => name !== 'id').map((name) => `${name} = ?`)
   const having = new Map<string, Having>()
+  const update = (names: readonly Column[]) =>
+    database.prepare(`UPDATE ${table} SET ${names.slice(0, -1).map((name) => `${name} = ?`)} WHERE id = ?`)
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     get: database.prepare(`SELECT ${NAMES} FROM ${table} WHERE id = ?`),
-    /** The same without the data, which takes no longer for a large session. */
-    outline: database.prepare(`SELECT ${WITHOUT_DATA} FROM ${table} WHERE id = ?`),
+    /** The same, but for the data that the caller holds. Takes {@link markOf} them, and the id. */
+    held: database.prepare(
+      `SELECT ${NAMES.map((name) => (name === 'data' ? UNLESS_HELD : name))} FROM ${table} WHERE id = ?`,
+    ),
     page: database.prepare(
       `SELECT ${NAMES} FROM ${table} WHERE id > ? AND expires > ? ORDER BY id LIMIT ${LIST_BATCH}`,
     ),
     /** Takes {@link valuesOf} a session, as `save` does. */
     insert: database.prepare(`INSERT INTO ${table} (${NAMES}) VALUES (${NAMES.map(() => '?')}) ON CONFLICT DO NOTHING`),
-    save: database.prepare(`UPDATE ${table} SET ${sets} WHERE id = ?`),
+    save: update(NAMES),
+    /** The same where the data stay as they are; takes {@link restOf} a session. */
+    note: update(WITHOUT_DATA),
     remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
     prune: database.prepare(`DELETE FROM ${table} WHERE expires <= ?`),
     /** For the sessions that hold such a value at this field. */
@@ -116,12 +124,27 @@ interface Having {
   readonly remove: SqliteStatement
 }
 
+/** What names the data that a caller holds. The id of an operation has no sign that means something to GLOB. */
+export function markOf({ version, created, last }: Held): SqliteValue[] {
+  return [version, created, last === '' ? ' ' : `* ${last}@`]
+}
+
 export function valuesOf(stored: StoredSession): SqliteValue[] {
-  const row: Row = {
+  const row: Row = { ...rowOf(stored), data: encode(stored.data) }
+  return NAMES.map((name) => row[name])
+}
+
+/** The values of all columns but the data. */
+export function restOf(stored: StoredSession): SqliteValue[] {
+  const row = rowOf(stored)
+  return WITHOUT_DATA.map((name) => row[name])
+}
+
+function rowOf(stored: StoredSession): Omit<Row, 'data'> {
+  return {
     id: stored.id,
     hash: stored.hash,
     previous: stored.previous && JSON.stringify(stored.previous),
-    data: encode(stored.data),
     version: stored.version,
     created: stored.created,
     expires: stored.expires,
@@ -132,7 +155,6 @@ export function valuesOf(stored: StoredSession): SqliteValue[] {
     ops: stored.ops.join(' '),
     device: stored.device ? JSON.stringify(stored.device) : null,
   }
-  return NAMES.map((name) => row[name])
 }
 
 /**
