@@ -3,7 +3,7 @@ import { postgres, postgresSchema } from 'koa-atomic-session/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
-import { chainOf, changed, changeOf, randomId, visitor } from '../../src/testing/harness.ts'
+import { chainOf, changed, changeOf, eventually, randomId, visitor } from '../../src/testing/harness.ts'
 
 const server = inject('postgres')
 const apply = readFileSync('src/stores/postgres/sql/apply.sql', 'utf8')
@@ -46,6 +46,24 @@ describe.skipIf('missing' in server)('the postgres store', () => {
     const { where } = await pool.query(broken).catch((error) => error)
     const line = Number(/line (\d+) at/.exec(where)?.[1])
     expect(apply.split('\n')[line - 1]).toMatch(/^ *CASE kind$/)
+  })
+
+  it('writes no index for a change that does not slide, and nothing for a slide that is not due', async () => {
+    const name = table()
+    const store = postgres(pool, { table: name })
+    await store.setup()
+    const { access } = await visitor(store, { n: 0, text: 'x'.repeat(200) })
+    for (let i = 0; i < 200; i++) {
+      changed(await store.update(access, changeOf(chainOf(commands.inc('n')))))
+      changed(await store.update(access, changeOf(chainOf([]))))
+    }
+    const question = `SELECT n_tup_upd::integer AS updates, n_tup_hot_upd::integer AS hot FROM pg_stat_user_tables WHERE relname = '${name}'`
+    // The server counts with a delay.
+    const counted = () => pool.query(question).then(({ rows }) => rows[0])
+    const { updates, hot } = await eventually(counted, ({ updates }) => updates >= 200)
+    expect(updates).toBe(200)
+    // One that finds its page full goes to another page, and so into the indexes.
+    expect(hot).toBeGreaterThan(180)
   })
 
   it.each(['', 'x'.repeat(51), 'a\0b'])('refuses the name %j', (name) => {
