@@ -81,6 +81,10 @@ describe.skipIf('missing' in inject('redis'))('Redis behind a Sentinel, which le
     return { old, next, watcher, store, inc, at, id }
   }
 
+  /** As soon as the Sentinel knows the replica, which it hears of from the primary. */
+  const failOver = (watcher: Awaited<ReturnType<typeof connected>>) =>
+    untilItWorks(() => watcher.sendCommand(['SENTINEL', 'FAILOVER', NAME]))
+
   const isPrimary = async (server: Awaited<ReturnType<typeof connected>>) =>
     /role:master/.test(await server.info('replication'))
 
@@ -88,7 +92,7 @@ describe.skipIf('missing' in inject('redis'))('Redis behind a Sentinel, which le
     const { old, next, watcher, store, inc, at, id } = await setUp(open)
     // As if nobody could reach it but this client: a Sentinel can't make a replica of it.
     await old.sendCommand(['ACL', 'SETUSER', 'default', '-slaveof', '-replicaof'])
-    await watcher.sendCommand(['SENTINEL', 'FAILOVER', NAME])
+    await failOver(watcher)
     await untilItWorks(async () => {
       // It hears nothing of the old one any more.
       expect(await isPrimary(next)).toBe(true)
@@ -106,7 +110,7 @@ describe.skipIf('missing' in inject('redis'))('Redis behind a Sentinel, which le
   it('loses what the old primary acknowledges, with ioredis as it comes', async () => {
     const { old, next, watcher, inc, at } = await setUp(ioRedis(Redis, {}))
     await old.sendCommand(['ACL', 'SETUSER', 'default', '-slaveof', '-replicaof'])
-    await watcher.sendCommand(['SENTINEL', 'FAILOVER', NAME])
+    await failOver(watcher)
     await untilItWorks(async () => {
       const [, port] = (await watcher.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME])) as unknown as string[]
       expect(port).toBe(new URL(next.options!.url!).port)
@@ -117,7 +121,7 @@ describe.skipIf('missing' in inject('redis'))('Redis behind a Sentinel, which le
 
   it('heals by itself as soon as the old primary is a replica, with ioredis as it comes', async () => {
     const { old, next, watcher, inc, at } = await setUp(ioRedis(Redis, {}))
-    await watcher.sendCommand(['SENTINEL', 'FAILOVER', NAME])
+    await failOver(watcher)
     await untilItWorks(async () => expect(await isPrimary(old)).toBe(false))
     await untilItWorks(async () => changed(await inc()))
     expect(await at(next)).toBe(1)
@@ -127,7 +131,7 @@ describe.skipIf('missing' in inject('redis'))('Redis behind a Sentinel, which le
     'acknowledges nothing on the old primary, if it needs all of its replicas: %s',
     async (_, open) => {
       const { next, watcher, inc, at } = await setUp(open, 1)
-      await watcher.sendCommand(['SENTINEL', 'FAILOVER', NAME])
+      await failOver(watcher)
       await untilItWorks(async () => expect(await isPrimary(next)).toBe(true))
       let acknowledged = 0
       await untilItWorks(async () => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Deadlines } from '../../src/delivery/deadlines.ts'
 
@@ -53,6 +55,27 @@ describe('deadlines', () => {
     expect(given).toEqual(['a', 'b'])
     vi.advanceTimersByTime(60)
     expect(given).toEqual(['a', 'b', 'c'])
+  })
+
+  it('let go of every request that has ended, though what began beside it is still there', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const ended: WeakRef<object>[] = []
+    const request = () => {
+      const one = { body: 'x'.repeat(100) }
+      ended.push(new WeakRef(one))
+      return deadlines.add(performance.now(), () => given.push(one.body))
+    }
+    const handles = [request(), request(), request()]
+    begin('still there')
+    for (const handle of handles) deadlines.delete(handle)
+    // A WeakRef holds what it was made of until its turn is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    expect(ended.map((one) => one.deref())).toEqual([undefined, undefined, undefined])
+    for (const handle of handles) expect(handle).toMatchObject({ before: undefined, after: undefined })
+    vi.advanceTimersByTime(100)
+    expect(given).toEqual(['still there'])
   })
 
   it('keep the process alive only while somebody waits', () => {

@@ -6,6 +6,10 @@ export interface NodeRedisClient {
   connect(): Promise<unknown>
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** Whether it has a connection. Only a client of one server tells. */
+  readonly isReady?: boolean
+  // biome-ignore lint/suspicious/noExplicitAny: each kind of client takes options of its own
+  withCommandOptions?(options: any): unknown
 }
 
 /** The part of an ioredis client or cluster (4, 5 or 6), or of iovalkey, that the store uses. */
