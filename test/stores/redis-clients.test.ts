@@ -7,7 +7,7 @@ import { type RedisClient, redis } from 'koa-atomic-session/redis'
 import { createClient, createClientPool, createCluster, RESP_TYPES } from 'redis'
 import { createClient as createClient4 } from 'redis4'
 import { createClient as createClient5 } from 'redis5'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, vi } from 'vitest'
 import { commands } from '../../src/algebra/index.ts'
 import type { IndexedStore, InspectableStore } from '../../src/contract/store.ts'
 import { chainOf, changed, changeOf, dataOf, MINUTE, visitor } from '../../src/testing/harness.ts'
@@ -136,5 +136,26 @@ describe.skipIf('missing' in clustered)('the redis store, whatever the client of
     await once(remedied, 'ready')
     await everything(remedied, 'clients no pipelines:')
     await remedied.quit()
+  })
+})
+
+describe.skipIf('missing' in single)('node-redis', () => {
+  it('times a command by itself only where it waits for a connection', async () => {
+    const client = createClient({ url: urlOf(single) })
+    const store = redis(client, { prefix: 'timed:' })
+    const connected = client.connect()
+    const timed = vi.spyOn(AbortSignal, 'timeout')
+    const access = { id: 'nobody', proof: { hash: 'none' }, maxLifetime: Number.POSITIVE_INFINITY }
+    const waiting = store.load(access)
+    expect(timed).toHaveBeenCalledTimes(1)
+    await connected
+    expect(await waiting).toMatchObject({ outcome: 'absent' })
+    // What sends the script's text, should the server not know it.
+    await store.load(access)
+    timed.mockClear()
+    await store.load(access)
+    expect(timed).not.toHaveBeenCalled()
+    timed.mockRestore()
+    client.destroy()
   })
 })
