@@ -118,7 +118,8 @@ class Run {
         // goes on without it.
         const ends = mine() && !session.isNew && !(kind === 'regenerate' && this.#rotated)
         await session[kind]()
-        this.ended ||= ends
+        // Others may have rotated it meanwhile.
+        this.ended ||= ends && !(kind === 'regenerate' && this.#rotated)
         return
       }
       case 'expire':
