@@ -180,6 +180,16 @@ describe.skipIf('missing' in server)('a long chain on PostgreSQL', () => {
     }
   })
 
+  it('moves nothing into a list, though another command leads into it too', async () => {
+    const data = { '0': { a: [] }, b: [], c: {} } as Data
+    for (const list of [
+      [rename('0', 'b.12.a'), push('b.12.1', [1])],
+      [push('b.12.1', [1]), rename('0', 'b.12.a')],
+      [rename('0', 'c.a'), set('c.b', 1)],
+    ])
+      await compare(store, data, [chainOf(list)], false)
+  })
+
   it('gives what the oracle gives, and of several failures the first', async () => {
     const property = fc.asyncProperty(held as fc.Arbitrary<Data>, chain, (data, one) =>
       compare(store, data, [one], false),
