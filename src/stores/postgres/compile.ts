@@ -4,8 +4,8 @@ import { tag } from '../shared/json.ts'
 import { knows } from '../shared/oracle.ts'
 
 /**
- * Whether the function can compute a change. It knows nothing of devices. It looks for lists on the way of a `rename` only where it opens that way itself:
- * if another command leads into the same field, it may have opened it before, as each value is opened once.
+ * Whether the function can compute a change. It knows nothing of devices. It looks for lists on the way of a `rename` only
+ * where the rename opens that way. Each value is opened once, so another command that leads there may have opened it before.
  */
 export function computes({ chain, device }: Change): boolean {
   if (device || !knows(chain)) return false
