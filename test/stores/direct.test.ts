@@ -38,7 +38,7 @@ describe.skipIf('missing' in server)('the postgres store, where the UPDATE itsel
     await store.setup()
     await pool.query('CREATE SCHEMA direct_bare')
     await bare.setup()
-    await pool.query(`CREATE OR REPLACE FUNCTION direct_bare.koa_atomic_session_v3(data jsonb, chain jsonb, now_ms bigint, max_bytes integer)
+    await pool.query(`CREATE OR REPLACE FUNCTION direct_bare.koa_atomic_session_v4(data jsonb, chain jsonb, now_ms bigint, max_bytes integer)
       RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the function was called'; END $$`)
   })
 

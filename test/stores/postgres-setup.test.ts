@@ -17,7 +17,7 @@ it('a function that has changed has a new name, because processes of the old ver
     .digest('hex')
     .slice(0, 12)
   // Where this fails, count the version in functionName() up, and write the new pair here.
-  expect([functionName('public'), body]).toEqual(['"public".koa_atomic_session_v3', 'deed534d382d'])
+  expect([functionName('public'), body]).toEqual(['"public".koa_atomic_session_v4', '9355df241158'])
 })
 
 describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
@@ -74,7 +74,7 @@ describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
     const rights = [
       `GRANT USAGE ON SCHEMA ${schema} TO ${schema}_app`,
       `GRANT SELECT, INSERT, UPDATE, DELETE ON ${schema}.sessions TO ${schema}_app`,
-      `GRANT EXECUTE ON FUNCTION ${schema}.koa_atomic_session_v3 TO ${schema}_app`,
+      `GRANT EXECUTE ON FUNCTION ${schema}.koa_atomic_session_v4 TO ${schema}_app`,
     ]
     const client = await role(`${schema}_app`, '')
     for (const right of rights) {
@@ -170,7 +170,7 @@ describe.skipIf('missing' in server)('the set-up of PostgreSQL', () => {
     await store.setup()
     const { access } = await visitor(store, { a: { n: 1 } })
     const change = () => changeOf(chainOf(commands.inc('a.n')))
-    await pool.query(`DROP FUNCTION ${schema}.koa_atomic_session_v3`)
+    await pool.query(`DROP FUNCTION ${schema}.koa_atomic_session_v4`)
     await expect(store.update(access, change())).rejects.toThrow(
       /is not set up yet: 42883 function .* does not exist; call await sessions\.ensureIndex\(\) once$/,
     )

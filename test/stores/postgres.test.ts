@@ -42,7 +42,7 @@ describe.skipIf('missing' in server)('the postgres store', () => {
   it('fails in its function with the line of apply.sql', async () => {
     const name = table()
     await postgres(pool, { table: name }).setup()
-    const broken = `SELECT public.koa_atomic_session_v3('{"a": 1}', '[[], [[0, "unknown", ["a"]]]]', 0, NULL)`
+    const broken = `SELECT public.koa_atomic_session_v4('{"a": 1}', '[[], [[0, "unknown", ["a"]]]]', 0, NULL)`
     const { where } = await pool.query(broken).catch((error) => error)
     const line = Number(/line (\d+) at/.exec(where)?.[1])
     expect(apply.split('\n')[line - 1]).toMatch(/^ *CASE kind$/)

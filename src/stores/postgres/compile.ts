@@ -1,20 +1,5 @@
-import { type Chain, type Command, indexOf, type Path, places, pullsByFields, type Value } from '../../algebra/index.ts'
-import type { Change } from '../../contract/store.ts'
+import { type Chain, type Command, indexOf, type Path, pullsByFields, type Value } from '../../algebra/index.ts'
 import { tag } from '../shared/json.ts'
-import { knows } from '../shared/oracle.ts'
-
-/**
- * Whether the function can compute a change. It knows nothing of devices. It looks for lists on the way of a `rename` only
- * where the rename opens that way. Each value is opened once, so another command that leads there may have opened it before.
- */
-export function computes({ chain, device }: Change): boolean {
-  if (device || !knows(chain)) return false
-  const leading = new Map<string | undefined, number>()
-  for (const command of chain.commands) {
-    for (const key of new Set(places(command).map(([key]) => key))) leading.set(key, (leading.get(key) ?? 0) + 1)
-  }
-  return chain.commands.every((command) => command.kind !== 'rename' || leading.get(command.to[0]) === 1)
-}
 
 /**
  * The chain as JSON for the function (sql/apply.sql): `[conditions, commands]`. A condition is `[path, value]` or `[path]`,

@@ -31,13 +31,12 @@ import { PRUNE_BATCH, pruned } from '../shared/batches.ts'
 import { retried } from '../shared/conflicts.ts'
 import { holding } from '../shared/holding.ts'
 import { encode } from '../shared/json.ts'
-import { compareAndRemove, compareAndSet, isPlain, type Reading } from '../shared/oracle.ts'
+import { compareAndRemove, compareAndSet, isPlain, knows, type Reading } from '../shared/oracle.ts'
 import { type Candidates, liveOf, pageOf, Readings, removed } from '../shared/readings.ts'
 import { adapted, type PostgresClient } from './adapters.ts'
 import { adviceFor } from './advice.ts'
 import { markOf, problemOf, storedOf, updatedOf } from './answers.ts'
 import { outcomeOf, type PgClient, type PgResult } from './client.ts'
-import { computes } from './compile.ts'
 import { directOf } from './direct.ts'
 import { assertListener, channelOf, noticesOf, type PostgresListener } from './listener.ts'
 import {
@@ -161,7 +160,7 @@ class PostgresStore implements IndexableStore, IndexedStore, InspectableStore, T
   }
 
   async update(access: Access, change: Change): Promise<Updated> {
-    if (access.proof.hash === undefined || !computes(change)) return this.#compute(access, change)
+    if (access.proof.hash === undefined || change.device || !knows(change.chain)) return this.#compute(access, change)
     const wanted = change.answer || takes(change.chain)
     const { statement, parameters } = this.#updating(change)
     const all = { ...updateParameters(access, change, wanted), ...parameters }

@@ -141,7 +141,7 @@ export function tableName(schema: string, table: string): string {
 
 /** Its version is part of the name: one that is changed gets another, and stands beside the old one. */
 export function functionName(schema: string): string {
-  return `${quote(schema)}.koa_atomic_session_v3`
+  return `${quote(schema)}.koa_atomic_session_v4`
 }
 
 function literal(text: string): string {

@@ -164,7 +164,14 @@ BEGIN
       argument := node;
     END IF;
 
-    -- What this path leads into is opened.
+    -- What this path leads into is opened. What is open already may be a list, too.
+    IF kind = 'rename' THEN
+      FOR k IN 0 .. level - 1 LOOP
+        IF jsonb_typeof(nodes[k]) = 'array' THEN
+          wrong := 'element';
+        END IF;
+      END LOOP;
+    END IF;
     node := nodes[level];
     FOR k IN level .. last LOOP
       EXIT WHEN wrong IS NOT NULL;
