@@ -47,7 +47,7 @@ async function copyInRedis(client, one, count) {
   }
 }
 
-/** The same with other users and other times, so that no index can store equal keys once. */
+/** The same with other users and other times, so no index can store equal keys once. */
 async function copyInPostgres(pool, one, count) {
   const columns = `SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'sessions' ORDER BY ordinal_position`
   const { rows } = await pool.query(columns)

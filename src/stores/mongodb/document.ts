@@ -35,13 +35,12 @@ export const READ = { ops: 0 }
 /** The session that a document holds; undefined for none, and for a document that somebody else has put there. */
 export function fromDocument(document: Document | null): StoredSession | undefined {
   if (!isSession(document)) return undefined
-  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, device } = document
-  const seen = { bson: false }
+  const { _id, hash, previous, version, created, expires, maxAge, authAt, rotated, epoch, device } = document
   return {
+    ...dataFrom(document),
     id: _id,
     hash,
     previous: previous && { hash: previous.hash, until: previous.until.getTime(), kind: previous.kind },
-    data: fromBson(data, seen) as Data,
     version,
     created: created.getTime(),
     expires: expires.getTime(),
@@ -50,7 +49,6 @@ export function fromDocument(document: Document | null): StoredSession | undefin
     rotated: rotated.getTime(),
     epoch,
     ops: document.ops ?? [document.last],
-    bytes: seen.bson ? undefined : document.size,
     ...(device && { device }),
   }
 }
@@ -86,9 +84,14 @@ export function outlineFrom(document: Document): Outline {
 
 /** The record of a document that {@link RECORD} was asked of, and how many bytes its data have. */
 export function recordFrom(document: Document): { record: SessionRecord; bytes: Bytes } {
+  const { data, bytes } = dataFrom(document)
+  return { record: { ...outlineFrom(document), data }, bytes }
+}
+
+/** The size of data with BSON values is not told: no copy of them is kept. */
+function dataFrom({ data, size }: Document): { data: Data; bytes: Bytes } {
   const seen = { bson: false }
-  const record = { ...outlineFrom(document), data: fromBson(document.data, seen) as Data }
-  return { record, bytes: seen.bson ? undefined : document.size }
+  return { data: fromBson(data, seen) as Data, bytes: seen.bson ? undefined : size }
 }
 
 const KINDS: ReadonlySet<unknown> = new Set(['explicit', 'unused', 'used'])
@@ -96,7 +99,7 @@ const KINDS: ReadonlySet<unknown> = new Set(['explicit', 'unused', 'used'])
 /** Whether it has everything that {@link toDocument} writes. */
 function isSession(document: Document | null): boolean {
   if (!document) return false
-  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops } = document
+  const { _id, hash, previous, data, version, created, expires, maxAge, authAt, rotated, epoch, ops, last } = document
   return (
     [_id, hash, epoch].every((text) => typeof text === 'string') &&
     [created, expires, rotated].every(isDate) &&
@@ -105,7 +108,7 @@ function isSession(document: Document | null): boolean {
     (maxAge === null || typeof maxAge === 'number') &&
     (previous === null || (typeof previous?.hash === 'string' && isDate(previous.until) && KINDS.has(previous.kind))) &&
     isObject(data) &&
-    (isList(ops) || typeof document.last === 'string')
+    (ops === undefined ? typeof last === 'string' : isList(ops))
   )
 }
 

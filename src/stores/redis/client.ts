@@ -54,8 +54,8 @@ export function withoutMapping<Client extends object>(client: Client): Client {
 }
 
 /**
- * node-redis 6 makes an AbortSignal for each command, to take it back if it has not been sent in time. That and its garbage
- * cost a third of a small read. With a connection a command leaves in the same turn, so only one that must wait for the
+ * node-redis 6 makes an AbortSignal for each command, to take it back if it has not been sent in time. That takes 6 to 9 %
+ * of the application's time, and its garbage more. With a connection a command leaves in the same turn, so only one that must wait for the
  * connection needs it. Clusters, pools and Sentinels don't tell whether there is one: they keep it.
  */
 function withoutTimeout(client: NodeRedisClient): NodeRedisClient {
