@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import Keygrip from 'keygrip'
 import { oldCookieOf } from '../cookie/old.ts'
 import { SessionUsageError } from '../errors/index.ts'

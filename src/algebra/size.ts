@@ -21,5 +21,6 @@ export function sizeOf(value: Value): number {
 
 /** UTF-8 bytes. Quotes and control characters, which JSON escapes, count once: this is a limit, not an encoding. */
 function textSize(text: string): number {
+  // biome-ignore lint/style/noRestrictedGlobals: the algebra imports nothing, and a chain is whole also if it begins here
   return Buffer.byteLength(text)
 }

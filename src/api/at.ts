@@ -1,14 +1,10 @@
 import { inspect } from 'node:util'
-import { type Chain, type Data, takes, type Value } from '../algebra/index.ts'
-import type { Access, InspectableStore, SessionRecord } from '../contract/store.ts'
-import { isId, newId, newOperation, newSecret } from '../cookie/credential.ts'
-import { errorOf, isSessionError, SessionGoneError, SessionUsageError } from '../errors/index.ts'
-import { outsideChange, takenOf } from '../visit/change.ts'
-import type { Host } from '../visit/exchange.ts'
-import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
+import { SessionGoneError, SessionUsageError } from '../errors/index.ts'
+import { conditionsOf, EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import { ADD, TAKE } from './chaining.ts'
 import { Commands } from './commands.ts'
 import { type FoundSession, foundOf } from './found.ts'
+import type { Outcome, Target } from './target.ts'
 
 /** Commands for a session from outside of its requests. They have no cookie, so they can give it no new secret. */
 abstract class Outside<D, C> extends Commands<D, C> {
@@ -41,12 +37,12 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
 
   /** @internal */
   override [ADD](change: (step: Step) => Step): ChainAt<D> {
-    return new ChainAt<D>(this.#target)[ADD](change)
+    return ChainAt.of<D>(this.#target, change)
   }
 
   /** @internal */
   override [TAKE](change: (step: Step) => Step): Promise<unknown> {
-    return new ChainAt<D>(this.#target)[TAKE](change)
+    return ChainAt.take<D>(this.#target, change)
   }
 
   /**
@@ -97,7 +93,7 @@ export class SessionAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<
 export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<FoundSession<D>> {
   readonly #target: Target
   readonly #begun: Promise<Outcome>
-  #step = EMPTY_STEP
+  #step: Step
   #fault: unknown
   #started = false
   #ends = false
@@ -105,9 +101,10 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
   #watched = false
 
   /** @internal */
-  constructor(target: Target) {
+  constructor(target: Target, step = EMPTY_STEP) {
     super()
     this.#target = target
+    this.#step = step
     // Its commands are complete after this turn of the event loop, and `await` has looked at it by then.
     this.#begun = target.inTurn(async () => {
       await undefined
@@ -118,17 +115,34 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
     this.#begun.catch((error) => this.#watched || target.background(error))
   }
 
+  /** @internal As `Chain.of`. */
+  static of<D>(target: Target, change: (step: Step) => Step, before = EMPTY_STEP): ChainAt<D> {
+    return new ChainAt<D>(target, extended(conditionsOf(before), change, target.host))
+  }
+
+  /** @internal */
+  static async take<D>(target: Target, change: (step: Step) => Step): Promise<unknown> {
+    return (await ChainAt.of<D>(target, change).#watch()).taken
+  }
+
   /** @internal */
   override [ADD](change: (step: Step) => Step): ChainAt<D> {
-    if (this.#started || this.#ends) return new ChainAt<D>(this.#target)[ADD](change)
+    const over = () => this.#started || this.#ends
+    const step = over() ? undefined : this.#extended(change)
+    // Asked again for the reason that `Chain` has.
+    if (!step || over()) return ChainAt.of<D>(this.#target, change, this.#step)
+    this.#step = step
+    return this
+  }
+
+  #extended(change: (step: Step) => Step): Step {
     try {
-      this.#step = extended(this.#step, change, this.#target.host)
+      return extended(this.#step, change, this.#target.host)
     } catch (error) {
       this.#fault = error
       this.#watched = true
       throw error
     }
-    return this
   }
 
   /** @internal */
@@ -191,104 +205,5 @@ export class ChainAt<D> extends Outside<D, ChainAt<D>> implements PromiseLike<Fo
 
   [inspect.custom](): string {
     return 'ChainAt {}'
-  }
-}
-
-interface Outcome {
-  /** The session afterwards, if somebody waits for it. */
-  readonly record?: SessionRecord | undefined
-  readonly taken?: Value | undefined
-  readonly removed: boolean
-}
-
-/** One session by its id, and the store that has it. Its calls run one after another. */
-export class Target {
-  readonly host: Pick<Host, 'settings' | 'store' | 'reliable'>
-  readonly background: (error: unknown) => void
-  readonly #id: string
-  readonly #removed: (data: Data) => void
-  /** Of the session that was first seen under this id. */
-  #created: number | undefined
-  #last: Promise<unknown> = Promise.resolve()
-
-  constructor(id: string, host: Target['host'], background: Target['background'], removed: (data: Data) => void) {
-    if (typeof (host.store as InspectableStore).get !== 'function') {
-      throw new SessionUsageError(`The ${host.store.name} store can't look up an id`)
-    }
-    this.#id = id
-    this.host = host
-    this.background = background
-    this.#removed = removed
-  }
-
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work)
-    this.#last = turn.catch(() => {})
-    return turn
-  }
-
-  async read(): Promise<SessionRecord> {
-    const record = await this.#find()
-    if (!record) throw new SessionGoneError()
-    return record
-  }
-
-  async update(step: Step, wanted: boolean): Promise<Outcome> {
-    const { host } = this
-    this.#created ??= (await this.read()).created
-    const change = outsideChange(step, host.settings, newOperation(), wanted || takes(step.chain))
-    const updated = await host.reliable.update(this.#access(), change)
-    if (updated.outcome === 'refused') throw errorOf(updated.problem)
-    if (updated.outcome === 'changed') {
-      return { record: updated.record, taken: takenOf(step, updated, host.store), removed: false }
-    }
-    if (updated.outcome === 'done') return { removed: false }
-    throw new SessionGoneError()
-  }
-
-  async remove({ chain }: Step): Promise<Outcome> {
-    const record = await this.#find()
-    if (!record) return { removed: false }
-    const conditional = chain.conditions.length > 0
-    if (conditional && !(await this.#close(chain))) return { removed: false }
-    try {
-      const removed = await this.host.reliable.destroy(this.#access())
-      if (removed) this.#removed(record.data)
-      return { removed }
-    } catch (error) {
-      // Nobody can use it any more, though it may be there.
-      if (conditional && isSessionError(error)) error.applied = 'unknown'
-      throw error
-    }
-  }
-
-  /**
-   * Gives the session a new secret which nobody is told, if the conditions hold: one update. Every request of the visitor
-   * is refused from then on, so what has been judged can't become another's before it is removed.
-   */
-  async #close(chain: Chain): Promise<boolean> {
-    const { settings, reliable } = this.host
-    const change = outsideChange({ ...EMPTY_STEP, chain }, settings, newOperation(), false)
-    const rotation = { to: newSecret(this.#id).hash, grace: 0, epoch: newId() }
-    const updated = await reliable.update(this.#access(), { ...change, rotation })
-    if (updated.outcome === 'refused') throw errorOf(updated.problem)
-    return updated.outcome === 'changed' || updated.outcome === 'done'
-  }
-
-  /** The session that this is about; not another one that has taken its id. */
-  async #find(): Promise<SessionRecord | undefined> {
-    const { reliable, settings } = this.host
-    if (!isId(this.#id)) return undefined
-    const record = await reliable.get(this.#id)
-    this.#created ??= record?.created
-    if (!record || record.created !== this.#created) return undefined
-    if (settings.maxLifetime === Number.POSITIVE_INFINITY) return record
-    // Only the store's own clock can tell whether the session is too old.
-    const loaded = await reliable.load(this.#access())
-    return loaded.outcome === 'live' ? loaded.record : undefined
-  }
-
-  #access(): Access {
-    return { id: this.#id, proof: { created: this.#created }, maxLifetime: this.host.settings.maxLifetime }
   }
 }

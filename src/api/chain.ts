@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { Value } from '../algebra/index.ts'
-import { EMPTY_STEP, extended, type Step } from '../visit/step.ts'
+import { conditionsOf, EMPTY_STEP, extended, type Step } from '../visit/step.ts'
 import type { Visit } from '../visit/visit.ts'
 import { Awaitable, SESSION } from './awaitable.ts'
 import { Watched } from './call.ts'
@@ -11,15 +11,16 @@ import type { Session, SessionChain } from './types.ts'
 export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
   readonly #visit: Visit
   readonly #begun: Watched<Value | undefined>
-  #step = EMPTY_STEP
+  #step: Step
   #fault: unknown
   #started = false
   /** Someone waits for the session, so the store should send it. */
   #wanted = false
 
-  constructor(visit: Visit) {
+  private constructor(visit: Visit, step: Step) {
     super()
     this.#visit = visit
+    this.#step = step
     // The chain takes its place in the request's order now. Its commands are complete only after this turn of the event
     // loop, because `session.set(…).unset(…)` still adds to it, and `await` looks at it another turn later.
     const begun = visit.enqueue(async () => {
@@ -31,17 +32,33 @@ export class Chain<D> extends Awaitable<D> implements SessionChain<D> {
     this.#begun = new Watched(visit, begun)
   }
 
+  /** A chain that begins with this change, under the conditions of `before`. One that throws takes no place in the order. */
+  static of<D>(visit: Visit, change: (step: Step) => Step, before = EMPTY_STEP): Chain<D> {
+    return new Chain<D>(visit, extended(conditionsOf(before), change, visit))
+  }
+
+  static take<D>(visit: Visit, change: (step: Step) => Step): Promise<Value | undefined> {
+    return Chain.of<D>(visit, change).#begun.watch()
+  }
+
   override [ADD](change: (step: Step) => Step): Chain<D> {
-    if (this.#started) return new Chain<D>(this.#visit)[ADD](change)
+    const step = this.#started ? undefined : this.#extended(change)
+    // Asked again, because the chain may have begun while its next command was checked: Bun and Deno have run microtasks
+    // within calls that a server's native code makes (https://github.com/oven-sh/bun/pull/39826).
+    if (!step || this.#started) return Chain.of<D>(this.#visit, change, this.#step)
+    this.#step = step
+    return this
+  }
+
+  #extended(change: (step: Step) => Step): Step {
     try {
-      this.#step = extended(this.#step, change, this.#visit)
+      return extended(this.#step, change, this.#visit)
     } catch (error) {
       // The chain is already in the queue. With a fault it does nothing, instead of applying its first half.
       this.#fault = error
       this.#begun.watch()
       throw error
     }
-    return this
   }
 
   override [TAKE](change: (step: Step) => Step): Promise<Value | undefined> {

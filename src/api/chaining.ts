@@ -30,7 +30,8 @@ export abstract class Chaining<D, C> {
 
   /**
    * The chain applies only if the path has this value, compared deeply; otherwise it rejects with a
-   * `ConditionFailedError`. The data before the chain is checked, and all conditions must hold.
+   * `ConditionFailedError`. The data before the chain is checked, and all conditions must hold. They also hold for what
+   * is added to the chain after it has been awaited.
    *
    * @throws {@link InvalidValueError} for `undefined`, before any I/O: otherwise a field that is missing in a request
    * would match one that is missing in the session. To require that nothing is there, write `ifMissing(path)`.

@@ -34,11 +34,11 @@ export class Handle<D> extends Awaitable<D> implements SessionHandle<D> {
   }
 
   override [ADD](change: (step: Step) => Step): Chain<D> {
-    return new Chain<D>(this.#visit)[ADD](change)
+    return Chain.of<D>(this.#visit, change)
   }
 
   override [TAKE](change: (step: Step) => Step): Promise<unknown> {
-    return new Chain<D>(this.#visit)[TAKE](change)
+    return Chain.take<D>(this.#visit, change)
   }
 
   /** Asks at once, because the read must keep its place among the commands. Not async: that costs each read two turns. */

@@ -73,11 +73,11 @@ export class Loaded<D> extends Commands<D, SessionChain<D>> implements LoadedSes
   }
 
   override [ADD](change: (step: Step) => Step): Chain<D> {
-    return new Chain<D>(this.#visit)[ADD](change)
+    return Chain.of<D>(this.#visit, change)
   }
 
   override [TAKE](change: (step: Step) => Step): Promise<unknown> {
-    return new Chain<D>(this.#visit)[TAKE](change)
+    return Chain.take<D>(this.#visit, change)
   }
 
   update(fresh?: unknown): Call<Session<D>> {

@@ -1,5 +1,4 @@
 // Over 300 lines, because all that an application calls stands in one place, each with its contract and an example.
-import type { Data } from '../algebra/index.ts'
 import { Copies } from '../cache/copies.ts'
 import { type IndexValue, LIST_BATCH, type Store } from '../contract/store.ts'
 import { isId } from '../cookie/credential.ts'
@@ -18,12 +17,13 @@ import { Visit } from '../visit/visit.ts'
 import { Watching } from '../watch/watching.ts'
 import { acceptedOf } from './accepted.ts'
 import { ChainForAll, type UpdateAllOptions, updateAll } from './all.ts'
-import { SessionAt, Target } from './at.ts'
+import { SessionAt } from './at.ts'
 import { askedOf, type FindOptions, FoundSessions } from './found.ts'
 import { Handle, watcherOf } from './handle.ts'
 import { lookedUp, reader } from './lookup.ts'
 import { type Minted, type MintOptions, mint } from './mint.ts'
 import { Pruning } from './pruning.ts'
+import { Target } from './target.ts'
 import { Telling } from './telling.ts'
 import type { SessionHandle } from './types.ts'
 import { viewOf } from './view.ts'
@@ -212,8 +212,8 @@ export class Sessions<D> {
    */
   at(id: string | undefined): SessionAt<D> {
     if (typeof id !== 'string') throw new InvalidValueError('id', 'the id of a session must be a text')
-    const removed = (data: Data) => this.#telling.of('destroyed', id, data)
-    return new SessionAt<D>(new Target(id, this.hostOf(), this.background, removed))
+    const target = new Target(id, this.hostOf(), this.background, (data) => this.#telling.of('destroyed', id, data))
+    return new SessionAt<D>(target)
   }
 
   /**

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { isBson } from '../algebra/index.ts'
 import type { SessionRecord } from '../contract/store.ts'
 import { visible } from '../errors/visible.ts'

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { compactVerify, importJWK } from 'jose'
 import type { Jwk } from '../contract/device.ts'
 

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { isIP } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
 import { commands, type Data, extend, isObject } from '../algebra/index.ts'

@@ -43,6 +43,11 @@ export interface RotateOptions {
 
 export const EMPTY_STEP: Step = Object.freeze({ chain: EMPTY_CHAIN, touch: undefined, rotate: undefined })
 
+/** The step without what it changes: its conditions hold for what is added after it has begun, too. */
+export function conditionsOf({ chain: { conditions } }: Step): Step {
+  return conditions.length === 0 ? EMPTY_STEP : { ...EMPTY_STEP, chain: Object.freeze({ ...EMPTY_CHAIN, conditions }) }
+}
+
 export function withCommands(step: Step, commands: readonly Command[]): Step {
   for (const command of commands) {
     for (const place of places(command)) {

@@ -118,6 +118,12 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
   })
 
   /** The visitor is logged in with the cart, stays so beyond every grace, and can go on buying. */
+  /** The page has arrived. `waitForURL` fails if it is told meanwhile that a click has cancelled the navigation before. */
+  async function arrival(path: string): Promise<void> {
+    await expect.poll(() => page.url(), { timeout: 30_000 }).toBe(url(path))
+    await page.waitForLoadState()
+  }
+
   async function expectLoggedIn(): Promise<void> {
     expect(await me()).toEqual({ cart: 1, user: 42 })
     vi.advanceTimersByTime(31_000)
@@ -147,7 +153,7 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
   it('is logged in by a double click on "log in", and the cart is kept', async () => {
     logIn = logInAs42
     await button('Log in').dblclick()
-    await page.waitForURL(url('/in'))
+    await arrival('/in')
     await expectLoggedIn()
   })
 
@@ -163,7 +169,7 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
       const second = await next()
       for (const one of before === 'first' ? [first, second] : [second, first]) await one.apply()
       for (const one of [first, second]) one.answer()
-      await page.waitForURL(url('/in'))
+      await arrival('/in')
       await expectLoggedIn()
     },
   )
@@ -194,7 +200,7 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
       if (++sent === 1) ctx.req.socket.destroy()
     }
     await button('Log in').click()
-    await page.waitForURL(url('/in'))
+    await arrival('/in')
     expect(sent).toBe(2)
     await expectLoggedIn()
   })
@@ -207,7 +213,7 @@ describe.skipIf('missing' in chromium)('the cookie of a session in a browser', (
     await page.goto(url())
     logIn = logInAs42
     await button('Log in').click()
-    await page.waitForURL(url('/in'))
+    await arrival('/in')
     await expectLoggedIn()
   })
 

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { type Data, parsePath, valueAt } from '../../algebra/index.ts'
 import { type StoredSession, UNREAD } from '../../contract/record.ts'

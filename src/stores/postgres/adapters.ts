@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import { SessionUsageError } from '../../errors/index.ts'
 import type { PgClient, PgQuery, PgResult } from './client.ts'
 

@@ -3,6 +3,7 @@
  *
  * @module koa-atomic-session/postgres
  */
+import { Buffer } from 'node:buffer'
 import { takes } from '../../algebra/index.ts'
 import { pages } from '../../contract/pages.ts'
 import { liveRecord, recordOf } from '../../contract/record.ts'
