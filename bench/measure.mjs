@@ -1,6 +1,7 @@
 import { systemCalls } from './calls.mjs'
 import { DATABASES } from './databases.mjs'
 import { FILL } from './fill.mjs'
+import { cpuOf } from './processes.mjs'
 import { rowOf } from './rows.mjs'
 import { SCENES, SIZES, STORED } from './scenes.mjs'
 import { Subject } from './subject.mjs'
@@ -15,10 +16,13 @@ export class Measurement {
   #plan
   #tell
   #running = new Map()
+  /** The ports of its servers; SQLite has none. */
+  #ports
 
   constructor(store, url, plan, tell) {
     this.#store = store
     this.#url = url
+    this.#ports = portsOf(url)
     this.#plan = plan
     this.#tell = tell
   }
@@ -56,6 +60,7 @@ export class Measurement {
       size: '0.2 KiB',
       visitors: few,
     }))
+    this.#ports = servers.flatMap(({ url }) => portsOf(url))
     const subjects = []
     for (const server of servers) subjects.push(await Subject.start('ours', server.url))
     await subjects[0].visitors(few, bytes)
@@ -76,9 +81,10 @@ export class Measurement {
     for (const [i, cell] of cells.entries()) await subjects[i].run(cell, { connections: CONNECTIONS, ms })
     const runs = cells.map(() => [])
     const measure = async (cell, subject) => {
+      const before = cpuOf(this.#ports)
       const run = await subject.run(cell, { connections: CONNECTIONS, ms })
       if (run.count === 0 && run.failed > 0) throw new Error(`${cell.subject} fails ${cell.path}`)
-      return run
+      return { ...run, database: (cpuOf(this.#ports) - before) / (run.count + run.failed) }
     }
     for (let round = 0; round < rounds; round++) {
       for (const [i, cell] of cells.entries()) runs[i].push(await measure(cell, subjects[i]))
@@ -120,6 +126,8 @@ export class Measurement {
     }
   }
 }
+
+const portsOf = (url) => (URL.canParse(url) ? [new URL(url).port] : [])
 
 /** What one request of a cell sends to the store and gets from it: bytes with their framing, and commands. */
 class Wires {

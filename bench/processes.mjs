@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
-const PROGRAMS = new Set(['redis-server', 'valkey-server', 'postgres', 'mariadbd'])
+const PROGRAMS = new Set(['redis-server', 'valkey-server', 'postgres', 'mariadbd', 'mongod', 'java'])
 const TICK = 1_000_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 const read = (...path) => readFileSync(`/proc/${path.join('/')}`, 'utf8')

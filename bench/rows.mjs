@@ -27,6 +27,8 @@ export function rowOf({ store, scene, cell, lost, wire, calls }, runs, limit) {
     p50: of('p50'),
     p99: of('p99'),
     cpu: of('cpu'),
+    load: of('load'),
+    database: of('database'),
     rounds: rounds(runs),
     failed: runs.reduce((sum, { failed }) => sum + failed, 0),
     ...(lost !== undefined && { lost }),
@@ -44,7 +46,9 @@ const HEAD = [
   'a second',
   'p50 ms',
   'p99 ms',
-  'CPU µs',
+  'µs: load',
+  'application',
+  'database',
   'commands',
   'bytes',
   'system calls',
@@ -61,6 +65,8 @@ export function cellsOf({
   p50,
   p99,
   cpu,
+  load,
+  database,
   commands,
   bytes,
   calls,
@@ -76,7 +82,7 @@ export function cellsOf({
     String(perSecond),
     p50.toFixed(1),
     p99.toFixed(1),
-    cpu.toFixed(0),
+    ...[load, cpu, database].map((us) => us?.toFixed(0) ?? ''),
     String(commands ?? ''),
     String(bytes ?? ''),
     String(calls ?? ''),
@@ -86,7 +92,7 @@ export function cellsOf({
 
 /** A row as a line for people. */
 export function lineOf(row) {
-  const widths = [32, 34, 8, 5, 10, 7, 6, 6, 5, 5, 7, 6]
+  const widths = [32, 34, 8, 5, 10, 7, 6, 6, 4, 5, 5, 5, 7, 6]
   return cellsOf(row)
     .map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i] ?? 0)))
     .join(' ')

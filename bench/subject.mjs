@@ -56,15 +56,17 @@ export class Subject {
     this.#cookies.set(`${cookies.length} ${bytes}`, cookies)
   }
 
-  /** So many milliseconds of a cell: requests a second, latencies, and processor time a request. */
+  /** So many milliseconds of a cell: requests a second, latencies, and processor time a request: `cpu` here, `load` there. */
   async run({ path, method = 'GET', visitors, bytes }, { connections, ms }) {
     const cookies = await this.visitors(visitors, bytes)
     const requests =
       visitors === 0 ? [requestOf(method, path)] : cookies.map((cookie) => requestOf(method, path, cookie))
     const before = await this.#cpu()
+    const own = process.cpuUsage()
     const result = await load({ ports: this.#ports, requests, connections, ms })
-    const cpu = ((await this.#cpu()) - before) / (result.count + result.failed)
-    return { ...result, cpu }
+    const { user, system } = process.cpuUsage(own)
+    const count = result.count + result.failed
+    return { ...result, cpu: ((await this.#cpu()) - before) / count, load: (user + system) / count }
   }
 
   /** How many of 200 changes of one visitor at once are not there afterwards. */

@@ -11,9 +11,9 @@ const README = new URL('README.md', import.meta.url)
 const RESULTS = new URL('results/full.json', import.meta.url)
 const CHART = new URL('results/full.svg', import.meta.url)
 
-const figure = ({ label, ratio, spread }, unit) => {
+const figure = ({ label, ratio, spread, times }, unit) => {
   const text = unit === 'count' ? String(ratio) : ratio.toFixed(unit === 'µs' || unit === 'MiB' ? 1 : 2)
-  return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}`
+  return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}${times ? `: ${times}` : ''}`
 }
 
 /** What a reader sees first: ten things that a request does, here and with the fastest other library. */
@@ -78,7 +78,7 @@ function peerTable({ rows, servers }) {
           row.subject,
           row.ratio.toFixed(2),
           row.subject.startsWith('ours') ? '' : quotient(ours, row).ratio.toFixed(2),
-          row.cpu.toFixed(0),
+          ...[row.load, row.cpu, row.database].map((us) => us?.toFixed(0) ?? ''),
           row.p99.toFixed(1),
           String(row.commands ?? ''),
           String(row.bytes ?? ''),
@@ -93,7 +93,9 @@ function peerTable({ rows, servers }) {
     'subject',
     'to the limit',
     'ours to it',
-    'CPU µs',
+    'µs: load',
+    'application',
+    'database',
     'p99 ms',
     'commands',
     'bytes',

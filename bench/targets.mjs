@@ -17,7 +17,8 @@ function figuresOf(results) {
         row.subject === subject &&
         (size === undefined || row.size === size),
     )
-  const compared = (label, row, limit, what) => (row && limit ? [{ label, ...quotient(row, limit, what) }] : [])
+  const compared = (label, row, limit, what) =>
+    row && limit ? [{ label, ...quotient(row, limit, what), times: what ? undefined : timesOf(row, limit) }] : []
   /** Ours with another driver of the same store, against `other` with that driver where there is one. */
   const drivers = (store) => (store === 'redis' ? ['', ', ioredis'] : [''])
 
@@ -85,6 +86,12 @@ function figuresOf(results) {
         .filter(({ name }) => ['await ctx.session()', 'ctx.session().inc()', 'inc that nobody awaits'].includes(name))
         .map(({ name, whole }) => ({ label: name, ratio: whole })),
   }
+}
+
+/** The processor time of a request on both sides, by load, application and database: what two cores are divided by. */
+function timesOf(...rows) {
+  const times = ({ load, cpu, database }) => [load, cpu, database].map((us) => Math.round(us)).join('+')
+  return rows.every(({ load }) => load !== undefined) ? `${rows.map(times).join(' and ')} µs` : undefined
 }
 
 /** Each target of the benchmark: what it is, what it asks for, its figures in a run, and why they are as they are. */

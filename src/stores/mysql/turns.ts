@@ -10,8 +10,8 @@ const PATIENCE = 1000
  */
 export class Turns {
   readonly #timeout: number
-  /** Those who wait, oldest first, for each session with a change under way. */
-  readonly #waiting = new Map<string, Set<() => void>>()
+  /** For each session with a change under way. */
+  readonly #lines = new Map<string, Line>()
 
   /** `timeout`: after so many milliseconds a change waits no longer, and is not sent. */
   constructor(timeout: number) {
@@ -19,23 +19,36 @@ export class Turns {
   }
 
   /** Waits until all that came before for this session has ended, however it did. Answers how to end this turn. */
-  async begin(id: string): Promise<() => void> {
-    const waiting = this.#waiting.get(id)
-    if (waiting) await this.#wait(waiting)
-    else this.#waiting.set(id, new Set())
-    const late = setTimeout(() => end(), PATIENCE)
-    const end = once(() => {
-      clearTimeout(late)
-      this.#next(id)
-    })
+  begin(id: string): (() => void) | Promise<() => void> {
+    const line = this.#lines.get(id)
+    if (line) return this.#wait(id, line)
+    const first: Line = { since: 0, end: undefined, late: undefined, waiting: undefined }
+    this.#lines.set(id, first)
+    return this.#turn(id, first)
+  }
+
+  #turn(id: string, line: Line): () => void {
+    line.since = performance.now()
+    const end = () => {
+      // A turn that was late has been ended for it.
+      if (line.end !== end) return
+      clearTimeout(line.late)
+      line.end = line.late = undefined
+      this.#next(id, line)
+    }
+    line.end = end
+    if (line.waiting) hurry(line)
     return end
   }
 
-  #wait(waiting: Set<() => void>): Promise<void> {
+  #wait(id: string, line: Line): Promise<() => void> {
+    line.waiting ??= new Set()
+    hurry(line)
+    const { waiting } = line
     return new Promise((resolve, reject) => {
       const go = () => {
         clearTimeout(late)
-        resolve()
+        resolve(this.#turn(id, line))
       }
       const late = setTimeout(() => {
         waiting.delete(go)
@@ -45,22 +58,29 @@ export class Turns {
     })
   }
 
-  #next(id: string): void {
-    const waiting = this.#waiting.get(id)!
-    const [go] = waiting
-    if (!go) this.#waiting.delete(id)
+  #next(id: string, { waiting }: Line): void {
+    const [go] = waiting ?? []
+    if (!go) this.#lines.delete(id)
     else {
-      waiting.delete(go)
+      waiting?.delete(go)
       go()
     }
   }
 }
 
-/** A turn that was late has been ended for it. */
-function once(end: () => void): () => void {
-  let ended = false
-  return () => {
-    if (!ended) end()
-    ended = true
-  }
+/** The changes of one session. What only waiting needs is made when somebody waits, because nearly no change does. */
+interface Line {
+  /** When the turn that is under way began, by `performance.now()`. */
+  since: number
+  /** Ends it. */
+  end: (() => void) | undefined
+  /** Ends it for the next one. */
+  late: NodeJS.Timeout | undefined
+  /** Oldest first. */
+  waiting: Set<() => void> | undefined
+}
+
+/** From now on somebody waits for the turn that is under way. */
+function hurry(line: Line): void {
+  if (line.end) line.late ??= setTimeout(line.end, Math.max(0, PATIENCE - (performance.now() - line.since)))
 }
