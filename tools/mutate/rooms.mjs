@@ -35,6 +35,7 @@ export const ROOMS = {
       'test/koa/codes',
       'test/dbsc/koa',
       'test/rules/sequences',
+      'test/rules/checkpoint',
       'test/http/ended',
       'test/http/early',
       'test/koa/rotation',
