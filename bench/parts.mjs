@@ -135,7 +135,7 @@ export const WHOLES = {
     parts: [...SHARED, ...CHANGE],
     rest: 'the order of calls, its promises, the read-only view',
   },
-  'inc that nobody awaits': {
+  'inc that is not awaited': {
     work: () => request(visitor, (session) => void session.inc('n')),
     parts: [...SHARED, ...CHANGE],
     rest: 'the order of calls and its promises',

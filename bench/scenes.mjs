@@ -63,14 +63,14 @@ export const SCENES = [
   { name: 'inc', quick: true, lost: true, calls: true, cells: all('inc') },
   { name: 'read', quick: true, calls: true, cells: all('read') },
   { name: 'read and three changes', quick: true, lost: true, calls: true, cells: all('many') },
-  { name: 'inc that nobody awaits', cells: () => cells('forget', ['checked', 'ours']) },
+  { name: 'inc that is not awaited', cells: () => cells('forget', ['checked', 'ours']) },
   { name: 'one hot visitor, inc', cells: some('inc', ['checked', 'ours'], undefined, { visitors: 1 }) },
   { name: 'inc, session of 4 KiB', cells: some('inc', ['checked', 'ours'], '4 KiB') },
   ...['16 KiB', '64 KiB'].flatMap((size) => [
     { name: `read, session of ${size}`, cells: some('read', ['checked', ...CACHED], size) },
     { name: `inc, session of ${size}`, cells: some('inc', ['checked', ...CACHED], size) },
   ]),
-  { name: 'inc that nobody awaits, by size', cells: bySize('forget', ['0.2 KiB', '64 KiB']) },
+  { name: 'inc that is not awaited, by size', cells: bySize('forget', ['0.2 KiB', '64 KiB']) },
   { name: 'read, by size', cells: bySize('read', Object.keys(SIZES)) },
   { name: 'read, then inc, by size', cells: bySize('loaded', Object.keys(SIZES)) },
   ...[1, 2].map((processes) => ({
