@@ -1,6 +1,6 @@
 import { bsonIn, sizeOf } from '../algebra/index.ts'
 import type { Bytes } from '../contract/bytes.ts'
-import { isSame } from '../contract/record.ts'
+import { isSame, withData } from '../contract/record.ts'
 import type { Access, Change, Loaded, Outline, SessionRecord, Standing, Updated } from '../contract/store.ts'
 import { afterHeld, sizeAfter } from '../contract/transition.ts'
 import { Generations } from './generations.ts'
@@ -57,8 +57,10 @@ export class Copies {
       return undefined
     }
     const { secret, now } = answer
-    const record = { ...answer.record, data: named.record.data }
-    this.#keep(access.proof.hash, record, secret, named.bytes)
+    const record = withData(answer.record, named.record.data)
+    // Kept anew only after it has slid. Otherwise each read would make an object that lives until the next one, too long
+    // for V8's young generation.
+    if (record.expires !== named.record.expires) this.#keep(access.proof.hash, record, secret, named.bytes)
     return { outcome: 'live', record, secret, now }
   }
 
@@ -115,7 +117,7 @@ export class Copies {
 function bytesAfter(before: Copy, held: SessionRecord, change: Change, { data }: SessionRecord): Bytes {
   if (change.chain.commands.some(bsonIn)) return undefined
   // Another request has brought another version meanwhile.
-  return before.record === held ? sizeAfter(before, change) : sizeOf(data)
+  return before.record.data === held.data ? sizeAfter(before, change) : sizeOf(data)
 }
 
 /** Whether the store has named just these data. It was asked to compare them; a store that errs must not show others. */

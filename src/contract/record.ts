@@ -52,6 +52,13 @@ export function recordOf(stored: StoredSession): SessionRecord {
   return device ? { ...record, device } : record
 }
 
+/** The record that an outline is of, with its names in the same order as above: V8 runs code for two orders more slowly. */
+export function withData(outline: Outline, data: Data): SessionRecord {
+  const { id, version, created, expires, maxAge, authAt, rotated, epoch, last, device } = outline
+  const record = { id, data, version, created, expires, maxAge, authAt, rotated, epoch, last }
+  return device ? { ...record, device } : record
+}
+
 /** The record without its data. */
 export function outlineOf(stored: StoredSession): Outline {
   const { id, version, created, expires, maxAge, authAt, rotated, epoch, ops, device } = stored

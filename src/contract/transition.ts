@@ -1,7 +1,7 @@
 import { type Applied, apply, type Chain, canGrow, type Data, equal, sizeOf, takes, weigh } from '../algebra/index.ts'
 import type { Bytes } from './bytes.ts'
 import { isGuarded, stepped } from './device.ts'
-import { isHeld, isLive, outlineOf, recordOf, type StoredSession, UNREAD } from './record.ts'
+import { isHeld, isLive, outlineOf, recordOf, type StoredSession, UNREAD, withData } from './record.ts'
 import {
   type Absent,
   type Access,
@@ -251,5 +251,5 @@ export function afterHeld(held: SessionRecord, change: Change, answer: Updated &
   const result = apply(held.data, change.chain, answer.now)
   // The store applied this chain to these very data, so the oracle can't refuse it.
   if (!result.ok) throw new TypeError(`the store applied what the oracle refuses: ${result.problem.kind}`)
-  return { ...answer.record, data: result.data }
+  return withData(answer.record, result.data)
 }

@@ -1,3 +1,4 @@
+import { withData } from '../contract/record.ts'
 import {
   type Absent,
   type Change,
@@ -196,7 +197,7 @@ function applied(state: Unread | Live | Late, change: Change, answer: Applied, r
     return known(state, record, secret, { ...NOTHING_DUE, touch, rotate: rotates(secret, record, now, rules) })
   }
   const before = state.kind === 'live' ? state : undefined
-  const record = before?.record && { ...answer.record, data: before.record.data }
+  const record = before?.record && withData(answer.record, before.record.data)
   const { created, epoch, maxAge } = answer.record
   const rotate = secret === 'lost' || (isCurrent(secret) && !change.rotation && before?.due.rotate === true)
   const due = { ...NOTHING_DUE, touch, rotate }

@@ -77,6 +77,13 @@ describe('a copy of a large session', () => {
     const add = (held: SessionRecord) => changeOf(chainOf(commands.set('more', 'x'.repeat(1000))), { held })
     copies.applied(access, add(record), held(record))
     expect(copies.of(access)?.bytes).toBe(5000 + weigh(add(record).chain))
+    // What a read has found right is the same data, of a session that may have slid.
+    const known = copies.of(access)!
+    const { data: _, ...outline } = known.record
+    const read = copies.read(access, known, { outcome: 'held', record: outline, secret: 'current', now: 0 })
+    const later = (read as { record: SessionRecord }).record
+    copies.applied(access, add(later), held(later))
+    expect(copies.of(access)?.bytes).toBe(known.bytes + weigh(add(later).chain))
     // Another request has brought another version meanwhile, so it is counted anew.
     copies.applied(access, add(record), held(record))
     expect(copies.of(access)?.bytes).toBe(sizeOf({ blob: BLOB, more: 'x'.repeat(1000) }))
@@ -99,6 +106,20 @@ describe('a copy of a large session', () => {
     const record = await loaded(copies)
     expect(copies.applied(access, changeOf(chainOf([])), held(record))).toMatchObject({ outcome: 'done' })
     expect(copies.of(access)).toBeUndefined()
+  })
+
+  it('stays as it is where a read finds it right, and is made anew once the session has slid', async () => {
+    const copies = new Copies(1e6)
+    const { data: _, ...outline } = await loaded(copies)
+    const copy = copies.of(access)!
+    const told = (expires: number) => {
+      copies.read(access, copies.of(access), {
+        ...{ outcome: 'held', record: { ...outline, expires }, secret: 'current', now: 0 },
+      })
+      return copies.of(access)!
+    }
+    expect(told(outline.expires)).toBe(copy)
+    expect(told(outline.expires + 1)).toEqual({ ...copy, record: { ...copy.record, expires: outline.expires + 1 } })
   })
 
   it('goes once the store says that the session is over', async () => {

@@ -30,8 +30,8 @@ export default defineConfig({
     fileParallelism: false,
     sequence: { sequencer: AsNamed },
     reporters: [],
-    // A broken rule may be one that ends a test. None takes a second; a busy machine may make thirty of that.
-    testTimeout: 30_000,
+    // A broken rule may be one that ends a test. None takes a second; a busy machine may make ten of that.
+    testTimeout: 10_000,
     hookTimeout: 30_000,
   },
 })

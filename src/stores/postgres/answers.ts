@@ -1,6 +1,6 @@
 import { type Problem, printPath, valueAt } from '../../algebra/index.ts'
 import type { Bytes } from '../../contract/bytes.ts'
-import { lastOf, type StoredSession, UNREAD } from '../../contract/record.ts'
+import { lastOf, type StoredSession, UNREAD, withData } from '../../contract/record.ts'
 import type { Access, Change, Held, Outline, Updated } from '../../contract/store.ts'
 import { decode, revive } from '../shared/json.ts'
 import type { Reading } from '../shared/oracle.ts'
@@ -144,7 +144,7 @@ export function updatedOf(
   if (data === null) return { outcome: 'held', record, secret, now }
   const take = change.chain.commands.find(({ kind }) => kind === 'take')
   const taken = take && valueAt(before, take.path)
-  return { outcome: 'changed', record: { ...record, data }, secret, now, taken, bytes }
+  return { outcome: 'changed', record: withData(record, data), secret, now, taken, bytes }
 }
 
 /** The function tells which command or condition it was. Its name and path are in the chain. */

@@ -91,7 +91,14 @@ export function readingOf(id: string, answer: FoundAnswer): StateReading {
   const { now, state, meta, held, data = held ? UNREAD : {}, values = [] } = answer
   const foreign = answer.foreign === true || (meta !== undefined && !isMeta(meta))
   if (foreign || !meta) return { stored: undefined, now, state, horizon: null, foreign, values: [] }
-  return { stored: storedFrom(id, { ...answer, meta, data }), now, state, horizon: horizonOf(meta), foreign, values }
+  return {
+    stored: storedFrom(id, { meta, data, ops: answer.ops }),
+    now,
+    state,
+    horizon: horizonOf(meta),
+    foreign,
+    values,
+  }
 }
 
 /** The answer of `Store.update`; undefined if the script leaves it to the oracle. */

@@ -74,7 +74,7 @@ export interface Told {
   readonly meta: MetaList
   readonly data: Data
   /** The operations before the last, each as its id and then its time. Absent where nobody has asked for them. */
-  readonly ops?: readonly (string | number)[]
+  readonly ops?: readonly (string | number)[] | undefined
 }
 
 /** The session that the script has answered, with those of its operations that came along. */
