@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 
 /**
- * Sends requests over kept-alive connections for some time, each connection one after another, and answers how many
+ * Sends requests over kept-alive connections for some time, or so many, each connection one after another, and answers how many
  * were answered with 2xx and how long each took. Raw sockets, because an HTTP client costs more than the server.
  */
-export async function load({ ports, requests, connections, ms }) {
+export async function load({ ports, requests, connections, ms, count = Number.POSITIVE_INFINITY }) {
   const latencies = []
   let failed = 0
   let next = 0
@@ -17,7 +17,7 @@ export async function load({ ports, requests, connections, ms }) {
       let buffer = ''
       const send = () => {
         began = performance.now()
-        if (began > end) return socket.end(resolve)
+        if (began > end || next >= count) return socket.end(resolve)
         socket.write(requests[next++ % requests.length])
       }
       socket.once('connect', send)

@@ -33,7 +33,7 @@ export class Measurement {
       const cells = scene.cells(this.#store).map((cell) => this.#plan.visitors(cell))
       const subjects = []
       for (const cell of cells) subjects.push(await this.#open(cell))
-      const runs = await this.#rounds(subjects, cells)
+      const runs = await this.#rounds(subjects, cells, scene.known)
       for (const [i, cell] of cells.entries()) {
         const lost = scene.lost ? await subjects[i].lost(cell) : undefined
         const wire = scene.processes ? undefined : await wires.of(cell)
@@ -74,13 +74,17 @@ export class Measurement {
     for (const server of servers) await server.stop()
   }
 
-  /** Rounds of all cells, each after the other, so that what disturbs one disturbs its neighbour. */
-  async #rounds(subjects, cells) {
+  /**
+   * Rounds of all cells, each after the other, so that what disturbs one disturbs its neighbour. `known`: each visitor comes
+   * once before a round, because one process serves all cells, and keeps copies of the sessions of the last ones only.
+   */
+  async #rounds(subjects, cells, known = false) {
     const { rounds, ms } = this.#plan
     // What a cell needs besides (its visitors, its own code) is made before anything counts.
     for (const [i, cell] of cells.entries()) await subjects[i].run(cell, { connections: CONNECTIONS, ms })
     const runs = cells.map(() => [])
     const measure = async (cell, subject) => {
+      if (known) await subject.once(cell, CONNECTIONS)
       const before = cpuOf(this.#ports)
       const run = await subject.run(cell, { connections: CONNECTIONS, ms })
       if (run.count === 0 && run.failed > 0) throw new Error(`${cell.subject} fails ${cell.path}`)

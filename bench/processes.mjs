@@ -15,6 +15,15 @@ function statOf(pid) {
 
 /** Microseconds: of its threads, which `schedstat` tells in nanoseconds, and of children that have ended, in ticks. */
 function timeOf(pid) {
+  try {
+    return timeOfRunning(pid)
+  } catch {
+    // It has ended since it was found. Then its parent has its time.
+    return 0
+  }
+}
+
+function timeOfRunning(pid) {
   const [children, childrenSystem] = statOf(pid).slice(13, 15).map(Number)
   const threads = readdirSync(`/proc/${pid}/task`).map((thread) => read(pid, 'task', thread, 'schedstat').split(' ')[0])
   return threads.reduce((sum, ns) => sum + Number(ns) / 1000, (children + childrenSystem) * TICK)

@@ -69,6 +69,12 @@ export class Subject {
     return { ...result, cpu: ((await this.#cpu()) - before) / count, load: (user + system) / count }
   }
 
+  /** A request of each visitor. */
+  async once({ path, method = 'GET', visitors, bytes }, connections) {
+    const requests = (await this.visitors(visitors, bytes)).map((cookie) => requestOf(method, path, cookie))
+    await load({ ports: this.#ports, requests, connections, ms: Number.POSITIVE_INFINITY, count: requests.length })
+  }
+
   /** How many of 200 changes of one visitor at once are not there afterwards. */
   async lost({ path, bytes }) {
     const [cookie] = await this.visitors(1, bytes)
