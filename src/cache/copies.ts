@@ -58,8 +58,8 @@ export class Copies {
     }
     const { secret, now } = answer
     const record = withData(answer.record, named.record.data)
-    // Kept anew only after it has slid. Otherwise each read would make an object that lives until the next one, too long
-    // for V8's young generation.
+    // Replaced only after it has slid. Otherwise each read would make an object that lives until the next one, too long for
+    // V8's young generation.
     if (record.expires !== named.record.expires) this.#keep(access.proof.hash, record, secret, named.bytes)
     return { outcome: 'live', record, secret, now }
   }
