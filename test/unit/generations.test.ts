@@ -35,6 +35,16 @@ describe('what is kept in two generations', () => {
     }
   })
 
+  it('is not pushed out by what was removed again', () => {
+    const kept = new Generations<number>(100)
+    kept.set('a', 1, 20)
+    for (let i = 0; i < 10; i++) {
+      kept.set('b', i, 25)
+      kept.delete('b')
+    }
+    expect(kept.get('a')).toBe(1)
+  })
+
   it('is nothing that is heavier than a generation, and nothing at all without a limit', () => {
     const kept = new Generations<number>(100)
     kept.set('a', 1, 20)
