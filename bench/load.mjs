@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 
 /**
- * Sends requests over kept-alive connections for some time, or so many, each connection one after another, and answers how many
- * were answered with 2xx and how long each took. Raw sockets, because an HTTP client costs more than the server.
+ * Sends requests over kept-alive connections for some time, or `count` of them, each connection one after another. Answers
+ * how many were answered with 2xx and how long each took. Raw sockets, because an HTTP client costs more than the server.
  */
 export async function load({ ports, requests, connections, ms, count = Number.POSITIVE_INFINITY }) {
   const latencies = []

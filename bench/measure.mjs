@@ -1,7 +1,6 @@
 import { systemCalls } from './calls.mjs'
 import { DATABASES } from './databases.mjs'
 import { FILL } from './fill.mjs'
-import { cpuOf } from './processes.mjs'
 import { rowOf } from './rows.mjs'
 import { SCENES, SIZES, STORED } from './scenes.mjs'
 import { Subject } from './subject.mjs'
@@ -16,13 +15,10 @@ export class Measurement {
   #plan
   #tell
   #running = new Map()
-  /** The ports of its servers; SQLite has none. */
-  #ports
 
   constructor(store, url, plan, tell) {
     this.#store = store
     this.#url = url
-    this.#ports = portsOf(url)
     this.#plan = plan
     this.#tell = tell
   }
@@ -60,7 +56,6 @@ export class Measurement {
       size: '0.2 KiB',
       visitors: few,
     }))
-    this.#ports = servers.flatMap(({ url }) => portsOf(url))
     const subjects = []
     for (const server of servers) subjects.push(await Subject.start('ours', server.url))
     await subjects[0].visitors(few, bytes)
@@ -75,8 +70,8 @@ export class Measurement {
   }
 
   /**
-   * Rounds of all cells, each after the other, so that what disturbs one disturbs its neighbour. `known`: each visitor comes
-   * once before a round, because one process serves all cells, and keeps copies of the sessions of the last ones only.
+   * Rounds of all cells, one after another, so what disturbs one also disturbs its neighbour. `known`: each visitor comes once
+   * before a round, because one process serves all cells, and keeps copies of the sessions of the last ones only.
    */
   async #rounds(subjects, cells, known = false) {
     const { rounds, ms } = this.#plan
@@ -85,10 +80,9 @@ export class Measurement {
     const runs = cells.map(() => [])
     const measure = async (cell, subject) => {
       if (known) await subject.once(cell, CONNECTIONS)
-      const before = cpuOf(this.#ports)
       const run = await subject.run(cell, { connections: CONNECTIONS, ms })
       if (run.count === 0 && run.failed > 0) throw new Error(`${cell.subject} fails ${cell.path}`)
-      return { ...run, database: (cpuOf(this.#ports) - before) / (run.count + run.failed) }
+      return run
     }
     for (let round = 0; round < rounds; round++) {
       for (const [i, cell] of cells.entries()) runs[i].push(await measure(cell, subjects[i]))
@@ -130,8 +124,6 @@ export class Measurement {
     }
   }
 }
-
-const portsOf = (url) => (URL.canParse(url) ? [new URL(url).port] : [])
 
 /** What one request of a cell sends to the store and gets from it: bytes with their framing, and commands. */
 class Wires {

@@ -45,11 +45,19 @@ function running() {
 
 /** The microseconds that the servers at these ports have used until now, in all of their processes. */
 export function cpuOf(ports) {
+  const cpu = cpuIfHere(ports)
+  if (cpu === undefined) throw new Error(`no server listens at one of the ports ${ports.join(', ')}`)
+  return cpu
+}
+
+/** The same; undefined without a port, and for a server that does not run on this machine. */
+export function cpuIfHere(ports) {
+  if (ports.length === 0) return undefined
   const all = running()
   const listens = ports.map((port) => new RegExp(`(?<!\\d)${port}(?!\\d)`))
   const isRoot = ({ program, words }) => PROGRAMS.has(program) && listens.some((one) => one.test(words))
   const own = new Set([...all].filter(([, process]) => isRoot(process)).map(([pid]) => pid))
-  if (own.size < ports.length) throw new Error(`no server listens at one of the ports ${ports.join(', ')}`)
+  if (own.size < ports.length) return undefined
   // PostgreSQL has a process for each connection.
   for (const pid of own) for (const [child, { parent }] of all) if (parent === pid) own.add(child)
   return [...own].reduce((sum, pid) => sum + timeOf(pid), 0)

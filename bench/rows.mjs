@@ -28,7 +28,7 @@ export function rowOf({ store, scene, cell, lost, wire, calls }, runs, limit) {
     p99: of('p99'),
     cpu: of('cpu'),
     load: of('load'),
-    database: of('database'),
+    ...(runs[0].database !== undefined && { database: of('database') }),
     rounds: rounds(runs),
     failed: runs.reduce((sum, { failed }) => sum + failed, 0),
     ...(lost !== undefined && { lost }),

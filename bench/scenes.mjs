@@ -18,7 +18,7 @@ const KEPT = ['koa-session', '@fastify/session, connect-redis', ...PEERS.postgre
 /** Where the store takes more than one driver, ours and the limit have a row with each. */
 const IOREDIS = ['checked, ioredis', 'ours, ioredis']
 /** Ours with its copies of large sessions, without them, and with copies that are never right. */
-const CACHED = ['ours', 'ours, no cache', 'ours, always a miss']
+const CACHED = ['ours', 'ours, no cache', 'ours, outdated copies']
 
 /** The sizes of sessions, by the bytes of their data as JSON. */
 export const SIZES = { '0.2 KiB': 205, '4 KiB': 4096, '16 KiB': 16_384, '64 KiB': 65_536 }

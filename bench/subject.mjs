@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { load, requestOf } from './load.mjs'
+import { cpuIfHere } from './processes.mjs'
 
 /**
  * So many visitors are made at once. When it is 50, V8 sees the first objects of a young process survive its collections,
@@ -12,11 +13,14 @@ const AT_ONCE = 10
 export class Subject {
   #children
   #ports
+  #databasePorts
   #cookies = new Map()
 
   /** Starts as many processes on this store. */
   static async start(name, url, processes = 1) {
     const subject = new Subject()
+    // SQLite has a path, and no server.
+    subject.#databasePorts = URL.canParse(url) ? [new URL(url).port].filter(Boolean) : []
     subject.#children = Array.from({ length: processes }, () =>
       fork(new URL('server.mjs', import.meta.url).pathname, [name, url]),
     )
@@ -56,23 +60,36 @@ export class Subject {
     this.#cookies.set(`${cookies.length} ${bytes}`, cookies)
   }
 
-  /** So many milliseconds of a cell: requests a second, latencies, and processor time a request: `cpu` here, `load` there. */
-  async run({ path, method = 'GET', visitors, bytes }, { connections, ms }) {
-    const cookies = await this.visitors(visitors, bytes)
-    const requests =
-      visitors === 0 ? [requestOf(method, path)] : cookies.map((cookie) => requestOf(method, path, cookie))
+  /**
+   * So many milliseconds of a cell: requests a second, latencies, and the processor time of a request, here (`cpu`), where
+   * the load comes from, and in the database, if that is on this machine.
+   */
+  async run(cell, { connections, ms }) {
+    const requests = await this.#requests(cell)
+    const database = cpuIfHere(this.#databasePorts)
     const before = await this.#cpu()
     const own = process.cpuUsage()
     const result = await load({ ports: this.#ports, requests, connections, ms })
     const { user, system } = process.cpuUsage(own)
+    const cpu = (await this.#cpu()) - before
     const count = result.count + result.failed
-    return { ...result, cpu: ((await this.#cpu()) - before) / count, load: (user + system) / count }
+    return {
+      ...result,
+      cpu: cpu / count,
+      load: (user + system) / count,
+      ...(database !== undefined && { database: (cpuIfHere(this.#databasePorts) - database) / count }),
+    }
   }
 
   /** A request of each visitor. */
-  async once({ path, method = 'GET', visitors, bytes }, connections) {
-    const requests = (await this.visitors(visitors, bytes)).map((cookie) => requestOf(method, path, cookie))
+  async once(cell, connections) {
+    const requests = await this.#requests(cell)
     await load({ ports: this.#ports, requests, connections, ms: Number.POSITIVE_INFINITY, count: requests.length })
+  }
+
+  async #requests({ path, method = 'GET', visitors, bytes }) {
+    if (visitors === 0) return [requestOf(method, path)]
+    return (await this.visitors(visitors, bytes)).map((cookie) => requestOf(method, path, cookie))
   }
 
   /** How many of 200 changes of one visitor at once are not there afterwards. */

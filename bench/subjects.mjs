@@ -44,7 +44,7 @@ export const SUBJECTS = {
   ours: ours(byUrl),
   'ours, ioredis': ours(byIoredis),
   'ours, no cache': ours(byUrl, { cache: 0 }),
-  'ours, always a miss': ours(alwaysMissing),
+  'ours, outdated copies': ours(alwaysMissing),
   bare: limit(false),
   checked: limit(true),
   'checked, ioredis': limit(true, 'ioredis'),

@@ -11,9 +11,9 @@ const README = new URL('README.md', import.meta.url)
 const RESULTS = new URL('results/full.json', import.meta.url)
 const CHART = new URL('results/full.svg', import.meta.url)
 
-const figure = ({ label, ratio, spread, times }, unit) => {
+const figure = ({ label, ratio, spread, processors }, unit) => {
   const text = unit === 'count' ? String(ratio) : ratio.toFixed(unit === 'µs' || unit === 'MiB' ? 1 : 2)
-  return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}${times ? `: ${times}` : ''}`
+  return `${label}: ${text}${spread ? ` (${spread.map((one) => one.toFixed(2)).join('-')})` : ''}${processors ? `: ${processors}` : ''}`
 }
 
 /** What a reader sees first: ten things that a request does, here and with the fastest other library. */

@@ -18,7 +18,9 @@ function figuresOf(results) {
         (size === undefined || row.size === size),
     )
   const compared = (label, row, limit, what) =>
-    row && limit ? [{ label, ...quotient(row, limit, what), times: what ? undefined : timesOf(row, limit) }] : []
+    row && limit
+      ? [{ label, ...quotient(row, limit, what), processors: what ? undefined : processorsOf(row, limit) }]
+      : []
   /** Ours with another driver of the same store, against `other` with that driver where there is one. */
   const drivers = (store) => (store === 'redis' ? ['', ', ioredis'] : [''])
 
@@ -47,7 +49,7 @@ function figuresOf(results) {
       ['16 KiB', '64 KiB'].flatMap((size) =>
         stores.flatMap((store) => {
           const of = (subject) => find(store, `${command}, session of ${size}`, subject)
-          return compared(`${store}, ${size}`, of('ours, always a miss'), of('ours, no cache'))
+          return compared(`${store}, ${size}`, of('ours, outdated copies'), of('ours, no cache'))
         }),
       ),
     bytes: (scene, only) =>
@@ -89,8 +91,12 @@ function figuresOf(results) {
 }
 
 /** The processor time of a request on both sides, by load, application and database: what two cores are divided by. */
-function timesOf(...rows) {
-  const times = ({ load, cpu, database }) => [load, cpu, database].map((us) => Math.round(us)).join('+')
+function processorsOf(...rows) {
+  const times = ({ load, cpu, database }) =>
+    [load, cpu, database]
+      .filter((us) => us !== undefined)
+      .map(Math.round)
+      .join('+')
   return rows.every(({ load }) => load !== undefined) ? `${rows.map(times).join(' and ')} µs` : undefined
 }
 

@@ -1,6 +1,6 @@
 interface Kept<V> {
-  value: V
-  weight: number
+  readonly value: V
+  readonly weight: number
 }
 
 /**
@@ -30,15 +30,6 @@ export class Generations<V> {
 
   /** In place of what has this key. What is too heavy for a generation is not kept. */
   set(key: string, value: V, weight: number): void {
-    const young = this.#young.get(key)
-    const rest = this.#weight - (young?.weight ?? 0)
-    if (young && rest + weight <= this.#most) {
-      // In its place: a Map whose entries come and go is copied again and again.
-      young.value = value
-      young.weight = weight
-      this.#weight = rest + weight
-      return
-    }
     this.delete(key)
     if (weight > this.#most) return
     if (this.#weight + weight > this.#most) {

@@ -62,7 +62,7 @@ describe('a runtime that runs callbacks within a command', () => {
 })
 
 it('a chain that goes on after it has been awaited keeps its conditions', async () => {
-  const { browser } = site()
+  const { browser, sessions } = site()
   const { value, error } = await browser().visit(async (session) => {
     await session.set({ n: 1, stock: 1 })
     const chain = session.if('stock', 1)
@@ -70,4 +70,10 @@ it('a chain that goes on after it has been awaited keeps its conditions', async 
     return chain.set('n', 2)
   })
   expect([value, error]).toEqual([undefined, 'ERR_SESSION_CONDITION'])
+  const visitor = browser()
+  const { value: id } = await visitor.visit(async (session) => (await session.set({ n: 1, stock: 1 })).id)
+  const outside = sessions.at(id).if('stock', 1)
+  await outside.set('stock', 0)
+  await expect(outside.set('n', 2)).rejects.toMatchObject({ code: 'ERR_SESSION_CONDITION' })
+  expect((await sessions.at(id)).data).toEqual({ n: 1, stock: 0 })
 })

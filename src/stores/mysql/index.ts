@@ -136,7 +136,7 @@ class MysqlStore implements IndexableStore, IndexedStore, InspectableStore {
   async update(access: Access, change: Change): Promise<Updated> {
     const ahead = await this.#ahead(access, change)
     if (ahead) return ahead
-    const end = await this.#try(async () => this.#turns.begin(access.id))
+    const end = await this.#try(() => this.#turns.begin(access.id))
     try {
       return await this.#compute(access, change)
     } finally {

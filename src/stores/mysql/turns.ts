@@ -19,7 +19,7 @@ export class Turns {
   }
 
   /** Waits until all that came before for this session has ended, however it did. Answers how to end this turn. */
-  begin(id: string): (() => void) | Promise<() => void> {
+  async begin(id: string): Promise<() => void> {
     const line = this.#lines.get(id)
     if (line) return this.#wait(id, line)
     const first: Line = { since: 0, end: undefined, late: undefined, waiting: undefined }
@@ -37,7 +37,7 @@ export class Turns {
       this.#next(id, line)
     }
     line.end = end
-    if (line.waiting) hurry(line)
+    if (line.waiting?.size) hurry(line)
     return end
   }
 
